@@ -1,0 +1,5 @@
+"""Codes: accuracy."""
+
+from ppc.ir.codes import Code
+
+CODES: list[Code] = []

@@ -1,0 +1,5 @@
+"""Codes: bug."""
+
+from ppc.ir.codes import Code
+
+CODES: list[Code] = []

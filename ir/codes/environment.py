@@ -1,0 +1,5 @@
+"""Codes: environment."""
+
+from ppc.ir.codes import Code
+
+CODES: list[Code] = []

@@ -1,0 +1,5 @@
+"""Codes: model."""
+
+from ppc.ir.codes import Code
+
+CODES: list[Code] = []

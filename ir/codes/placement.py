@@ -1,0 +1,5 @@
+"""Codes: placement."""
+
+from ppc.ir.codes import Code
+
+CODES: list[Code] = []

@@ -1,0 +1,5 @@
+"""Codes: policy."""
+
+from ppc.ir.codes import Code
+
+CODES: list[Code] = []

@@ -1,0 +1,100 @@
+"""Errors of running parties. Codes 6xxx; `ppc explain` prints the table."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeCode:
+    code: str
+    title: str
+    explanation: str
+    fix: str
+
+
+CODES: list[RuntimeCode] = [
+    RuntimeCode(
+        "PPC6001",
+        "a party is gone",
+        "A peer closed its connection, or died, before the protocol step that needed it was over. Nothing was "
+        "revealed beyond what the plan reveals up to that step.",
+        "Start all parties again; the client's input is still in its own file.",
+    ),
+    RuntimeCode(
+        "PPC6002",
+        "a party does not answer",
+        "A peer is connected but sent nothing within the time limit of the step.",
+        "Raise --timeout for a slow network, or look at the log of the peer.",
+    ),
+    RuntimeCode(
+        "PPC6003",
+        "a message does not fit the plan",
+        "A frame has another plan hash, step, shape, type or length than the plan says; it was refused before any "
+        "memory was allocated for it.",
+        "Give every party the same plan.py and plan.json; run `ppc verify plan.py`.",
+    ),
+    RuntimeCode(
+        "PPC6004",
+        "the port is taken",
+        "A party could not listen on the address it was given.",
+        "Choose another port, or end the program that holds it.",
+    ),
+    RuntimeCode(
+        "PPC6005",
+        "the data does not fit the plan",
+        "An input array is missing, has another shape or type than the model's input, or holds NaN or infinity.",
+        "Give an .npz whose arrays are named after the model's inputs, first axis = samples.",
+    ),
+    RuntimeCode(
+        "PPC6006",
+        "a plan file is damaged, missing or of another version",
+        "plan.py, plan.json and plan.server.npz belong together by hash, and one of them does not fit.",
+        "Compile again, or copy the files again; `ppc verify plan.py` tells which one differs.",
+    ),
+    RuntimeCode(
+        "PPC6007",
+        "an engine is missing",
+        "The plan uses an engine whose library is not installed here.",
+        "`ppc doctor` prints the line that installs it.",
+    ),
+    RuntimeCode(
+        "PPC6008",
+        "attestation failed",
+        "The enclave's evidence does not show the measurement, the key or the freshness that the plan demands. "
+        "No key was released.",
+        "Compare the measurement in plan.json with the one printed by the enclave; they must be equal.",
+    ),
+    RuntimeCode(
+        "PPC6009",
+        "correlated randomness is used up or was used before",
+        "Each piece of dealer material is used once. What is left does not suffice for this run, or a counter shows "
+        "that it was used.",
+        "Let the dealer make more (`--runs`), and never restore old material from a backup.",
+    ),
+    RuntimeCode(
+        "PPC6010",
+        "a value left the range it was calibrated for",
+        "A decrypted or revealed value lies outside the range on which its approximation is valid; the result would be "
+        "wrong without a word.",
+        "Calibrate on data that covers this input (`ppc compile --calibrate`).",
+    ),
+    RuntimeCode(
+        "PPC6011",
+        "a key file cannot be used",
+        "A key or certificate is missing, unreadable, expired or not signed by the deployment's authority.",
+        "Make new ones with `ppc keys`.",
+    ),
+    RuntimeCode(
+        "PPC6012",
+        "writing failed",
+        "An output file could not be written (disk full, no permission).",
+        "Make room or choose another place; results are written to a temporary file first, so nothing is half-written.",
+    ),
+]
+
+
+class PartyError(Exception):
+    """A run failed for a reason outside ppc. `code` is a row of `CODES`; no secret is ever in the text."""
+
+    def __init__(self, code: str, message: str, *, help: str | None = None):
+        super().__init__(f"error[{code}]: {message}" + (f"\n   = help: {help}" if help else ""))
+        self.code = code

@@ -1,0 +1,49 @@
+"""What each step cost, as one party saw it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ppc.runtime.party import Session, Step
+
+
+@dataclass
+class Row:
+    """Sums over all passes of one step (or of a phase such as "setup")."""
+
+    id: int
+    name: str
+    node: str
+    seconds: float = 0.0
+    bytes_sent: int = 0
+    rounds: int = 0
+
+
+class Meter:
+    """Measures steps and phases; `rows()` is what a run's report shows."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[int, str], Row] = {}
+        self.phases: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, session: "Session", step: "Step") -> Iterator[None]:
+        channels = session.channels.values()
+        t, sent, rounds = time.perf_counter(), sum(c.bytes_sent for c in channels), sum(c.rounds for c in channels)
+        yield
+        row = self._rows.setdefault((step.id, step.name), Row(step.id, step.name, step.node))
+        row.seconds += time.perf_counter() - t
+        row.bytes_sent += sum(c.bytes_sent for c in channels) - sent
+        row.rounds += sum(c.rounds for c in channels) - rounds
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        t = time.perf_counter()
+        yield
+        self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - t
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [asdict(r) for r in self._rows.values()]

@@ -1,0 +1,117 @@
+"""One party of a running plan.
+
+A plan is one straight-line program that every party executes (SPMD). Each line is a step; a party takes part in
+the steps whose roles name it (`runtime.schema`) and follows only the shapes of the others. The line
+`h = p.mpc.Relu(x)` calls `Session.step("mpc.Relu", x)`, which looks the step up in plan.json by its number,
+checks that the names agree, and runs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.meter import Meter
+from ppc.runtime.net.channel import Channel
+from ppc.runtime.schema import step_spec
+from ppc.runtime.value import Value, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a plan, as plan.json records it."""
+
+    id: int
+    name: str  # "he.linear"
+    op: str  # the ONNX operator it came from, "" for conversions
+    node: str  # the ONNX node name
+    shape: tuple[int, ...]  # of the result
+    dtype: str
+    attrs: Mapping[str, Any]
+    run: int = 0  # which pass over the data
+
+    @property
+    def tag(self) -> str:
+        """Prefix of every message of this step in this pass."""
+        return f"{self.run}.{self.id}"
+
+    @staticmethod
+    def from_json(j: Mapping[str, Any], run: int = 0) -> "Step":
+        return Step(j["id"], j["step"], j["op"], j["node"], tuple(j["shape"]), j["dtype"], j["attrs"], run)
+
+
+@dataclass
+class Session:
+    """The state of one party during a run: its role, connections, keys and material."""
+
+    role: str
+    manifest: Mapping[str, Any]  # plan.json
+    channels: dict[str, Channel] = field(default_factory=dict)
+    weights: dict[str, Any] = field(default_factory=dict)  # the server's arrays; empty elsewhere
+    inputs: dict[str, Any] = field(default_factory=dict)  # the client's arrays of this pass
+    outputs: dict[str, Any] = field(default_factory=dict)  # what this party learned in this pass
+    engines: dict[str, Any] = field(default_factory=dict)  # "he" | "mpc" | "tee" -> that engine's state here
+    meter: Meter = field(default_factory=Meter)
+    run: int = 0
+    next_step: int = 0
+
+    def channel(self, peer: str) -> Channel:
+        return self.channels[peer]
+
+    def start_run(self, run: int, inputs: Mapping[str, Any]) -> None:
+        """Begin pass number `run` over the program."""
+        self.run, self.next_step = run, 0
+        self.inputs, self.outputs = dict(inputs), {}
+
+    def weight(self, name: str) -> Weight:
+        info = self.manifest["weights"].get(name)
+        if info is None:
+            raise PartyError("PPC6006", f"the plan asks for weight {name!r}, which plan.json does not list")
+        return Weight(name, tuple(info["shape"]), self.weights.get(name))
+
+    def step(self, name: str, *operands: Value | Weight | None, **shown: Any) -> Any:
+        """Take the next step. `shown` are the attributes that the plan's line spells out for its reader."""
+        if self.next_step >= len(self.manifest["steps"]):
+            raise PartyError("PPC6006", "plan.py has more steps than plan.json")
+        step = Step.from_json(self.manifest["steps"][self.next_step], self.run)
+        if step.name != name:
+            raise PartyError("PPC6006", f"step {step.id} is {step.name!r} in plan.json and {name!r} in plan.py")
+        for key, value in shown.items():
+            if _plain(step.attrs.get(key)) != _plain(value):
+                raise PartyError("PPC6006", f"step {step.id}: {key} differs between plan.py and plan.json")
+        self.next_step += 1
+        spec = step_spec(name)
+        with self.meter.measure(self, step):
+            if self.role not in spec.roles:
+                return Value(spec.writes or "", step.shape)
+            return implementation(spec.run)(self, step, *operands)
+
+    def __getattr__(self, namespace: str) -> "Namespace":
+        if namespace in ("client", "server", "tee", "he", "mpc", "convert", "reveal"):
+            return Namespace(self, namespace)
+        raise AttributeError(namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """`p.mpc`, `p.he`, ...: attribute access gives the step of that name."""
+
+    session: Session
+    name: str
+
+    def __getattr__(self, step: str) -> Any:
+        if step.startswith("__"):
+            raise AttributeError(step)
+        return lambda *operands, **shown: self.session.step(f"{self.name}.{step}", *operands, **shown)
+
+
+@cache
+def implementation(path: str) -> Any:
+    module, _, function = path.partition(":")
+    return getattr(import_module(module), function)
+
+
+def _plain(x: Any) -> Any:
+    return [_plain(i) for i in x] if isinstance(x, (list, tuple)) else x

@@ -1,0 +1,82 @@
+"""The vocabulary of a plan: every step a plan may take, who takes part in it, and what it makes of a value.
+
+This table is the contract between the compiler (which emits steps), the verifier (which checks them) and the
+running parties (which take them). A step is `domain.name`; families such as `mpc.*` take any ONNX operator name
+that the engine has a protocol for.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+#: Semantic version of plan files. Major: the runtime refuses another one. Minor: unknown fields are ignored.
+PLAN_FORMAT = "1.0"
+
+#: Fractional bits of fixed-point shares, and the ring they live in.
+FRACTION_BITS = 16
+RING_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One kind of step."""
+
+    name: str  # "he.linear", "mpc.*", "convert.he_to_mpc", "reveal.mpc_to_client"
+    reads: str | None  # representation of its value operands; None: it has none
+    writes: str | None  # representation of its result; None: it has none
+    roles: frozenset[str]  # parties that take part; the others only follow the shapes
+    run: str  # "module:function", called as function(session, step, *operands)
+    reveals: bool = False  # True where a party learns a value in clear that it may not derive itself
+
+
+def _steps() -> list[StepSpec]:
+    def spec(name: str, reads: str | None, writes: str | None, roles: str, run: str) -> StepSpec:
+        return StepSpec(name, reads, writes, frozenset(roles.split()), "ppc.runtime." + run, name.startswith("reveal."))
+
+    rows = [
+        spec("client.input", None, "client", "client", "clear:take_input"),
+        spec("client.output", "client", None, "client", "clear:give_output"),
+        spec("server.output", "server", None, "server", "clear:give_output"),
+        # in clear at their owner, or inside the enclave
+        spec("client.*", "client", "client", "client", "clear:run_kernel"),
+        spec("server.*", "server", "server", "server", "clear:run_kernel"),
+        spec("tee.*", "tee", "tee", "enclave", "clear:run_kernel"),
+        # homomorphic evaluation at the server
+        spec("he.linear", "he", "he", "server", "he.steps:linear"),
+        spec("he.polynomial", "he", "he", "server", "he.steps:polynomial"),
+        spec("he.add", "he", "he", "server", "he.steps:add"),
+        spec("he.sub", "he", "he", "server", "he.steps:sub"),
+        spec("he.mul", "he", "he", "server", "he.steps:mul"),
+        spec("he.drop", "he", "he", "server", "he.steps:drop"),
+        spec("he.view", "he", "he", "server", "he.steps:view"),
+        # two-party computation on shares
+        spec("mpc.*", "mpc", "mpc", "client server dealer", "mpc.steps:run"),
+        # conversions: no party learns anything
+        spec("convert.client_to_he", "client", "he", "client server", "convert.he:client_to_he"),
+        spec("convert.client_to_mpc", "client", "mpc", "client server", "convert.mpc:client_to_mpc"),
+        spec("convert.client_to_tee", "client", "tee", "client enclave", "convert.tee:client_to_tee"),
+        spec("convert.server_to_mpc", "server", "mpc", "client server", "convert.mpc:server_to_mpc"),
+        spec("convert.server_to_tee", "server", "tee", "server enclave", "convert.tee:server_to_tee"),
+        spec("convert.he_to_mpc", "he", "mpc", "client server", "convert.he_mpc:he_to_mpc"),
+        spec("convert.mpc_to_he", "mpc", "he", "client server", "convert.he_mpc:mpc_to_he"),
+        spec("convert.mpc_to_tee", "mpc", "tee", "client server enclave", "convert.tee:mpc_to_tee"),
+        spec("convert.tee_to_mpc", "tee", "mpc", "client server enclave", "convert.tee:tee_to_mpc"),
+        # reveals: a party learns a value; each carries `because`
+        spec("reveal.he_to_client", "he", "client", "client server", "convert.he:he_to_client"),
+        spec("reveal.mpc_to_client", "mpc", "client", "client server", "convert.mpc:mpc_to_client"),
+        spec("reveal.mpc_to_server", "mpc", "server", "client server", "convert.mpc:mpc_to_server"),
+        spec("reveal.tee_to_client", "tee", "client", "client enclave", "convert.tee:tee_to_client"),
+        spec("reveal.tee_to_server", "tee", "server", "server enclave", "convert.tee:tee_to_server"),
+        spec("reveal.client_to_server", "client", "server", "client server", "convert.mpc:client_to_server"),
+    ]
+    return rows
+
+
+@cache
+def steps() -> dict[str, StepSpec]:
+    return {row.name: row for row in _steps()}
+
+
+def step_spec(name: str) -> StepSpec:
+    """The row of a step; a family row (`mpc.*`) where there is none of its own. Raises KeyError."""
+    table = steps()
+    return table[name] if name in table else table[name.split(".")[0] + ".*"]
