@@ -15,7 +15,7 @@ from typing import Any
 from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import Meter
 from ppc.runtime.net.channel import Channel
-from ppc.runtime.schema import step_spec
+from ppc.runtime.schema import StepSpec, step_spec
 from ppc.runtime.value import Value, Weight
 
 
@@ -27,10 +27,15 @@ class Step:
     name: str  # "he.linear"
     op: str  # the ONNX operator it came from, "" for conversions
     node: str  # the ONNX node name
-    shape: tuple[int, ...]  # of the result
+    shapes: tuple[tuple[int, ...], ...]  # of the results
     dtype: str
     attrs: Mapping[str, Any]
     run: int = 0  # which pass over the data
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the first (usually only) result."""
+        return self.shapes[0] if self.shapes else ()
 
     @property
     def tag(self) -> str:
@@ -39,7 +44,8 @@ class Step:
 
     @staticmethod
     def from_json(j: Mapping[str, Any], run: int = 0) -> "Step":
-        return Step(j["id"], j["step"], j["op"], j["node"], tuple(j["shape"]), j["dtype"], j["attrs"], run)
+        shapes = tuple(tuple(s) for s in j["shapes"])
+        return Step(j["id"], j["step"], j["op"], j["node"], shapes, j["dtype"], j["attrs"], run)
 
 
 @dataclass
@@ -84,9 +90,14 @@ class Session:
         self.next_step += 1
         spec = step_spec(name)
         with self.meter.measure(self, step):
-            if self.role not in spec.roles:
-                return Value(spec.writes or "", step.shape)
+            return self.take(spec, step, *operands)
+
+    def take(self, spec: StepSpec, step: Step, *operands: Value | Weight | None) -> Any:
+        """What this party does in a step; a party that has no part in it follows the shapes."""
+        if self.role in spec.roles:
             return implementation(spec.run)(self, step, *operands)
+        absent = tuple(Value(spec.writes or "", shape) for shape in step.shapes)
+        return absent if len(absent) > 1 else absent[0] if absent else None
 
     def __getattr__(self, namespace: str) -> "Namespace":
         if namespace in ("client", "server", "tee", "he", "mpc", "convert", "reveal"):

@@ -1,5 +1,20 @@
-"""Codes: accuracy."""
+"""Codes: accuracy and parameters."""
 
 from ppc.ir.codes import Code
 
-CODES: list[Code] = []
+CODES: list[Code] = [
+    Code(
+        "PPC4001",
+        "the range of an activation is assumed, not measured",
+        "A polynomial stands for an activation only on an interval. Without calibration data ppc assumes [-8, 8]; an "
+        "input outside it makes the result wrong.",
+        "Give representative samples: `ppc compile --calibrate data.npz`.",
+    ),
+    Code(
+        "PPC4002",
+        "an approximation is coarse",
+        "The best polynomial of the degrees that HE can afford misses the activation by more than one percent of its "
+        "largest value on the calibrated range.",
+        "Let the policy offer mpc, tee or client for this node, or use an activation that polynomials fit.",
+    ),
+]

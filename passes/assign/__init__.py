@@ -1,0 +1,1 @@
+"""Choosing a domain for every node: the problem, an exact solver, an independent check of its answer."""

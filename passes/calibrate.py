@@ -1,0 +1,41 @@
+"""Ranges of values from calibration data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ppc.ir.interpret import interpret
+from ppc.ir.module import Array, Module
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Run the reference on sample batches and write each value's minimum and maximum, widened, beside its type.
+
+    Assumption: the data stands for what the plan will see. `margin` widens the interval on both sides by that
+    fraction of its width.
+    """
+
+    name: ClassVar[str] = "calibrate"
+    batches: tuple[Mapping[str, Array], ...] = ()
+    margin: float = 0.1
+
+    def run(self, module: Module) -> Module:
+        low: dict[str, float] = {}
+        high: dict[str, float] = {}
+        for batch in self.batches:
+            for value, array in interpret(module, dict(batch), keep="all").items():
+                if array.dtype.kind == "f" and array.size:
+                    low[value] = min(low.get(value, np.inf), float(array.min()))
+                    high[value] = max(high.get(value, -np.inf), float(array.max()))
+        values = {
+            name: replace(v, range=self._widen(low[name], high[name])) if name in low else v
+            for name, v in module.values.items()
+        }
+        return replace(module, values=values)
+
+    def _widen(self, lo: float, hi: float) -> tuple[float, float]:
+        by = self.margin * (hi - lo)
+        return lo - by, hi + by

@@ -1,0 +1,61 @@
+"""The whole plan in one process, without cryptography: modes `clear` and `simulate`.
+
+`clear` is the reference of the lowered program: every step in float64, HE steps on slot vectors. `simulate` adds
+what the cryptography would: fixed-point rounding in MPC and a noise model in HE. Neither protects anything.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.clear import give_output, run_kernel, take_input
+from ppc.runtime.layout import layout_from_attrs
+from ppc.runtime.party import Session, Step
+from ppc.runtime.schema import FRACTION_BITS, StepSpec
+from ppc.runtime.value import Value, Weight
+
+
+@dataclass
+class LocalSession(Session):
+    """All parties at once."""
+
+    noise: bool = False  # simulate instead of clear
+
+    def take(self, spec: StepSpec, step: Step, *operands: Value | Weight | None) -> Any:
+        if spec.reads is None:
+            return take_input(self, step)
+        if spec.writes is None:
+            return give_output(self, step, operands[0])  # type: ignore[arg-type,func-returns-value]
+        if spec.reads == spec.writes == "he":
+            simulated = import_module("ppc.runtime.he.simulate")
+            return getattr(simulated, step.name.partition(".")[2])(self, step, *operands)
+        if spec.reads == spec.writes:
+            return self._rounded(run_kernel(self, step, *operands), step) if spec.reads == "mpc" else run_kernel(
+                self, step, *operands
+            )
+        return self._move(spec, step, operands[0])  # type: ignore[arg-type]
+
+    def _move(self, spec: StepSpec, step: Step, value: Value) -> Value:
+        """A conversion or reveal: the same numbers in another representation."""
+        data = value.data
+        if spec.reads == "he":
+            assert value.layout is not None
+            data = value.layout.unpack(data, step.shape)
+        if spec.writes == "he":
+            layout = layout_from_attrs(step.attrs, "layout")
+            packed = layout.pack(data)
+            if self.noise:
+                packed = import_module("ppc.runtime.he.simulate").fresh(self, packed)
+            return Value("he", step.shape, packed, layout)
+        moved = Value(spec.writes or "", step.shape, data)
+        return self._rounded(moved, step) if "mpc" in (spec.writes, spec.reads) else moved
+
+    def _rounded(self, value: Any, step: Step) -> Any:
+        """Fixed-point rounding of shares (simulate only). Integers are exact."""
+        if self.noise:
+            for v in value if isinstance(value, tuple) else (value,):
+                if np.asarray(v.data).dtype.kind == "f":
+                    v.data = np.rint(np.asarray(v.data) * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+        return value
