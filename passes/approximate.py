@@ -8,13 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.ir.module import Attr, Module, Op, Stage
-from ppc.ir.ops import opdef
 from ppc.ir.opdef import Kind
+from ppc.ir.ops import opdef
 from ppc.passes.minimax import Function, cheapest
 from ppc.runtime import kernels
 
 #: Elementwise comparisons that a polynomial may stand for (with an error that the report states).
-_ELEMENTWISE = {"Relu", "LeakyRelu", "Clip", "Abs", "HardSigmoid", "HardSwish", "Elu", "Selu", "Celu", "ThresholdedRelu"}
+_ELEMENTWISE = {
+    "Relu",
+    "LeakyRelu",
+    "Clip",
+    "Abs",
+    "HardSigmoid",
+    "HardSwish",
+    "Elu",
+    "Selu",
+    "Celu",
+    "ThresholdedRelu",
+}
 
 #: What is assumed of an activation's input where no data was given; the report says so (PPC4001).
 ASSUMED_RANGE = (-8.0, 8.0)
@@ -66,4 +77,3 @@ def _function(name: str, attrs: tuple[tuple[str, Any], ...]) -> Function:
 def _apply(name: str, attrs: dict[str, Any], x: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
         return kernels.run(name, [x], attrs)[0]
-

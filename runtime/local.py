@@ -32,8 +32,10 @@ class LocalSession(Session):
             simulated = import_module("ppc.runtime.he.simulate")
             return getattr(simulated, step.name.partition(".")[2])(self, step, *operands)
         if spec.reads == spec.writes:
-            return self._rounded(run_kernel(self, step, *operands), step) if spec.reads == "mpc" else run_kernel(
-                self, step, *operands
+            return (
+                self._rounded(run_kernel(self, step, *operands), step)
+                if spec.reads == "mpc"
+                else run_kernel(self, step, *operands)
             )
         return self._move(spec, step, operands[0])  # type: ignore[arg-type]
 

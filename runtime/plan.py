@@ -26,7 +26,9 @@ class Plan:
     def __init__(self, file: str | Path, *, format: str, manifest: str) -> None:
         self.path = Path(file)
         if format.split(".")[0] != PLAN_FORMAT.split(".")[0]:
-            raise PartyError("PPC6006", f"plan format {format} needs another version of ppc; this one runs {PLAN_FORMAT}")
+            raise PartyError(
+                "PPC6006", f"plan format {format} needs another version of ppc; this one runs {PLAN_FORMAT}"
+            )
         text = self._read(self.path.with_suffix(".json"))
         if sha256(text) != manifest:
             raise PartyError("PPC6006", f"{self.path.with_suffix('.json').name} is not the one this plan was made with")
@@ -40,7 +42,7 @@ class Plan:
         source = Plan._read(path).decode("utf-8", "strict")
         tree = audit(source)
         found: dict[str, Any] = {"__file__": str(path), "__name__": "ppc_plan"}
-        exec(compile(tree, str(path), "exec"), found)  # noqa: S102 - audited above: imports ppc.runtime, defines `program`
+        exec(compile(tree, str(path), "exec"), found)
         return found["plan"], found["program"]
 
     @staticmethod
@@ -104,7 +106,9 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def _is_import(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ImportFrom) and node.module == "ppc.runtime" and [a.name for a in node.names] == ["Plan"]
+    return (
+        isinstance(node, ast.ImportFrom) and node.module == "ppc.runtime" and [a.name for a in node.names] == ["Plan"]
+    )
 
 
 def _is_plan(node: ast.stmt) -> bool:
@@ -146,7 +150,15 @@ def _is_call(node: ast.expr) -> bool:
     owner = node.func.value
     if not (isinstance(owner, ast.Attribute) and isinstance(owner.value, ast.Name) and owner.value.id == "p"):
         return False
-    if node.func.attr.startswith("_") or owner.attr not in ("client", "server", "tee", "he", "mpc", "convert", "reveal"):
+    if node.func.attr.startswith("_") or owner.attr not in (
+        "client",
+        "server",
+        "tee",
+        "he",
+        "mpc",
+        "convert",
+        "reveal",
+    ):
         return False
     return all(_is_operand(a) for a in node.args) and all(k.arg and _is_literal(k.value) for k in node.keywords)
 
@@ -154,7 +166,9 @@ def _is_call(node: ast.expr) -> bool:
 def _is_operand(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return ast.unparse(node.func) == "p.weight" and len(node.args) == 1 and _is_literal(node.args[0])
-    return isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, str)))
+    return isinstance(node, ast.Name) or (
+        isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, str))
+    )
 
 
 def _is_literal(node: ast.expr) -> bool:

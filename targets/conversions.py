@@ -44,7 +44,9 @@ class Conversions:
         level_bytes = 8 * rung.degree  # one prime of one polynomial
         up = Cost(ciphertexts * moves.encrypt / 1e3, ciphertexts * level_bytes * (rung.levels + 1), 1)
         he_mpc = Cost(ciphertexts * moves.to_shares / 1e3, ciphertexts * 2 * level_bytes * 2, 1)
-        mpc_he = Cost(ciphertexts * moves.from_shares / 1e3, ciphertexts * 2 * level_bytes * (rung.levels + 1) + shares, 2)
+        mpc_he = Cost(
+            ciphertexts * moves.from_shares / 1e3, ciphertexts * 2 * level_bytes * (rung.levels + 1) + shares, 2
+        )
         shared = Cost(shares / _MEMORY, shares, 1)
         both = Cost(shares / _MEMORY, 2 * shares, 1)
         table = {

@@ -111,7 +111,9 @@ def solve(p: Problem, time_limit: float = 60.0) -> Solution | None:
     )
     if result.x is None:
         return None
-    choice = tuple(max(K, key=lambda k: result.x[column["x", v, k]] if ("x", v, k) in column else -1.0) for v in range(p.n))
+    choice = tuple(
+        max(K, key=lambda k: result.x[column["x", v, k]] if ("x", v, k) in column else -1.0) for v in range(p.n)
+    )
     bound = result.mip_dual_bound if result.mip_dual_bound is not None else result.fun
     return Solution(choice, float(result.fun) * scale, float(bound) * scale)
 

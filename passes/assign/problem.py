@@ -63,7 +63,9 @@ class Pricing:
         return self.network.seconds(cost) + self.offline_weight * 8 * cost.offline_bytes / self.network.bandwidth
 
 
-def build(module: Module, allowed: Allowed, recipients: Mapping[str, Domain], rung: HeRung, pricing: Pricing) -> Problem:
+def build(
+    module: Module, allowed: Allowed, recipients: Mapping[str, Domain], rung: HeRung, pricing: Pricing
+) -> Problem:
     """The problem of a LABELLED or APPROXIMATED module.
 
     `recipients` says where each output must be in clear. Graph inputs start in clear at the client.

@@ -14,12 +14,18 @@ from ppc.passes.assign.recheck import price
 def random_problem(seed: int) -> Problem:
     rng = np.random.default_rng(seed)
     n, k = int(rng.integers(3, 8)), 3
-    preds = tuple(tuple(sorted(rng.choice(v, size=min(v, int(rng.integers(0, 3))), replace=False).tolist())) for v in range(n))
+    preds = tuple(
+        tuple(sorted(rng.choice(v, size=min(v, int(rng.integers(0, 3))), replace=False).tolist())) for v in range(n)
+    )
     cost = tuple(
-        tuple(None if rng.random() < 0.25 and d != 1 else float(rng.integers(1, 30)) for d in range(k)) for _ in range(n)
+        tuple(None if rng.random() < 0.25 and d != 1 else float(rng.integers(1, 30)) for d in range(k))
+        for _ in range(n)
     )
     move = tuple(
-        tuple(tuple(0.0 if a == b else inf if rng.random() < 0.1 else float(rng.integers(1, 15)) for b in range(k)) for a in range(k))
+        tuple(
+            tuple(0.0 if a == b else inf if rng.random() < 0.1 else float(rng.integers(1, 15)) for b in range(k))
+            for a in range(k)
+        )
         for _ in range(n)
     )
     depth = tuple(int(rng.integers(0, 3)) for _ in range(n))

@@ -1,0 +1,55 @@
+"""`ppc compile MODEL -o plan.py`"""
+
+from pathlib import Path
+
+import typer
+
+
+def command(
+    model: Path = typer.Argument(..., help="The ONNX model.", show_default=False),
+    output: Path = typer.Option(
+        Path("plan.py"), "-o", "--output", help="Where the plan goes (.json and .server.npz beside it)."
+    ),
+    policy: Path | None = typer.Option(None, help="Policy file; without it the default policy is assumed, and said."),
+    targets: str = typer.Option("he,mpc,tee,client,server", help="Domains that may be used, comma-separated."),
+    calibrate: Path | None = typer.Option(None, help=".npz of representative inputs: ranges for approximations."),
+    network: str | None = typer.Option(None, help="lan or wan; overrides the policy."),
+    batch: int = typer.Option(1, min=1, help="Samples a pass, for models with a symbolic first dimension."),
+    dim: list[str] = typer.Option([], help="NAME=VALUE for other symbolic dimensions."),
+    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
+    quiet: bool = typer.Option(False, "-q", "--quiet", help="Print errors only."),
+) -> int:
+    """Compile a model to a plan and say who sees what, what runs where, and what it costs."""
+    from ppc.compiler.driver import Request, compile_model
+
+    from ppc.compiler.cli.show import show_report, show_warnings
+
+    request = Request(
+        model=model,
+        policy=policy,
+        targets=tuple(t.strip() for t in targets.split(",") if t.strip()),
+        calibrate=calibrate,
+        network=network,
+        batch=batch,
+        dims=parse_dims(dim),
+    )
+    compiled = compile_model(request)
+    compiled.save(output)
+    show_warnings(compiled.diagnostics)
+    if not quiet:
+        show_report(compiled.manifest, as_json=as_json)
+        typer.echo(
+            f"wrote {output}, {output.with_suffix('.json').name}, {output.with_suffix('.server.npz').name}", err=True
+        )
+    return 0
+
+
+def parse_dims(items: list[str]) -> dict[str, int]:
+    """`NAME=VALUE` options as a mapping."""
+    found = {}
+    for item in items:
+        name, sep, value = item.partition("=")
+        if not sep or not value.isdigit():
+            raise typer.BadParameter(f"--dim takes NAME=VALUE, not {item!r}")
+        found[name] = int(value)
+    return found

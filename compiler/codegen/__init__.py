@@ -1,0 +1,1 @@
+"""LOWERED module -> the files of a plan."""

@@ -1,0 +1,146 @@
+"""The `report` field of plan.json: what a reader wants to know of a plan, gathered while it was compiled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ppc.ir.module import Module
+from ppc.ir.types import Domain
+from ppc.passes.assign.problem import DOMAINS, Pricing, op_nodes
+from ppc.passes.assign.search import Outcome, dearer_by
+
+#: A why-not figure is one more exact solve; in larger graphs nodes are said to be dearer without the figure. A fixed
+#: number, not a clock: a plan must not depend on how busy the machine was.
+WHY_NOT_NODES = 24
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the stages of a compilation found out, as far as the report shows it."""
+
+    assigned: Outcome
+    free: Outcome | None  # the optimum without the policy's pins, where it has any
+    reasons: Mapping[str, Mapping[Domain, str]]  # by first result: why a domain is not a candidate
+    lowered: Module
+    views: Mapping[str, Sequence[Mapping[str, str]]]
+    reveals: Sequence[Mapping[str, str]]
+    trust: Sequence[str]
+    leaks: Sequence[str]
+    pricing: Pricing
+
+
+def build(f: Findings) -> dict[str, Any]:
+    """All values are JSON-able and depend on the input alone (no times, no paths)."""
+    module = f.assigned.module
+    nodes = _nodes(f)
+    return {
+        "nodes": nodes,
+        "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
+        "segments": _segments(module),
+        "parties": {party: [dict(v) for v in seen] for party, seen in f.views.items()},
+        "reveals": [dict(r) for r in f.reveals],
+        "optimality": {
+            "objective": "latency",
+            "value": f.assigned.solution.value,
+            "bound": f.assigned.solution.bound,
+            "gap": f.assigned.solution.gap,
+        },
+        "predicted": _predicted(f),
+        "without_pins": _without_pins(f),
+        "approximations": [
+            {
+                "node": op.loc,
+                "op": op.name,
+                "degree": len(op.attrs["he_coefficients"]) - 1,  # type: ignore[arg-type]
+                "lo": op.attrs["he_lo"],
+                "hi": op.attrs["he_hi"],
+                "error": op.attrs["he_error"],
+            }
+            for op in module.ops
+            if op.domain is Domain.HE and "he_coefficients" in op.attrs
+        ],
+        "levels": [
+            {"node": op.loc, "step": op.name, "level": op.attrs["level"]} for op in f.lowered.ops if "level" in op.attrs
+        ],
+        "trust": list(f.trust),
+        "leaks": list(f.leaks),
+        "simulated": ["tee"] if any(op.name.startswith("tee.") for op in f.lowered.ops) else [],
+    }
+
+
+def _nodes(f: Findings) -> list[dict[str, Any]]:
+    index = {op.results[0]: v for v, op in op_nodes(f.assigned.module).items()}
+    exact = len(f.assigned.module.ops) <= WHY_NOT_NODES
+    rows = []
+    for op in f.assigned.module.ops:
+        assert op.domain is not None
+        v = index[op.results[0]]
+        why = {}
+        for d in DOMAINS:
+            if d is op.domain:
+                continue
+            if d in f.reasons[op.results[0]]:
+                why[str(d)] = f.reasons[op.results[0]][d]
+            elif exact:
+                by = dearer_by(f.assigned, v, d)
+                why[str(d)] = "impossible together with the other nodes" if by is None else f"dearer by {_duration(by)}"
+            else:
+                why[str(d)] = "dearer in total"
+        cost = f.assigned.problem.cost[v][DOMAINS.index(op.domain)]
+        rows.append({"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": cost, "why_not": why})
+    return rows
+
+
+def _duration(s: float) -> str:
+    return f"{s * 1e3:.3g} ms" if s < 1 else f"{s:.3g} s"
+
+
+def _segments(module: Module) -> list[dict[str, Any]]:
+    """Runs of consecutive nodes in one domain, in program order."""
+    out: list[dict[str, Any]] = []
+    for op in module.ops:
+        if not out or out[-1]["domain"] != str(op.domain):
+            out.append({"domain": str(op.domain), "nodes": []})
+        out[-1]["nodes"].append(op.loc)
+    return out
+
+
+def _predicted(f: Findings) -> dict[str, Any]:
+    """Totals of the plan as it will run: every node and every conversion of the converted module."""
+    total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
+    module, rung = f.assigned.module, f.assigned.rung
+
+    def add(cost: Any) -> None:
+        total["seconds"] += f.pricing.network.seconds(cost)
+        for key in ("bytes", "rounds", "offline_bytes"):
+            total[key] += getattr(cost, key)
+
+    for op in module.ops:
+        assert op.domain is not None
+        add(f.pricing.targets[op.domain].cost(op, module, rung))
+    for source, target, value in moves(f.assigned):
+        if (cost := f.pricing.conversions.cost(source, target, value, module, rung)) is not None:
+            add(cost)
+    return {**total, "network": f.pricing.network.name}
+
+
+def moves(outcome: Outcome) -> list[tuple[Domain, Domain, str]]:
+    """The conversions an assignment pays for: (from, to, value), each once."""
+    p, choice = outcome.problem, outcome.solution.choice
+    found: dict[tuple[Domain, Domain, str], None] = {}
+    for c, preds in enumerate(p.preds):
+        for v in preds:
+            if choice[v] != choice[c]:
+                found[DOMAINS[choice[v]], DOMAINS[choice[c]], p.names[v]] = None
+    return list(found)
+
+
+def _without_pins(f: Findings) -> dict[str, Any] | None:
+    if f.free is None:
+        return None
+    changed = [
+        {"name": pinned.loc, "pinned": str(pinned.domain), "free": str(free.domain)}
+        for pinned, free in zip(f.assigned.module.ops, f.free.module.ops, strict=True)
+        if pinned.domain is not free.domain
+    ]
+    return {"nodes": changed, "seconds": f.free.solution.value, "pinned_seconds": f.assigned.solution.value}

@@ -1,0 +1,65 @@
+"""The report of a run: what it measured beside what the compiler predicted."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from ppc.compiler.report.terminal import safe, seconds, size
+
+if TYPE_CHECKING:
+    from ppc.compiler.runner import RunOutcome
+
+
+def render_run(run: "RunOutcome") -> RenderableType:
+    parts: list[RenderableType] = [_summary(run)]
+    if run.measured.get("steps"):
+        parts.append(_steps(run.measured["steps"]))
+    return Group(*parts)
+
+
+def _summary(run: "RunOutcome") -> RenderableType:
+    table = Table(
+        title=f"\nRun: {run.samples} samples, mode {run.mode}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        show_header=False,
+    )
+    t, predicted = run.measured["seconds"], run.manifest["report"]["predicted"]
+    passes = -(-run.samples // run.manifest["batch"])
+    if run.mode != "secure":
+        table.add_row("[bold red]no cryptography ran[/]", "one process saw every value; this mode protects nothing")
+    elif run.manifest["report"]["simulated"]:
+        table.add_row("[bold red]TEE is SIMULATED[/]", "no hardware protects the enclave")
+    table.add_row(
+        "seconds",
+        f"setup {t['setup']:.2f}, offline {t['offline']:.2f}, online {t['online']:.2f}, total {t['total']:.2f}",
+    )
+    if run.mode == "secure":
+        table.add_row(
+            "online, predicted",
+            f"{seconds(predicted['seconds'] * passes)} for {passes} passes on network '{predicted['network']}'",
+        )
+        parties = ", ".join(f"{k} {size(v)}" for k, v in run.measured["bytes"].items() if k != "total")
+        table.add_row("bytes sent", f"{size(run.measured['bytes']['total'])}  ({parties})")
+        table.add_row("rounds", f"{run.measured['rounds']}")
+    if run.comparison:
+        table.add_row("max error against onnxruntime", f"{run.comparison['max_abs_err']:.3g}")
+        table.add_row("same argmax", f"{run.comparison['argmax_agreement']:.2%}")
+    return table
+
+
+def _steps(rows: list[dict[str, Any]]) -> RenderableType:
+    table = Table(
+        title="\nPer step, all passes (slowest party; bytes of all parties)",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+    )
+    for column in ("step", "", "node", "seconds", "sent"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(str(row["id"]), row["name"], safe(row["node"]), seconds(row["seconds"]), size(row["bytes_sent"]))
+    return table

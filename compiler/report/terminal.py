@@ -1,0 +1,162 @@
+"""The report of a plan for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from ppc.ir.render import printable
+
+STYLES = {"he": "magenta", "mpc": "cyan", "tee": "yellow", "client": "green", "server": "blue"}
+WORDS = {
+    "he": "homomorphic encryption at the server",
+    "mpc": "secret shares at client and server",
+    "tee": "in clear inside the enclave",
+    "client": "in clear at the client",
+    "server": "in clear at the server",
+}
+
+
+def render(manifest: Mapping[str, Any]) -> RenderableType:
+    """Everything a reader needs to judge a plan, most important first."""
+    r = manifest["report"]
+    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _nodes(r), _segments(r), _cost(r)]
+    if manifest["he"]:
+        parts.append(_he(manifest))
+    if r["approximations"]:
+        parts.append(_approximations(r))
+    if r["without_pins"]:
+        parts.append(_without_pins(r))
+    parts += [_lines("What must be trusted", r["trust"]), _lines("What leaks all the same (metadata)", r["leaks"])]
+    return Group(*parts)
+
+
+def safe(text: Any) -> str:
+    """Hostile names: no control characters, no rich markup."""
+    return escape(printable(str(text)))
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1e6:.0f} µs" if value < 1e-3 else f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def size(value: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.2f} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def _verdict(manifest: Mapping[str, Any]) -> RenderableType:
+    r, model = manifest["report"], manifest["model"]
+    counts = ", ".join(f"{n} {d.upper()}" for d, n in r["counts"].items() if n)
+    lines = [
+        f"[bold]{safe(model['name'])}[/]  {counts} nodes, batch {manifest['batch']}",
+        f"model {model['sha256'][:23]}…   policy {'[bold]assumed (none was given)[/]' if manifest['policy']['assumed'] else manifest['policy']['sha256'][:23] + '…'}",
+    ]
+    if r["simulated"]:
+        lines.append(
+            f"[bold red]SIMULATED: {', '.join(r['simulated'])}.[/] The enclave is a locked process with a software root of "
+            "trust: no hardware protects it."
+        )
+    return Panel("\n".join(lines), title="ppc plan", title_align="left")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _sees(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nWho sees what in clear", "party", "sees", "because")
+    for party, seen in r["parties"].items():
+        if not seen:
+            table.add_row(party, "[dim]nothing[/]", "")
+        for i, item in enumerate(seen):
+            table.add_row(party if i == 0 else "", safe(item["value"]), safe(item["why"]))
+    return table
+
+
+def _nodes(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nWhat runs where, and why not elsewhere", "node", "op", "runs in", "predicted", "why not")
+    for node in r["nodes"]:
+        why = "; ".join(f"{d}: {safe(reason)}" for d, reason in node["why_not"].items())
+        domain = node["domain"]
+        table.add_row(
+            safe(node["name"]), node["op"], f"[{STYLES[domain]}]{domain}[/]", seconds(node["seconds"]), f"[dim]{why}[/]"
+        )
+    return table
+
+
+def _segments(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nSegments", "#", "domain", "nodes", "")
+    for i, s in enumerate(r["segments"], 1):
+        names = ", ".join(map(safe, s["nodes"][:6])) + (f", … ({len(s['nodes'])})" if len(s["nodes"]) > 6 else "")
+        table.add_row(str(i), f"[{STYLES[s['domain']]}]{s['domain']}[/]", names, f"[dim]{WORDS[s['domain']]}[/]")
+    return table
+
+
+def _cost(r: Mapping[str, Any]) -> RenderableType:
+    p, o = r["predicted"], r["optimality"]
+    table = _table("\nCost of a pass (predicted)", "", "")
+    table.add_row("online time", f"{seconds(p['seconds'])} on network '{p['network']}', {p['rounds']:.0f} rounds")
+    table.add_row("online traffic", size(p["bytes"]))
+    table.add_row("dealer traffic, ahead", size(p["offline_bytes"]))
+    table.add_row(
+        "optimality",
+        f"{o['objective']} {o['value']:.6g} s, proven bound {o['bound']:.6g} s, gap {o['gap']:.2%}"
+        + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
+    )
+    return table
+
+
+def _he(manifest: Mapping[str, Any]) -> RenderableType:
+    he = manifest["he"]
+    bits = "+".join(map(str, he["prime_bits"]))
+    keys = sum(len(v) for v in he["galois"].values())
+    table = _table("\nHE parameters (CKKS)", "", "")
+    table.add_row("ring degree N", f"{he['degree']}  ({he['degree'] // 2} slots a ciphertext)")
+    table.add_row(
+        "modulus", f"{bits} = {sum(he['prime_bits'])} bits, scale 2^{he['scale_bits']}, top level {he['top_level']}"
+    )
+    table.add_row("security", f"{he['security_bits']} bits (HomomorphicEncryption.org table; enforced by SEAL)")
+    table.add_row("Galois keys", str(keys))
+    return table
+
+
+def _approximations(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nApproximations in HE", "node", "op", "polynomial", "range", "max error")
+    for a in r["approximations"]:
+        table.add_row(
+            safe(a["node"]),
+            a["op"],
+            f"degree {a['degree']}",
+            f"[{a['lo']:.3g}, {a['hi']:.3g}]".replace("[", r"\["),
+            f"{a['error']:.2e}",
+        )
+    return table
+
+
+def _without_pins(r: Mapping[str, Any]) -> RenderableType:
+    w = r["without_pins"]
+    table = _table("\nWithout the policy's pins the optimiser would choose", "node", "pinned", "would run in")
+    for row in w["nodes"]:
+        table.add_row(safe(row["name"]), row["pinned"], f"[{STYLES[row['free']]}]{row['free']}[/]")
+    table.add_row("[bold]predicted[/]", seconds(w["pinned_seconds"]), seconds(w["seconds"]))
+    return table
+
+
+def _lines(title: str, items: Sequence[str]) -> RenderableType:
+    table = _table(f"\n{title}", "")
+    table.show_header = False
+    for item in items or ["nothing"]:
+        table.add_row(f"· {safe(item)}")
+    return table
