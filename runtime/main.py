@@ -1,0 +1,126 @@
+"""`python plan.py`: run one party of a plan on its own machine, or all of it in clear.
+
+    python plan.py --party server --listen 0.0.0.0:7001 --connect dealer=h:7002 --keys keys
+    python plan.py --party client --connect server=h:7001 --connect dealer=h:7002 --keys keys --data x.npz -o y.npz
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ppc.runtime.data import batches, load_inputs, save_atomic, unbatch
+from ppc.runtime.errors import PartyError
+from ppc.runtime.phases import Report, new_session, pairs, roles, run_party, summary
+from ppc.runtime.plan import Plan, Program
+
+#: Files of the simulated hardware root inside a party's key folder.
+ROOT_PRIVATE, ROOT_PUBLIC = "attestation.key.pem", "attestation.pem"
+
+
+def main(plan: Plan, program: Program, argv: list[str] | None = None) -> int:
+    """Exit code 0 done, 1 the run failed (one error on stderr), 2 the command line is wrong."""
+    options = _parser(plan).parse_args(argv)
+    try:
+        if options.party is None:
+            return _local(plan, program, options)
+        return _party(plan, program, options)
+    except PartyError as e:
+        print(e, file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(plan: Plan) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=plan.path.name, description=f"A ppc plan of {plan.manifest['model']['name']!r}.")
+    parser.add_argument("--party", choices=roles(plan.manifest), help="run this party; without it the plan runs in clear")
+    parser.add_argument("--listen", type=_address, metavar="HOST:PORT")
+    parser.add_argument("--connect", type=_peer, action="append", default=[], metavar="PARTY=HOST:PORT")
+    parser.add_argument("--keys", type=Path, help="folder made by `ppc keys`; only this party's own part of it is read")
+    parser.add_argument("--data", type=Path, help="the client's inputs: .npz, first axis = samples")
+    parser.add_argument("--input", help="which array of --data is the lone input")
+    parser.add_argument("-o", "--output", type=Path, help="where the client's results go (.npz)")
+    parser.add_argument("--weights", type=Path, help="the server's weights (default: plan.server.npz beside the plan)")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for another party")
+    parser.add_argument("--mode", choices=("clear", "simulate"), default="clear", help="without --party only")
+    return parser
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"HOST:PORT, not {text!r}")
+    return host, int(port)
+
+
+def _peer(text: str) -> tuple[str, tuple[str, int]]:
+    name, sep, address = text.partition("=")
+    if not sep:
+        raise argparse.ArgumentTypeError(f"PARTY=HOST:PORT, not {text!r}")
+    return name, _address(address)
+
+
+def _party(plan: Plan, program: Program, options: Any) -> int:
+    from ppc.runtime.keys import load
+    from ppc.runtime.net.connect import abort_all, close_all, connect_all
+    from ppc.runtime.status import status_pipe
+
+    role: str = options.party
+    if options.keys is None:
+        raise PartyError("PPC6011", f"{role} needs its keys", help="make them with `ppc keys DIR` and give --keys DIR")
+    feed, samples = {}, 0
+    if role == "client":
+        if options.data is None:
+            raise PartyError("PPC6005", "the client needs --data", help="an .npz whose arrays are named after the inputs")
+        feed, samples = load_inputs(options.data, plan.manifest["model"]["inputs"], options.input)
+    data = list(batches(feed, plan.manifest["batch"])) if role == "client" else []
+    report, result = status_pipe(role)
+    channels = connect_all(
+        role,
+        dict(options.connect),
+        roles(plan.manifest),
+        load(options.keys, role),
+        plan.hash,
+        options.timeout,
+        pairs=pairs(plan.manifest),
+        listen=options.listen,
+    )
+    session = new_session(plan, role, channels, options.weights)
+    try:
+        found = run_party(session, program, data, root=_root(options.keys, role), report=report)
+        close_all(channels)
+    except PartyError as e:
+        abort_all(channels, e)
+        raise
+    except BaseException:
+        abort_all(channels, PartyError("PPC6001", f"{role} stopped because of a fault of its own"))
+        raise
+    if role == "client":
+        _deliver(unbatch(found, samples), options.output)
+    result(summary(session))
+    return 0
+
+
+def _root(keys: Path, role: str) -> bytes:
+    file = keys / role / (ROOT_PRIVATE if role == "enclave" else ROOT_PUBLIC)
+    return file.read_bytes() if file.exists() else b""
+
+
+def _deliver(outputs: dict[str, Any], path: Path | None) -> None:
+    if path is not None:
+        save_atomic(path, outputs)
+        return
+    for name, array in outputs.items():
+        print(f"{name}:\n{array}")  # noqa: T201 - the client's own result on its own terminal
+
+
+def _local(plan: Plan, program: Program, options: Any) -> int:
+    from ppc.runtime.session import run_local
+
+    if options.data is None:
+        raise PartyError("PPC6005", "nothing to run on", help="give --data x.npz, or --party NAME to run one party")
+    print(f"mode {options.mode}: no cryptography, this process sees everything", file=sys.stderr)  # noqa: T201
+    feed, _ = load_inputs(options.data, plan.manifest["model"]["inputs"], options.input)
+    _deliver(run_local(plan, program, feed, noise=options.mode == "simulate"), options.output)
+    return 0
