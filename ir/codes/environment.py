@@ -1,5 +1,11 @@
-"""Codes: environment."""
+"""Codes: the request and its surroundings."""
 
 from ppc.ir.codes import Code
 
-CODES: list[Code] = []
+CODES: list[Code] = [
+    Code("PPC5001", "no such network", "The network named is neither `lan` nor `wan`.", "Use one of them, or a `network` line in the policy with bandwidth and rtt."),
+    Code("PPC5002", "no such target", "--targets names a domain that ppc does not have.", "Use he, mpc, tee, client, server."),
+    Code("PPC5003", "the output would overwrite something that is not a plan", "ppc overwrites only plan.py files that it made itself.", "Choose another name with -o."),
+    Code("PPC5004", "a file cannot be written", "The disk is full or the folder does not allow it. Files are written to a temporary name first, so no plan is half-written.", "Make room, or choose another folder."),
+    Code("PPC5005", "calibration data does not fit the model", "An array is missing, has another shape or type, or holds NaN or infinity.", "Name the arrays after the model's inputs, first axis = samples."),
+]

@@ -1,0 +1,39 @@
+"""The Python interface: `ppc.compile`, `ppc.check`. Never prints; raises `CompileError` carrying every diagnostic."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ppc.compiler.artefacts import Compiled
+from ppc.compiler.driver import Request, compile_model
+from ppc.compiler.frontend.load import ModelSource
+from ppc.ir.diagnostic import Diagnostic, UserError
+from ppc.ir.policy import Policy
+
+CompileError = UserError
+
+_ALL = ("he", "mpc", "tee", "client", "server")
+
+
+def compile(
+    model: ModelSource,
+    policy: Path | str | Policy | None = None,
+    *,
+    targets: Sequence[str] = _ALL,
+    calibrate: Path | str | None = None,
+    network: str | None = None,
+    batch: int = 1,
+    dims: Mapping[str, int] | None = None,
+) -> Compiled:
+    """Compile a model (path, bytes or ModelProto) under a policy (path, text or Policy). Raises CompileError."""
+    data = None if calibrate is None else Path(calibrate)
+    return compile_model(Request(model, policy, tuple(targets), data, network, batch, dict(dims or {})))
+
+
+def check(
+    model: ModelSource, policy: Path | str | Policy | None = None, *, targets: Sequence[str] = _ALL, batch: int = 1
+) -> Sequence[Diagnostic]:
+    """Every finding about a model under a policy; no error among them means that a plan exists. Never raises for findings."""
+    try:
+        return compile_model(Request(model, policy, tuple(targets), batch=batch)).diagnostics
+    except UserError as e:
+        return e.diagnostics

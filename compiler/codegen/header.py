@@ -1,0 +1,36 @@
+"""The docstring of plan.py: what an auditor has to know before the first line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ppc.compiler.report.terminal import seconds, size
+
+
+def header(manifest: Mapping[str, Any]) -> list[str]:
+    """Lines of plain text; whoever prints them escapes them."""
+    r = manifest["report"]
+    policy = manifest["policy"]
+    lines = [
+        f"model   {manifest['model']['sha256']}",
+        f"policy  {policy['sha256']}" + (" (assumed: none was given)" if policy["assumed"] else ""),
+        f"format  {manifest['format']}, batch {manifest['batch']}",
+        "",
+    ]
+    if r["simulated"]:
+        lines += ["SIMULATED: the enclave is a locked process with a software root of trust; no hardware protects it.", ""]
+    lines.append("Who sees what in clear:")
+    for party, seen in r["parties"].items():
+        lines += [f"  {party}: {item['value']} ({item['why']})" for item in seen] or [f"  {party}: nothing"]
+    lines += ["", "Reveals:"]
+    lines += [f"  {v['value']} -> {v['to']} because {v['because']}" for v in r["reveals"]] or ["  none"]
+    lines += ["", "Trusted:"] + [f"  {t}" for t in r["trust"]]
+    if r["approximations"]:
+        lines += ["", "Approximated under HE:"]
+        for a in r["approximations"]:
+            lines.append(f"  {a['op']} '{a['node']}': degree {a['degree']} on [{a['lo']:.3g}, {a['hi']:.3g}], error {a['error']:.1e}")
+    if manifest["he"]:
+        he = manifest["he"]
+        lines += ["", f"CKKS: N = {he['degree']}, primes {he['prime_bits']} bits, {he['security_bits']}-bit security"]
+    p = r["predicted"]
+    lines += ["", f"Predicted a pass: {seconds(p['seconds'])}, {size(p['bytes'])} online, {p['rounds']:.0f} rounds ({p['network']})"]
+    return lines
