@@ -97,4 +97,4 @@ class PartyError(Exception):
 
     def __init__(self, code: str, message: str, *, help: str | None = None):
         super().__init__(f"error[{code}]: {message}" + (f"\n   = help: {help}" if help else ""))
-        self.code = code
+        self.code, self.message, self.help = code, message, help
