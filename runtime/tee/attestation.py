@@ -35,6 +35,7 @@ class Claims:
     notice: str = ""
     components: Mapping[str, str] = field(default_factory=dict)  # what went into the measurement, where known
     lockdown: Mapping[str, str] = field(default_factory=dict)  # what confines the enclave's process
+    tcb: Mapping[str, int] = field(default_factory=dict)  # security versions of the platform's firmware
 
 
 class Verifier(Protocol):
@@ -95,6 +96,11 @@ def appraise(
         )
     if claims.debug:
         raise _refused("the enclave runs in debug mode: its host can read its memory")
+    for part, least in policy.get("min_tcb", {}).items():
+        if claims.tcb.get(part, -1) < least:
+            raise _refused(
+                f"the platform's {part} has security version {claims.tcb.get(part)}, the plan demands {least}"
+            )
     if not hmac.compare_digest(claims.binding, binding(nonce, enclave_key)):
         raise _refused("the evidence speaks of another key or another session (a replay?)")
     if claims.measurement.hex() != policy["measurement"]:

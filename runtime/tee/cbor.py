@@ -19,7 +19,7 @@ class Tagged(NamedTuple):
 
 
 def encode(item: Any) -> bytes:
-    """Deterministic encoding of None, bool, int (64 bit), bytes, str, list/tuple, dict and `Tagged`. Raises TypeError."""
+    """Deterministic encoding of None, bool, int (64 bit), bytes, str, list, tuple, dict, `Tagged`. Raises TypeError."""
     match item:
         case None:
             return b"\xf6"

@@ -6,7 +6,7 @@
     verifies; refuses: stops here
     HPKE(session key)           ->
                                 <-  sealed     "ready": the enclave holds the key
-    server: weights     sealed  ->             only those that `manifest["tee"]["weights"]` names
+    server: weights     sealed  ->             only those that a tee step reads
 
 Nothing but a nonce leaves an owner before it is convinced.
 """
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.kernels import Array, kernel
+from ppc.runtime.kernels import kernel
 from ppc.runtime.party import Session
 from ppc.runtime.tee import attestation, cbor, lockdown, measure, simulated
 from ppc.runtime.tee.attestation import NONCE_BYTES, Claims
@@ -111,7 +111,7 @@ def _attest(session: Session, root: bytes, lock: Callable[[], Mapping[str, str]]
     parts = measure.components(session.manifest)  # reads files: before the lock
     for step in session.manifest["steps"]:
         if step["step"].startswith("tee."):
-            kernel(step["op"])  # loads its module
+            kernel(step["step"].removeprefix("tee."))  # loads its module
     engine, bound = TeeEngine(lockdown=lock()), {}
     for owner in owners(session):
         nonce = session.channel(owner).receive_bytes("tee.nonce", NONCE_BYTES)
@@ -130,12 +130,19 @@ def _attest(session: Session, root: bytes, lock: Callable[[], Mapping[str, str]]
     return engine
 
 
+def weights_inside(manifest: Mapping[str, Any]) -> list[str]:
+    """The secret weights that tee steps read: what the server releases, in an order that all agree on."""
+    read = {o for step in manifest["steps"] if step["step"].startswith("tee.") for o in step["operands"]}
+    return sorted(name for name in read & manifest["weights"].keys() if not manifest["weights"][name]["public"])
+
+
 def _release_weights(session: Session, engine: TeeEngine) -> None:
-    """The weights that tee steps read, from the server into the enclave, each checked against plan.json."""
-    for name in session.manifest["tee"].get("weights", ()):
-        shape, tag = tuple(session.manifest["weights"][name]["shape"]), f"tee.weight.{name}"
+    """From the server into the enclave, sealed. Public constants are everywhere already."""
+    for name in weights_inside(session.manifest):
+        tag = f"tee.weight.{name}"
         if session.role == "server":
             engine.links[ENCLAVE].send(tag, session.weights[name])
         elif session.role == ENCLAVE:
-            array: Array = engine.links["server"].receive(tag, shape)
-            session.weights[name] = array
+            session.weights[name] = engine.links["server"].receive(
+                tag, tuple(session.manifest["weights"][name]["shape"])
+            )

@@ -5,7 +5,7 @@ measurement = sha384(deterministic CBOR of `components`), and the components are
 - numpy, cryptography: exact versions of the libraries that compute and encrypt,
 - code:     sha384 over relative name and content of every .py file of ppc.runtime, in order of name,
 - manifest: sha384 over the canonical JSON of plan.json without `tee.measurement` (which is this value): the steps
-            and their attributes, the policy's hash, every weight's hash, the TEE policy itself.
+            and their attributes, the policy, the hash of the server's weights file, the TEE policy itself.
 Not covered, because only hardware could: kernel, firmware, shared libraries below Python, arguments, environment.
 """
 
@@ -45,7 +45,7 @@ def digest(parts: Mapping[str, str]) -> bytes:
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
     """sha384 of plan.json in canonical JSON (sorted keys, no spaces, UTF-8), `tee.measurement` left out."""
-    tee = {k: v for k, v in manifest.get("tee", {}).items() if k != "measurement"}
+    tee = {k: v for k, v in manifest["tee"].items() if k != "measurement"}
     text = json.dumps({**manifest, "tee": tee}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha384(text.encode()).hexdigest()
 

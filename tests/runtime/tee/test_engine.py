@@ -20,10 +20,17 @@ UNLOCKED = {"all": "off: enclave and test share a process"}
 
 def manifest(**tee: Any) -> dict[str, Any]:
     plan: dict[str, Any] = {
-        "steps": [],
-        "policy": "sha256:00",
-        "weights": {"w": {"shape": [2, 3]}, "he_only": {"shape": [4]}},
-        "tee": {"kind": "simulated", "allow_simulated": True, "weights": ["w"]} | tee,
+        "steps": [
+            {"step": "tee.Identity", "operands": ["x", "@w"]},
+            {"step": "tee.Identity", "operands": ["@everybodys"]},
+            {"step": "he.linear", "operands": ["@he_only"]},
+        ],
+        "weights": {
+            "@w": {"shape": [2, 3], "public": False},
+            "@everybodys": {"shape": [1], "public": True},
+            "@he_only": {"shape": [4], "public": False},
+        },
+        "tee": {"kind": "simulated", "allow_simulated": True} | tee,
     }
     plan["tee"].setdefault("measurement", measure.measurement(plan))
     return plan
@@ -41,7 +48,7 @@ class Deployment:
             self.sessions[owner].channels["enclave"], self.sessions["enclave"].channels[owner] = pair(
                 owner, "enclave", timeout=0.5
             )
-        self.weights = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "he_only": np.ones(4, np.float32)}
+        self.weights = {"@w": np.arange(6, dtype=np.float32).reshape(2, 3), "@he_only": np.ones(4, np.float32)}
         self.sessions["server"].weights = dict(self.weights)
 
     def at_enclave(self, owner: str) -> MemoryChannel:
@@ -66,18 +73,19 @@ def started() -> Deployment:
 
 
 def step(name: str, shape: tuple[int, ...], dtype: str = "f32", id: int = 1) -> Step:
-    return Step(id, name, "", "n", shape, dtype, {})
+    record = {"id": id, "step": name, "op": "", "node": "n", "shape": shape, "shapes": [shape], "dtype": dtype}
+    return Step.from_json(record | {"attrs": {}})
 
 
 def test_attested_session_releases_only_the_weights_of_tee_steps() -> None:
     d = started()
     enclave = d.sessions["enclave"]
-    assert set(enclave.weights) == {"w"}
-    assert np.array_equal(enclave.weights["w"], d.weights["w"])
+    assert set(enclave.weights) == {"@w"}
+    assert np.array_equal(enclave.weights["@w"], d.weights["@w"])
     assert d.sessions["client"].engines["tee"].claims.notice.startswith("SIMULATION")
     assert d.sessions["client"].engines["tee"].lockdown == UNLOCKED
     sent = b"".join(blob for _, blob in d.at_enclave("server").transcript)
-    assert d.weights["w"].tobytes() not in sent
+    assert d.weights["@w"].tobytes() not in sent
 
 
 @pytest.mark.parametrize("missing", [False, None, 1, "yes"])
@@ -88,7 +96,7 @@ def test_simulation_is_refused_unless_the_policy_allows_it(missing: Any) -> None
 def test_another_program_is_refused_and_the_difference_named() -> None:
     plan = manifest()
     other = json.loads(json.dumps(plan))
-    other["steps"].append({"step": "reveal.tee_to_server"})
+    other["steps"].append({"step": "reveal.tee_to_server", "operands": ["x"]})
     assert_refused(Deployment(plan, enclave_plan=other), "manifest is")
 
 
