@@ -1,0 +1,35 @@
+"""In clear at the owner: every operator that has a numpy kernel. Whether labels allow it is judged elsewhere."""
+
+from dataclasses import dataclass
+
+from ppc.ir.module import Module, Op
+from ppc.ir.target import Cost, HeRung
+from ppc.ir.types import Domain
+from ppc.runtime.kernels import KERNELS
+from ppc.targets.clear import work
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTarget:
+    """A party's own machine: no cryptography, no traffic."""
+
+    domain: Domain
+
+    def refuses(self, op: Op, module: Module) -> str | None:
+        return None if op.name in KERNELS else f"there is no numpy kernel for {op.name}"
+
+    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
+        return Cost(seconds=work.seconds(op, module))
+
+    def depth(self, op: Op, module: Module) -> int:
+        return 0
+
+
+def client_target() -> ClearTarget:
+    """The client computes on what it may see."""
+    return ClearTarget(Domain.CLIENT)
+
+
+def server_target() -> ClearTarget:
+    """The server computes on what it may see."""
+    return ClearTarget(Domain.SERVER)
