@@ -1,0 +1,172 @@
+"""Kernels of tree ensembles (ai.onnx.ml, opset 3 attributes): all samples walk all trees level by level."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.kernels import Array
+from ppc.runtime.kernels.ml_post import class_labels, two_columns
+from ppc.runtime.kernels.ml_post import post_transform as transform_scores
+
+Ints = Sequence[int]
+Floats = Sequence[float]
+
+MODES = ("LEAF", "BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Nodes of all trees in one table; children are row numbers, a leaf points to itself."""
+
+    feature: Array
+    threshold: Array
+    mode: Array
+    true: Array
+    false: Array
+    missing_true: Array
+    roots: Array
+    rows: dict[tuple[int, int], int]  # (tree id, node id) -> row
+    leaves: Array  # (node, target) dense weights
+
+    def walk(self, x: Array) -> Array:
+        """The leaf that each sample reaches in each tree: (N, trees)."""
+        at = np.broadcast_to(self.roots, (len(x), len(self.roots)))
+        sample = np.arange(len(x))[:, None]
+        while (self.mode[at] != 0).any():
+            v, t, m = x[sample, self.feature[at]], self.threshold[at], self.mode[at]
+            tests = [m == 0, v <= t, v < t, v >= t, v > t, v == t, v != t]
+            goes = np.choose(m, tests) | (np.isnan(v) & self.missing_true[at])
+            at = np.where(goes, self.true[at], self.false[at])
+        return at
+
+
+@lru_cache(maxsize=8)
+def _forest(
+    treeids: tuple[int, ...],
+    nodeids: tuple[int, ...],
+    featureids: tuple[int, ...],
+    values: tuple[float, ...],
+    modes: tuple[str, ...],
+    trues: tuple[int, ...],
+    falses: tuple[int, ...],
+    missing: tuple[int, ...],
+    weights: tuple[tuple[int, int, int, float], ...],
+    targets: int,
+) -> Forest:
+    rows = {key: i for i, key in enumerate(zip(treeids, nodeids, strict=True))}
+    leaf = [m == "LEAF" for m in modes]
+    true = [i if leaf[i] else rows[t, n] for i, (t, n) in enumerate(zip(treeids, trues, strict=True))]
+    false = [i if leaf[i] else rows[t, n] for i, (t, n) in enumerate(zip(treeids, falses, strict=True))]
+    first: dict[int, int] = {}
+    for i, tree in enumerate(treeids):
+        first.setdefault(tree, i)
+    leaves = np.zeros((len(modes), targets))
+    for tree, node, target, weight in weights:
+        leaves[rows[tree, node], target] += weight
+    return Forest(
+        np.array(featureids),
+        np.array(values),
+        np.array([MODES.index(m) for m in modes]),
+        np.array(true),
+        np.array(false),
+        np.array(missing or [0] * len(modes), np.bool_),
+        np.array(list(first.values())),
+        rows,
+        leaves,
+    )
+
+
+def _scores(x: Array, forest: Forest, aggregate: str, base: Floats | None) -> Array:
+    votes = forest.leaves[forest.walk(x.astype(np.float64, copy=False))]  # (N, trees, targets)
+    combine: Any = {"SUM": np.sum, "AVERAGE": np.mean, "MIN": np.min, "MAX": np.max}[aggregate]
+    scores: Array = combine(votes, axis=1)
+    return scores + np.asarray(base) if base else scores
+
+
+def tree_ensemble_regressor(
+    x: Array,
+    *,
+    nodes_treeids: Ints,
+    nodes_nodeids: Ints,
+    nodes_featureids: Ints,
+    nodes_values: Floats,
+    nodes_modes: Sequence[str],
+    nodes_truenodeids: Ints,
+    nodes_falsenodeids: Ints,
+    target_treeids: Ints,
+    target_nodeids: Ints,
+    target_ids: Ints,
+    target_weights: Floats,
+    nodes_missing_value_tracks_true: Ints | None = None,
+    nodes_hitrates: Floats | None = None,
+    n_targets: int = 1,
+    aggregate_function: str = "SUM",
+    base_values: Floats | None = None,
+    post_transform: str = "NONE",
+) -> Array:
+    """(N, F) -> (N, n_targets)."""
+    forest = _forest(
+        tuple(nodes_treeids),
+        tuple(nodes_nodeids),
+        tuple(nodes_featureids),
+        tuple(nodes_values),
+        tuple(nodes_modes),
+        tuple(nodes_truenodeids),
+        tuple(nodes_falsenodeids),
+        tuple(nodes_missing_value_tracks_true or ()),
+        tuple(zip(target_treeids, target_nodeids, target_ids, target_weights, strict=True)),
+        n_targets,
+    )
+    return transform_scores(_scores(x, forest, aggregate_function, base_values), post_transform)
+
+
+def tree_ensemble_classifier(
+    x: Array,
+    *,
+    nodes_treeids: Ints,
+    nodes_nodeids: Ints,
+    nodes_featureids: Ints,
+    nodes_values: Floats,
+    nodes_modes: Sequence[str],
+    nodes_truenodeids: Ints,
+    nodes_falsenodeids: Ints,
+    class_treeids: Ints,
+    class_nodeids: Ints,
+    class_ids: Ints,
+    class_weights: Floats,
+    nodes_missing_value_tracks_true: Ints | None = None,
+    nodes_hitrates: Floats | None = None,
+    classlabels_int64s: Ints | None = None,
+    classlabels_strings: Sequence[str] | None = None,
+    base_values: Floats | None = None,
+    post_transform: str = "NONE",
+) -> tuple[Array, Array]:
+    """Labels (N,) and scores (N, C). Two labels with weights for one class only is a binary classifier:
+    its score is a probability where no weight is negative, else a margin around zero (as onnxruntime decides)."""
+    labels = class_labels(classlabels_int64s, classlabels_strings)
+    forest = _forest(
+        tuple(nodes_treeids),
+        tuple(nodes_nodeids),
+        tuple(nodes_featureids),
+        tuple(nodes_values),
+        tuple(nodes_modes),
+        tuple(nodes_truenodeids),
+        tuple(nodes_falsenodeids),
+        tuple(nodes_missing_value_tracks_true or ()),
+        tuple(zip(class_treeids, class_nodeids, class_ids, class_weights, strict=True)),
+        len(labels),
+    )
+    binary = len(labels) == 2 and len(set(class_ids)) == 1
+    if not binary:
+        scores = _scores(x, forest, "SUM", base_values)
+        return labels[scores.argmax(axis=1)], transform_scores(scores, post_transform)
+    column = class_ids[0]
+    score = _scores(x, forest, "SUM", None)[:, column : column + 1]
+    if base_values:
+        score = score + base_values[-1]
+    probability = min(class_weights) >= 0
+    pick = (score[:, 0] > (0.5 if probability else 0.0)).astype(np.int64)
+    return labels[pick], two_columns(score, post_transform, probability)

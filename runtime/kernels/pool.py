@@ -1,0 +1,118 @@
+"""Kernels of pooling: (N, C, d...) -> (N, C, o...)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ppc.runtime.kernels import Array
+from ppc.runtime.kernels.window import explicit_pads, ones_if_none, overhang, pad_spatial, window_counts, windows
+
+Ints = Sequence[int]
+
+
+class _Geometry:
+    """The window arithmetic of one pooling operator on one shape."""
+
+    def __init__(
+        self,
+        x: Array,
+        kernel: Ints,
+        strides: Ints | None,
+        dilations: Ints | None,
+        pads: Ints | None,
+        auto_pad: str,
+        ceil_mode: int,
+    ):
+        rank, dims = len(kernel), x.shape[2:]
+        self.kernel, self.strides = kernel, ones_if_none(strides, rank)
+        self.dilations = ones_if_none(dilations, rank)
+        self.pads = explicit_pads(auto_pad, pads, dims, kernel, self.strides, self.dilations)
+        self.counts = window_counts(dims, kernel, self.strides, self.dilations, self.pads, ceil_mode)
+        ends = overhang(dims, self.counts, kernel, self.strides, self.dilations, self.pads)
+        self.filled = self.pads[:rank] + ends
+        self.axes = tuple(range(-rank, 0))
+
+    def view(self, x: Array, fill: float) -> Array:
+        return windows(pad_spatial(x, self.filled, fill), self.kernel, self.strides, self.dilations, self.counts)
+
+    def sums(self, x: Array) -> Array:
+        y: Array = self.view(x, 0).sum(axis=self.axes)
+        return y
+
+    def weights(self, x: Array, count_include_pad: int) -> Array:
+        """How many elements each window averages over; what hangs over the end in ceil mode never counts."""
+        ones = np.ones((1, 1, *x.shape[2:]))
+        if not count_include_pad:
+            return self.sums(ones)
+        rank = len(self.kernel)
+        padded = pad_spatial(ones, self.pads, 1)
+        beyond = [0] * rank + [f - p for f, p in zip(self.filled[rank:], self.pads[rank:], strict=True)]
+        view = windows(pad_spatial(padded, beyond), self.kernel, self.strides, self.dilations, self.counts)
+        y: Array = view.sum(axis=self.axes)
+        return y
+
+
+def max_pool(
+    x: Array,
+    *,
+    kernel_shape: Ints,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Ints | None = None,
+    pads: Ints | None = None,
+    strides: Ints | None = None,
+) -> Array:
+    """Largest element of each window. The optional second result of ONNX (indices) is refused at import."""
+    g = _Geometry(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    y: Array = g.view(x, lowest).max(axis=g.axes)
+    return y
+
+
+def average_pool(
+    x: Array,
+    *,
+    kernel_shape: Ints,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Ints | None = None,
+    pads: Ints | None = None,
+    strides: Ints | None = None,
+) -> Array:
+    g = _Geometry(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    return g.sums(x) / g.weights(x, count_include_pad)
+
+
+def lp_pool(
+    x: Array,
+    *,
+    kernel_shape: Ints,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Ints | None = None,
+    p: int = 2,
+    pads: Ints | None = None,
+    strides: Ints | None = None,
+) -> Array:
+    g = _Geometry(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    return g.sums(np.abs(x) ** p) ** (1.0 / p)
+
+
+def _spatial(x: Array) -> tuple[int, ...]:
+    return tuple(range(2, x.ndim))
+
+
+def global_max_pool(x: Array) -> Array:
+    y: Array = x.max(axis=_spatial(x), keepdims=True)
+    return y
+
+
+def global_average_pool(x: Array) -> Array:
+    y: Array = x.mean(axis=_spatial(x), keepdims=True)
+    return y
+
+
+def global_lp_pool(x: Array, *, p: int = 2) -> Array:
+    y: Array = (np.abs(x) ** p).sum(axis=_spatial(x), keepdims=True) ** (1.0 / p)
+    return y

@@ -1,0 +1,88 @@
+"""Resize: interpolation along one axis after the other, each a sparse matrix known from shapes alone."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ppc.runtime.kernels import Array
+
+#: Output coordinate -> input coordinate: f(x, scale, out_extent, in_extent).
+TRANSFORMS: dict[str, Callable[[Array, float, float, float], Array]] = {
+    "half_pixel": lambda x, s, out, inp: (x + 0.5) / s - 0.5,
+    "half_pixel_symmetric": lambda x, s, out, inp: inp / 2 * (1 - math.floor(out) / out) + (x + 0.5) / s - 0.5,
+    "pytorch_half_pixel": lambda x, s, out, inp: (x + 0.5) / s - 0.5 if math.floor(out) > 1 else np.zeros_like(x),
+    "align_corners": lambda x, s, out, inp: x * (inp - 1) / (math.floor(out) - 1) if math.floor(out) > 1 else 0.0 * x,
+    "asymmetric": lambda x, s, out, inp: x / s,
+}
+
+NEAREST: dict[str, Callable[[Array], Array]] = {
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
+
+
+def resized(dims: Sequence[int], scales: Sequence[float] | None, sizes: Sequence[int] | None,
+            axes: Sequence[int] | None) -> list[tuple[int, int, float]]:  # fmt: skip
+    """(axis, output extent, scale) of each axis that changes or may change."""
+    over = [a % len(dims) for a in axes] if axes else list(range(len(dims)))
+    if sizes:
+        return [(a, n, n / dims[a]) for a, n in zip(over, sizes, strict=True)]
+    assert scales, "Resize needs scales or sizes"
+    return [(a, math.floor(dims[a] * s), s) for a, s in zip(over, scales, strict=True)]
+
+
+def _tap_weights(mode: str, offset: Array, cubic_coeff_a: float) -> Array:
+    """Weight of a tap at distance `offset` (in input samples) from the point; linear or cubic (Keys, 1981)."""
+    d, a = np.abs(offset), cubic_coeff_a
+    if mode == "linear":
+        return np.maximum(0.0, 1.0 - d)
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+
+
+def _interpolate(
+    x: Array, axis: int, at: Array, scale: float, mode: str, a: float, antialias: int, exclude_outside: int
+) -> Array:
+    """x sampled at coordinates `at` along the axis: the taps are gathered, weighted and summed."""
+    extent, stretch = x.shape[axis], max(1.0, 1.0 / scale) if antialias else 1.0
+    reach = math.ceil((1 if mode == "linear" else 2) * stretch)
+    taps = np.floor(at)[:, None] + np.arange(-reach, reach + 1)  # (out, taps)
+    weights = _tap_weights(mode, (at[:, None] - taps) / stretch, a)
+    if exclude_outside or antialias:
+        weights = np.where((taps < 0) | (taps >= extent), 0.0, weights)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    clamped = np.clip(taps, 0, extent - 1).astype(np.int64)
+    matrix = np.zeros((len(at), extent))
+    np.add.at(matrix, (np.arange(len(at))[:, None], clamped), weights)
+    return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+
+
+def resize(
+    x: Array,
+    *,
+    scales: Sequence[float] | None = None,
+    sizes: Sequence[int] | None = None,
+    axes: Sequence[int] | None = None,
+    mode: str = "nearest",
+    coordinate_transformation_mode: str = "half_pixel",
+    nearest_mode: str = "round_prefer_floor",
+    cubic_coeff_a: float = -0.75,
+    exclude_outside: int = 0,
+    antialias: int = 0,
+) -> Array:
+    """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize."""
+    for axis, extent, scale in resized(x.shape, scales, sizes, axes):
+        have = x.shape[axis]
+        if extent == have and scale == 1.0:
+            continue
+        grid = np.arange(extent, dtype=np.float64)
+        at = TRANSFORMS[coordinate_transformation_mode](grid, scale, scale * have, have)
+        if mode == "nearest":
+            x = np.take(x, np.clip(NEAREST[nearest_mode](at), 0, have - 1).astype(np.int64), axis)
+        else:
+            x = _interpolate(x, axis, at, scale, mode, cubic_coeff_a, antialias, exclude_outside)
+    return x
