@@ -1,0 +1,121 @@
+"""The module while it is built: constants, values and ops so far."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from types import MappingProxyType
+
+import numpy as np
+
+from ppc.compiler.frontend.element_types import array_type
+from ppc.compiler.frontend.limits import MAX_ELEMENTS, MAX_NODES
+from ppc.compiler.frontend.names import Names
+from ppc.ir.diagnostic import fail
+from ppc.ir.label import Label
+from ppc.ir.module import Array, Attr, Constant, Op, Value
+from ppc.ir.types import TensorType
+
+#: Weights are the server's until the policy says otherwise.
+WEIGHTS = Label.secret("server")
+
+
+class Builder:
+    """Normalisers emit into it. Operand names are IR names: "@w" a constant, "x" a value, "" absent."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, Constant] = {}
+        self.values: dict[str, Value] = {}
+        self.ops: list[Op] = []
+        self._names = Names()
+        self._locs = Names()
+        self._used_locs: set[str] = set()
+
+    def input(self, hint: str, type: TensorType) -> str:
+        name = self._names.fresh(hint)
+        self.values[name] = Value(type)
+        return name
+
+    def constant(self, data: Array, hint: str) -> str:
+        """Name of a new constant."""
+        name = "@" + self._names.fresh(hint)
+        self.constants[name] = Constant.of(data, array_type(data), WEIGHTS)
+        return name
+
+    def unique_loc(self, text: str) -> str:
+        """The name of a node for messages, policies and reports: verbatim where it is new."""
+        return self._locs.fresh_text(text)
+
+    def data(self, name: str) -> Array | None:
+        """The array of a constant, None for a value or an absent operand."""
+        return self.constants[name].data if name in self.constants else None
+
+    def type_of(self, name: str) -> TensorType:
+        return self.constants[name].type if name.startswith("@") else self.values[name].type
+
+    def emit(
+        self,
+        op: str,
+        operands: Sequence[str],
+        types: Sequence[TensorType],
+        loc: str,
+        hints: Sequence[str],
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> tuple[str, ...]:
+        """Append an op; returns the names of its results, made from `hints`. Raises UserError PPC1003."""
+        if len(self.ops) >= MAX_NODES:
+            raise fail("PPC1003", f"the graph has more than {MAX_NODES} nodes after unrolling", node=loc)
+        for type in types:
+            if type.size > MAX_ELEMENTS:
+                raise fail("PPC1003", f"{op} makes {type}; the limit is {MAX_ELEMENTS} elements", node=loc)
+        results = tuple(self._names.fresh(hint or f"{op.lower()}_unused") for hint, _ in zip(hints, types, strict=True))
+        for name, type in zip(results, types, strict=True):
+            self.values[name] = Value(type)
+        while operands and operands[-1] == "":
+            operands = operands[:-1]
+        if loc in self._used_locs:  # a second op of the same node
+            loc = self.unique_loc(loc)
+        self._used_locs.add(loc)
+        self.ops.append(Op(op, tuple(operands), results, MappingProxyType(dict(attrs or {})), loc))
+        return results
+
+    # Moves that several normalisers need; on a constant they are done at once.
+
+    def reshape(self, name: str, shape: Sequence[int], loc: str, hint: str) -> str:
+        type = self.type_of(name)
+        if type.shape == tuple(shape):
+            return name
+        if prod(shape) != type.size:
+            raise fail("PPC1014", f"{type} cannot be reshaped to {tuple(shape)}", node=loc)
+        data = self.data(name)
+        if data is not None:
+            return self.constant(data.reshape(tuple(shape)), hint)
+        shape = tuple(shape)
+        return self.emit("Reshape", (name,), (TensorType(type.dtype, shape),), loc, (hint,), {"shape": shape})[0]
+
+    def transpose(self, name: str, perm: Sequence[int], loc: str, hint: str) -> str:
+        type = self.type_of(name)
+        data = self.data(name)
+        if data is not None:
+            return self.constant(np.ascontiguousarray(data.transpose(tuple(perm))), hint)
+        out = TensorType(type.dtype, tuple(type.shape[p] for p in perm))
+        return self.emit("Transpose", (name,), (out,), loc, (hint,), {"perm": tuple(perm)})[0]
+
+    def cut(self, name: str, axis: int, start: int, end: int, loc: str, hint: str) -> str:
+        """Elements start..end of one axis."""
+        type = self.type_of(name)
+        data = self.data(name)
+        if data is not None:
+            return self.constant(np.ascontiguousarray(data[(slice(None),) * axis + (slice(start, end),)]), hint)
+        shape = (*type.shape[:axis], end - start, *type.shape[axis + 1 :])
+        attrs: dict[str, Attr] = {"starts": (start,), "ends": (end,), "axes": (axis,), "steps": (1,)}
+        return self.emit("Slice", (name,), (TensorType(type.dtype, shape),), loc, (hint,), attrs)[0]
+
+    def concat(self, names: Sequence[str], axis: int, loc: str, hint: str) -> str:
+        if len(names) == 1:
+            return names[0]
+        arrays = [self.data(n) for n in names]
+        if all(a is not None for a in arrays):
+            return self.constant(np.concatenate([a for a in arrays if a is not None], axis), hint)
+        types = [self.type_of(n) for n in names]
+        shape = list(types[0].shape)
+        shape[axis] = sum(t.shape[axis] for t in types)
+        return self.emit("Concat", names, (TensorType(types[0].dtype, tuple(shape)),), loc, (hint,), {"axis": axis})[0]

@@ -1,0 +1,157 @@
+"""Walk the nodes of a graph in order: fold what is constant, infer the types of the rest, normalise, emit."""
+
+from collections.abc import Mapping, Sequence
+
+import onnx
+from onnx import GraphProto, NodeProto
+
+from ppc.compiler.frontend.builder import Builder
+from ppc.compiler.frontend.control_flow import CONTROL_FLOW
+from ppc.compiler.frontend.element_types import tensor_array
+from ppc.compiler.frontend.evaluate import SHRINKING, can_evaluate, evaluate
+from ppc.compiler.frontend.infer import infer_types
+from ppc.compiler.frontend.known_ops import known_ops
+from ppc.compiler.frontend.limits import MAX_REPORTED
+from ppc.compiler.frontend.node import ML_DOMAIN, Node, attributes, canonical_domain, schema_of
+from ppc.compiler.frontend.normalize import DYNAMIC_SHAPE, has_normaliser, normaliser
+from ppc.ir.diagnostic import Diagnostic, UserError, fail
+from ppc.ir.module import Array
+from ppc.ir.types import TensorType
+
+#: ONNX name → IR name; None for a value that an unsupported node makes.
+Scope = dict[str, str | None]
+
+
+class GraphImporter:
+    """State of one import. Unsupported nodes are collected; every other error is raised at once."""
+
+    def __init__(self, builder: Builder, opsets: Mapping[str, int], source: str | None):
+        self.builder = builder
+        self.opsets = dict(opsets)
+        self.source = source
+        self.unsupported: list[Diagnostic] = []
+        self._index = 0
+
+    def run(self, graph: GraphProto, scope: Scope) -> None:
+        """Import the nodes of the main graph. Raises UserError with every unsupported node (at most 20)."""
+        self.graph(graph, scope)
+        if self.unsupported:
+            rest = len(self.unsupported) - MAX_REPORTED
+            shown = self.unsupported[:MAX_REPORTED]
+            if rest > 0:
+                shown[-1] = Diagnostic("PPC1010", f"{rest + 1} more nodes are not supported", source=self.source)
+            raise UserError(*shown)
+
+    def graph(self, graph: GraphProto, scope: Scope) -> None:
+        """Import a graph into `scope`, which it extends (a subgraph gets a copy of the outer one)."""
+        if graph.sparse_initializer:
+            raise fail("PPC1009", "the tensor is sparse", value=graph.sparse_initializer[0].values.name,
+                       help="export the model with dense weights")  # fmt: skip
+        for tensor in graph.initializer:
+            scope[tensor.name] = self.builder.constant(tensor_array(tensor), tensor.name)
+        for node in graph.node:
+            self._node(node, scope)
+
+    def outputs(self, names: Sequence[str], scope: Scope) -> tuple[str, ...]:
+        """IR names of the graph's outputs: each the result of an op, none twice."""
+        made = {r for op in self.builder.ops for r in op.results}
+        results: list[str] = []
+        for name in names:
+            ir = str(scope[name])
+            if ir not in made or ir in results:
+                type = self.builder.type_of(ir)
+                loc = self.builder.unique_loc(f"output {name}")
+                ir = self.builder.emit("Identity", (ir,), (type,), loc, (name,))[0]
+            results.append(ir)
+        return tuple(results)
+
+    def _node(self, proto: NodeProto, scope: Scope) -> None:
+        loc = self.builder.unique_loc(proto.name or f"{proto.op_type}_{self._index}")
+        self._index += 1
+        domain = canonical_domain(proto.domain)
+        schema = schema_of(proto, self.opsets)
+        attrs = attributes(proto, schema, loc)
+        if not self._supported(proto, domain, schema, loc) or any(i and scope[i] is None for i in proto.input):
+            scope.update(dict.fromkeys(filter(None, proto.output)))
+            return
+        inputs = tuple(str(scope[i]) if i else "" for i in proto.input)
+        node = Node(proto.op_type, domain, self.opsets.get(domain, 1), loc, inputs, tuple(proto.output), attrs)
+        names = self._results(proto, node, schema, scope)
+        for name, ir in zip(proto.output, names, strict=False):
+            if name:
+                scope[name] = ir
+
+    def _results(
+        self, proto: NodeProto, node: Node, schema: onnx.defs.OpSchema | None, scope: Scope
+    ) -> Sequence[str | None]:
+        """IR names of the results of a supported node."""
+        if node.op in CONTROL_FLOW and node.domain == "":
+            return CONTROL_FLOW[node.op](self, node, scope)
+        if schema is None:
+            raise fail("PPC1006", f"{node.op} does not exist in opset {node.opset} of {node.domain or 'ai.onnx'}",
+                       node=node.loc)  # fmt: skip
+        if node.op == "Constant":
+            return (self.builder.constant(self._constant(node), node.outputs[0]),)
+        types = {i: self.builder.type_of(ir) for i, ir in zip(proto.input, node.inputs, strict=True) if i}
+        data = {
+            i: a for i, ir in zip(proto.input, node.inputs, strict=True) if (a := self.builder.data(ir)) is not None
+        }
+        inferred = infer_types(proto, node, schema, self.opsets, types, data)
+        if len(data) == len(types) and can_evaluate(proto):
+            known = all(t is not None or not o for t, o in zip(inferred, proto.output, strict=True))
+            if known or node.op in SHRINKING:
+                folded = evaluate(proto, self.opsets, data, node.loc)
+                if folded is not None:
+                    return [self.builder.constant(a, o) if o else "" for a, o in zip(folded, proto.output, strict=True)]
+        return normaliser(node)(self._typed(node, inferred, types), self.builder)
+
+    def _typed(self, node: Node, inferred: Sequence[TensorType | None], operands: Mapping[str, TensorType]) -> Node:
+        """The node with the types of its results. Raises UserError PPC1013, PPC1014."""
+        if node.op in DYNAMIC_SHAPE:
+            raise fail("PPC1013", f"{node.op}: how many elements it returns depends on the data", node=node.loc,
+                       help="use a mask of fixed shape (Where, Mul)")  # fmt: skip
+        types = []
+        for name, type in zip(node.outputs, inferred, strict=True):
+            if type is None and name:
+                shapes = ", ".join(map(str, operands.values()))
+                raise fail("PPC1014", f"{node.op}: the shape of its result cannot be determined", node=node.loc,
+                           value=name, facts={"operands": shapes},
+                           help="an operand that decides the shape is not constant; fix the input that it comes from "
+                           "(--fix NAME=VALUE), or export with constant shapes")  # fmt: skip
+            types.append(type or TensorType("f32", (0,)))
+        return Node(node.op, node.domain, node.opset, node.loc, node.inputs, node.outputs, node.attrs, tuple(types))
+
+    def _supported(self, proto: NodeProto, domain: str, schema: onnx.defs.OpSchema | None, loc: str) -> bool:
+        name = proto.op_type
+        if domain in ("", ML_DOMAIN) and (
+            name in known_ops() or has_normaliser(name) or name in CONTROL_FLOW or self._folds_away(proto)
+        ):
+            return True
+        where = f"{domain or 'ai.onnx'} opset {self.opsets.get(domain, '?')}"
+        self.unsupported.append(
+            Diagnostic(
+                "PPC1010", f"operator {name} of {where} is not supported", node=loc, source=self.source,
+                facts={"op": name, "domain": domain or "ai.onnx", "opset": self.opsets.get(domain, 0)},
+                help="standard ONNX operators only: export without custom operators, or cut this part off the model"
+                if domain not in ("", ML_DOMAIN)
+                else "export so that it is decomposed into simpler operators (`ppc ops` lists them)",
+            )
+        )  # fmt: skip
+        return False
+
+    def _folds_away(self, proto: NodeProto) -> bool:
+        """Operators that only ever make constants here (their operands decide shapes)."""
+        return proto.op_type in ("Constant", "ConstantOfShape", "Range", "EyeLike", "Shape", "Size")
+
+    def _constant(self, node: Node) -> Array:
+        import numpy as np
+
+        attrs = node.attrs
+        forms = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64,
+                 "value_string": np.str_, "value_strings": np.str_}  # fmt: skip
+        if isinstance(attrs.get("value"), np.ndarray):
+            return np.asarray(attrs["value"])
+        for name, dtype in forms.items():
+            if name in attrs:
+                return np.asarray(attrs[name], dtype)
+        raise node.refuse("it has no value")

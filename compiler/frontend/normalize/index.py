@@ -1,0 +1,59 @@
+"""Operators that read or make indices."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ppc.compiler.frontend.builder import Builder
+from ppc.compiler.frontend.node import Node
+from ppc.compiler.frontend.normalize.plain import axis_of, emit, floats, ints
+from ppc.ir.diagnostic import fail
+
+
+def gather(node: Node, b: Builder) -> Sequence[str]:
+    """Constant indices are checked and counted from the front."""
+    axis = axis_of(node, b)
+    operands = list(node.inputs)
+    data = b.data(operands[1])
+    if data is not None:
+        size = b.type_of(operands[0]).shape[axis]
+        if data.size and not (-size <= int(data.min()) and int(data.max()) < size):
+            raise fail("PPC1014", f"{node.op}: an index from {data.min()} to {data.max()} on an axis of {size}",
+                       node=node.loc)  # fmt: skip
+        if (data < 0).any():
+            operands[1] = b.constant(np.where(data < 0, data + size, data).astype(data.dtype), operands[1])
+    return emit(node, b, operands, {"axis": axis})
+
+
+def gather_elements(node: Node, b: Builder) -> Sequence[str]:
+    return emit(node, b, node.inputs, {"axis": axis_of(node, b)})
+
+
+def scatter_elements(node: Node, b: Builder) -> Sequence[str]:
+    attrs = {"axis": axis_of(node, b), "reduction": str(node.attrs.get("reduction", "none"))}
+    return emit(node, b, node.inputs, attrs, "ScatterElements")
+
+
+def top_k(node: Node, b: Builder) -> Sequence[str]:
+    k = node.attrs["k"] if node.opset < 10 else (ints(node, b, 1, "k") or (1,))[0]
+    attrs = {"k": int(k), "axis": axis_of(node, b, -1)}
+    flags = {"largest": int(node.attrs.get("largest", 1)), "sorted": int(node.attrs.get("sorted", 1))}
+    return emit(node, b, node.inputs[:1], {**attrs, **flags})
+
+
+def one_hot(node: Node, b: Builder) -> Sequence[str]:
+    """`values` is (off, on)."""
+    rank = len(node.types[0].shape)
+    depth = (ints(node, b, 1, "depth") or (0,))[0]
+    values = floats(node, b, 2, "values") or (0.0, 1.0)
+    return emit(node, b, node.inputs[:1], {"axis": int(node.attrs["axis"]) % rank, "depth": depth, "values": values})
+
+
+TABLE = {
+    "Gather": gather,
+    "GatherElements": gather_elements,
+    "OneHot": one_hot,
+    "Scatter": scatter_elements,
+    "ScatterElements": scatter_elements,
+    "TopK": top_k,
+}

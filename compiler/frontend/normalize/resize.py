@@ -1,0 +1,62 @@
+"""Resize and Upsample of every opset: one `scales` and one `sizes` entry an axis."""
+
+from collections.abc import Sequence
+
+from ppc.compiler.frontend.builder import Builder
+from ppc.compiler.frontend.node import Node
+from ppc.compiler.frontend.normalize.plain import emit, floats
+from ppc.ir.module import Attr
+
+
+def resize(node: Node, b: Builder) -> Sequence[str]:
+    shape = b.type_of(node.inputs[0]).shape
+    attrs: dict[str, Attr] = {
+        name: node.attrs[name]
+        for name in ("mode", "nearest_mode", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
+                     "extrapolation_value", "antialias")
+        if name in node.attrs
+    }  # fmt: skip
+    if attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+        raise node.refuse("coordinate_transformation_mode tf_crop_and_resize")
+    if attrs.get("antialias"):
+        raise node.refuse("antialias")
+    axes = tuple(a % len(shape) for a in node.attrs.get("axes", range(len(shape))))
+    scales = _full(floats(node, b, 2, "scales"), axes, shape)
+    if scales is None:
+        if node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+            raise node.refuse("keep_aspect_ratio_policy other than stretch")
+        scales = tuple(o / i for o, i in zip(node.types[0].shape, shape, strict=True))
+    attrs.pop("antialias", None)
+    return emit(node, b, node.inputs[:1], {**attrs, "scales": scales, "sizes": node.types[0].shape}, "Resize")
+
+
+def resize_10(node: Node, b: Builder) -> Sequence[str]:
+    """Upsample (7, 9) and Resize 10: asymmetric coordinates; nearest takes the floor, or the ceiling when shrinking."""
+    shape = b.type_of(node.inputs[0]).shape
+    scales = tuple(node.attrs["scales"]) if "scales" in node.attrs else floats(node, b, 1, "scales")
+    full = _full(scales, tuple(range(len(shape))), shape) or (1.0,) * len(shape)
+    if any(s < 1 for s in full) and any(s > 1 for s in full):
+        raise node.refuse("it grows one axis and shrinks another", "export with opset 11 or later")
+    attrs: dict[str, Attr] = {
+        "mode": node.attrs["mode"],
+        "nearest_mode": "ceil" if any(s < 1 for s in full) else "floor",
+        "coordinate_transformation_mode": "asymmetric",
+        "scales": full,
+        "sizes": node.types[0].shape,
+    }
+    return emit(node, b, node.inputs[:1], attrs, "Resize")
+
+
+def _full(scales: tuple[float, ...] | None, axes: Sequence[int], shape: Sequence[int]) -> tuple[float, ...] | None:
+    """A scale for each axis; None where none is given (an empty tensor is none)."""
+    if not scales:
+        return None
+    by_axis = dict(zip(axes, scales, strict=True))
+    return tuple(by_axis.get(a, 1.0) for a in range(len(shape)))
+
+
+def any_resize(node: Node, b: Builder) -> Sequence[str]:
+    return resize(node, b) if node.op == "Resize" and node.opset >= 11 else resize_10(node, b)
+
+
+TABLE = {"Resize": any_resize, "Upsample": any_resize}
