@@ -58,7 +58,7 @@ def excerpt(text: str, line: int, column: int, width: int) -> str:
 
 
 def _literal(terminal: str) -> str:
-    return _PUNCTUATION.get(terminal, terminal.lower())
+    return _PUNCTUATION.get(terminal, terminal.removeprefix("_").lower())
 
 
 def _or(words: list[str]) -> str:
