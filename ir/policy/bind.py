@@ -1,0 +1,248 @@
+"""A policy bound to a module: every pattern replaced by the names it means."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ppc.ir.diagnostic import Diagnostic, UserError, fail
+from ppc.ir.label import Label, join
+from ppc.ir.module import Module, Op, Stage
+from ppc.ir.policy import ast
+from ppc.ir.policy.patterns import about, bind_names, most_specific
+from ppc.ir.target import LAN, WAN, Network
+from ppc.ir.types import Domain
+
+#: Bits of computational security where the policy does not say (HomomorphicEncryption.org's lowest level).
+SECURITY_BITS = 128
+
+#: Where the runtime can take a secret tensor from, and whom it can reveal a value to.
+HOLDERS = {"input": "client", "weight": "server"}
+LEARNERS = ("client", "server")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A party (role) may learn one value, because the policy says so. `node` is the node that computes it."""
+
+    value: str
+    node: str
+    party: str
+    because: str
+    output: bool
+    at: ast.Line
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPolicy:
+    """What the passes and the final check ask. Parties are roles here; nodes are `node_name(op)`."""
+
+    policy: ast.Policy
+    inputs: Mapping[str, Label]
+    weights: Mapping[str, tuple[Label, str]]  # "@name" -> label and sha256
+    grants: tuple[Grant, ...]
+    activations: Mapping[str, ast.SeeActivations]  # by party
+    nodes: frozenset[str]
+    node_denials: Mapping[str, Mapping[Domain, ast.Line]]
+    source_denials: tuple[tuple[Domain, frozenset[str], ast.Line], ...]  # inputs and "@weights"
+    pins: Mapping[str, tuple[Domain, ast.Line]]
+    roles: frozenset[str]
+    assumed: tuple[str, ...]  # what the policy left unsaid
+
+    def weight_label(self, name: str, sha256: str) -> Label:
+        """Label of a constant; one that the policy never saw (a pass made it) is as secret as all weights together."""
+        label, known = self.weights.get(name, (None, ""))
+        return label if label is not None and known == sha256 else self.any_weight
+
+    @property
+    def any_weight(self) -> Label:
+        return join(label for label, _ in self.weights.values())
+
+    def denial(self, domain: Domain) -> ast.Line | None:
+        """The line that forbids a domain everywhere: `deny`, or an `allow` list that leaves it out."""
+        for d in self.policy.all(ast.Deny):
+            if d.scope is None and domain in d.domains:
+                return d.at
+        allows = self.policy.all(ast.Allow)
+        return allows[0].at if allows and not any(domain in a.domains for a in allows) else None
+
+    def trust(self, role: str, level: str) -> ast.Line | None:
+        """The line that trusts a role this far. None: no line does."""
+        levels = {"semi_honest": ("semi_honest", "non_colluding")}.get(level, (level,))
+        return next((t.at for t in self._trust(role) if t.level in levels), None)
+
+    def distrust(self, role: str) -> ast.Line | None:
+        return next((t.at for t in self._trust(role) if t.level == "malicious"), None)
+
+    def _trust(self, role: str) -> Iterable[ast.Trust]:
+        names = self.policy.roles | {"enclave": "enclave"}
+        return (t for t in self.policy.all(ast.Trust) if names[t.party] == role)
+
+    @property
+    def tee(self) -> ast.AssumeTee | ast.AllowSimulatedTee | None:
+        """What the policy says of enclaves; hardware before simulation."""
+        found = (*self.policy.all(ast.AssumeTee), *self.policy.all(ast.AllowSimulatedTee))
+        return found[0] if found else None
+
+    @property
+    def security_bits(self) -> int:
+        return max([s.bits for s in self.policy.all(ast.Security)], default=SECURITY_BITS)
+
+    @property
+    def non_interactive(self) -> ast.NonInteractive | None:
+        return next(iter(self.policy.all(ast.NonInteractive)), None)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """measure -> the most it may be, in base units (s, B)."""
+        found: dict[str, float] = {}
+        for limit in self.policy.all(ast.Limit):
+            found[limit.measure] = min(limit.most, found.get(limit.measure, limit.most))
+        return found
+
+    @property
+    def network(self) -> Network:
+        """The network between the parties; LAN where the policy does not say."""
+        for n in self.policy.all(ast.NetworkIs):
+            preset = {"lan": LAN, "wan": WAN}.get(n.name, LAN)
+            return Network(
+                n.name,
+                preset.bandwidth if n.bandwidth is None else n.bandwidth,
+                preset.rtt if n.rtt is None else n.rtt,
+            )
+        return LAN
+
+
+def node_name(op: Op) -> str:
+    """What a policy calls an op: its ONNX node, or its first result where it has none."""
+    return op.loc or (op.results[0] if op.results else op.name)
+
+
+def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> ResolvedPolicy:
+    """Bind `policy` to `module` (any stage up to ASSIGNED).
+
+    Folding merges weights. Where the policy makes some weights public and others not, a merged one cannot be judged
+    by its name, so `imported` (the module before folding) says what each name and hash stood for; without it every
+    constant of a folded module counts as secret as all of them together. Raises UserError with every finding:
+    PPC2005, PPC2010 (a name matches nothing), PPC2011 (nobody learns an output), PPC2012 (a party cannot do that).
+    """
+    found: list[Diagnostic] = []
+    inputs, unsaid_inputs = _owners(policy, "input", {n: (n,) for n in module.inputs}, found)
+    before = module if imported is None else imported
+    weights, unsaid_weights = _owners(policy, "weight", {n: (n[1:],) for n in before.constants}, found)
+    if imported is None and module.stage >= Stage.FOLDED and len(set(weights.values())) > 1:
+        weights = dict.fromkeys(weights, join(weights.values()))
+    locs: dict[str, list[Op]] = {}
+    for op in module.ops:
+        locs.setdefault(node_name(op), []).append(op)
+    node_denials, source_denials = _denials(policy, module, before, locs, found)
+    resolved = ResolvedPolicy(
+        policy,
+        MappingProxyType(inputs),
+        MappingProxyType({n: (label, before.constants[n].sha256) for n, label in weights.items()}),
+        tuple(_grants(policy, module, found)),
+        MappingProxyType({policy.roles[s.party]: s for s in policy.all(ast.SeeActivations)}),
+        frozenset(locs),
+        node_denials,
+        source_denials,
+        _pins(policy, locs, found),
+        frozenset(policy.roles.values()) | ({"enclave"} if policy.all(ast.AssumeTee) else set()),
+        tuple(_assumed(policy, unsaid_inputs, unsaid_weights)),
+    )
+    if found:
+        raise UserError(*found[:20])
+    return resolved
+
+
+def _owners(
+    policy: ast.Policy, what: str, names: dict[str, tuple[str, ...]], found: list[Diagnostic]
+) -> tuple[dict[str, Label], list[str]]:
+    claims = []
+    for s in policy.all(ast.Owned):
+        if s.what != what:
+            continue
+        bound, unmatched = bind_names(s, s.patterns, names, what)
+        found += unmatched
+        claims.append((s, bound))
+        if s.owner and policy.roles[s.owner] != HOLDERS[what]:
+            message = f"a secret {what} is held by the {HOLDERS[what]}; no step takes one from {s.owner}"
+            found.append(about(s, "PPC2012", message, f"make it `secret of {HOLDERS[what]}`, or `public`"))
+    owner = {n: s.owner and policy.roles[s.owner] for n, s in most_specific(claims).items()}
+    unsaid = [n for n in names if n not in owner]
+    secret = {n: owner.get(n, HOLDERS[what]) for n in names}
+    return {n: Label.secret(o) if o else Label() for n, o in secret.items()}, unsaid
+
+
+def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list[Grant]:
+    producer = module.producer()
+    grants: dict[tuple[str, str], Grant] = {}
+    for s in policy.all(ast.Reveal):
+        pool = module.outputs if s.output else tuple(module.values)
+        names = {v: (v, node_name(producer[v])) if v in producer and not s.output else (v,) for v in pool}
+        bound, unmatched = bind_names(s, s.patterns, names, "output" if s.output else "value or node")
+        found += unmatched
+        role = policy.roles[s.party]
+        if role not in LEARNERS:
+            found.append(about(s, "PPC2012", f"no step reveals a value to the {role}", "reveal to client or server"))
+        for v in bound:
+            node = node_name(producer[v]) if v in producer else ""
+            grants.setdefault((v, role), Grant(v, node, role, s.because, v in module.outputs, s.at))
+    for v in module.outputs:
+        if not any(g.value == v for g in grants.values()):
+            help = f'output "{v}" reveal to client because "..."'
+            found.append(Diagnostic("PPC2011", "the policy lets nobody learn this output", value=v, help=help))
+    return list(grants.values())
+
+
+def _denials(
+    policy: ast.Policy, module: Module, before: Module, locs: dict[str, list[Op]], found: list[Diagnostic]
+) -> tuple[dict[str, dict[Domain, ast.Line]], tuple[tuple[Domain, frozenset[str], ast.Line], ...]]:
+    nodes: dict[str, dict[Domain, ast.Line]] = {}
+    sources: list[tuple[Domain, frozenset[str], ast.Line]] = []
+    for s in policy.all(ast.Deny):
+        if s.scope is None:
+            continue
+        if s.scope in HOLDERS:
+            pool = {n: (n,) for n in module.inputs} if s.scope == "input" else {n: (n[1:],) for n in before.constants}
+            bound, unmatched = bind_names(s, s.patterns, pool, s.scope)
+            sources += [(d, frozenset(bound), s.at) for d in s.domains]
+        else:
+            bound, unmatched = _nodes(s, s.scope, s.patterns, locs)
+            for node in bound:
+                for d in s.domains:
+                    nodes.setdefault(node, {}).setdefault(d, s.at)
+        found += unmatched
+    return nodes, tuple(sources)
+
+
+def _pins(
+    policy: ast.Policy, locs: dict[str, list[Op]], found: list[Diagnostic]
+) -> dict[str, tuple[Domain, ast.Line]]:
+    pins: dict[str, tuple[Domain, ast.Line]] = {}
+    for s in policy.all(ast.Place):
+        bound, unmatched = _nodes(s, s.scope, s.patterns, locs)
+        found += unmatched
+        for node in bound:
+            domain, line = pins.setdefault(node, (s.domain, s.at))
+            if domain is not s.domain:
+                message = f"node '{node}' is placed in {s.domain} here and in {domain} at {line}"
+                raise fail("PPC2005", message, node=node, source=str(s.at), excerpt=f"{line.text}\n{s.at.text}")
+    return pins
+
+
+def _nodes(
+    s: ast.Statement, scope: str, patterns: tuple[str, ...], locs: dict[str, list[Op]]
+) -> tuple[dict[str, str], list[Diagnostic]]:
+    if scope == "node":
+        return bind_names(s, patterns, {n: (n,) for n in locs}, "node")
+    return bind_names(s, patterns, {n: tuple({op.name for op in ops}) for n, ops in locs.items()}, "operator")
+
+
+def _assumed(policy: ast.Policy, inputs: list[str], weights: list[str]) -> list[str]:
+    """Sentences about what the policy leaves unsaid, for the report."""
+    if policy.assumed:
+        return ["no policy was given: inputs are secret of client, weights secret of server, the client learns the "
+                "outputs, client and server are semi-honest, the dealer colludes with neither, and there is no TEE"]
+    said = [f"inputs not named in the policy are secret of client: {', '.join(inputs)}"] if inputs else []
+    said += [f"{len(weights)} weights not named in the policy are secret of server"] if weights else []
+    trusted = {policy.roles.get(t.party) for t in policy.all(ast.Trust)}
+    return said + [f"the {r} is semi-honest" for r in ("client", "server") if r not in trusted]

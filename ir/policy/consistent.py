@@ -1,0 +1,58 @@
+"""What must hold of a policy before it meets a model: its parties exist, and no line contradicts another."""
+
+from collections.abc import Iterator
+
+from ppc.ir.diagnostic import Diagnostic, UserError
+from ppc.ir.policy import ast
+from ppc.ir.syntax import suggest
+from ppc.ir.types import Domain
+
+
+def check_consistent(policy: ast.Policy) -> None:
+    """Raises UserError PPC2003 (unknown party), PPC2005 (contradiction); all of them at once, at most 20."""
+    found = [*_unknown_parties(policy), *_contradictions(policy)]
+    if found:
+        raise UserError(*found[:20])
+
+
+def _unknown_parties(policy: ast.Policy) -> Iterator[Diagnostic]:
+    roles = policy.roles
+    for s in policy.statements:
+        name = s.owner if isinstance(s, ast.Owned) else getattr(s, "party", None)
+        if name is not None and name not in roles and not (name == "enclave" and isinstance(s, ast.Trust)):
+            help = suggest(name, roles) or f"the parties are {', '.join(roles)}; `party {name} is client` names another"
+            yield _about(s, "PPC2003", f"there is no party '{name}' in this policy", help)
+
+
+def _contradictions(policy: ast.Policy) -> Iterator[Diagnostic]:
+    roles = policy.roles
+    by_key: dict[tuple[str, str], ast.Statement] = {}
+    for p in policy.all(ast.Party):
+        for key in (("role", p.role), ("party", p.name)):
+            yield from _twice(by_key, key, p, f"there can be one {key[0]} '{key[1]}'")
+    for n in policy.all(ast.NetworkIs):
+        yield from _twice(by_key, ("network", ""), n, "there can be one network")
+    distrusted = {roles.get(t.party): t for t in policy.all(ast.Trust) if t.level == "malicious"}
+    for t in policy.all(ast.Trust):
+        if t.level != "malicious" and (other := distrusted.get(roles.get(t.party))):
+            yield _about(t, "PPC2005", f"{t.party} is trusted here and called malicious at {other.at}", None)
+    wanted: dict[Domain, ast.Statement] = {d: a for a in policy.all(ast.Allow) for d in a.domains}
+    for s in (*policy.all(ast.AssumeTee), *policy.all(ast.AllowSimulatedTee)):
+        wanted.setdefault(Domain.TEE, s)
+    for deny in policy.all(ast.Deny):
+        for d in deny.domains:
+            if deny.scope is None and d in wanted:
+                help = f"remove one of the two, or write `deny {d} for node ...`"
+                yield _about(deny, "PPC2005", f"{d} is denied here and allowed at {wanted[d].at}", help)
+
+
+def _twice(
+    known: dict[tuple[str, str], ast.Statement], key: tuple[str, str], s: ast.Statement, why: str
+) -> Iterator[Diagnostic]:
+    if key in known:
+        yield _about(s, "PPC2005", f"{why}, and {known[key].at} has it already", None)
+    known[key] = s
+
+
+def _about(s: ast.Statement, code: str, message: str, help: str | None) -> Diagnostic:
+    return Diagnostic(code, message, source=str(s.at), excerpt=s.at.text or None, help=help)
