@@ -1,0 +1,72 @@
+"""Candidate layouts: of a value that enters HE, and of the result of a linear map."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+
+from ppc.targets.he.linear_map import LinearMap
+from ppc.targets.he.packing import Packing, power_of_two_above
+from ppc.targets.he.placement import Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A spatial operator as its layout sees it: one sample's shapes (n, channels, *space), and strides."""
+
+    in_shape: tuple[int, ...]
+    out_shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def entries(shape: tuple[int, ...], ring: int) -> list[Packing]:
+    """Layouts for a value that enters HE: row-major, and with each channel on a power-of-two block."""
+    found = [Packing.dense(prod(shape), ring)]
+    if len(shape) >= 3:
+        lead, area = prod(shape[:2]), prod(shape[2:])
+        found.append(Packing.of(((lead, _block(area, ring)), (area, 1)), ring))
+    return list(dict.fromkeys(found))
+
+
+def placements(
+    map: LinearMap, source: Packing, geometry: Geometry | None, alike: Iterable[Packing] = ()
+) -> list[Placement]:
+    """Candidate placements of a map's result. `alike`: packings of live values of the same size, so that a later
+    addition finds both operands at the same places."""
+    ring = source.ring
+    direct = [Packing.dense(map.out_size, ring)]
+    if geometry is not None:
+        direct += _geometric(source, geometry)
+    direct += [Packing.of(p.digits, ring, p.offset) for p in alike]
+    found = [Placement("direct", packing=p) for p in dict.fromkeys(direct)]
+    if map.entries > 4 * map.out_size and map.out_size <= source.period:
+        rows = power_of_two_above(map.out_size)
+        for h in (rows, 2 * rows, 4 * rows):
+            if h <= source.period:
+                found += [Placement("hybrid", h), Placement("window", h)]
+        length = source.period // rows
+        found += [Placement("inner", length >> i) for i in range(4) if length >> i > 1]
+    return found
+
+
+def _geometric(source: Packing, geometry: Geometry) -> list[Packing]:
+    """Result (y, x) at the address of input (stride * y, stride * x), so that one shift serves a tap everywhere."""
+    axes = source.by_axis(geometry.in_shape)
+    if axes is None or any(len(a) > 1 for a in axes[2:]):
+        return []
+    space = []
+    for extent, digits, stride in zip(geometry.out_shape[2:], axes[2:], geometry.strides, strict=True):
+        if extent > 1 and not digits:
+            return []
+        space.append((extent, digits[0][1] * stride if digits else 1))
+    lead = prod(geometry.out_shape[:2])
+    # the extent of one channel in the input, gaps included: an output channel may be no shorter
+    reach = 1 + sum((e - 1) * s for a in axes[2:] for e, s in a)
+    blocks = {_block(reach, source.ring)}
+    blocks |= {s for a in axes[:2] for _, s in a if s >= reach}
+    return [Packing.of(((lead, b), *space), source.ring, source.offset) for b in sorted(blocks)]
+
+
+def _block(size: int, ring: int) -> int:
+    """Room for `size` slots: a power of two, or whole ciphertexts."""
+    room = power_of_two_above(size)
+    return room if room <= ring else -(-size // ring) * ring

@@ -1,0 +1,90 @@
+"""A linear operator as a sparse affine map over flat row-major indices.
+
+The *structure* (which entries exist) depends on shapes alone: a weight that happens to be zero keeps its entry, so
+that neither the plan nor its running time says anything about the values.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearMap:
+    """y[rows] += values * x[cols], then y += bias. Arrays of one length, one entry a structural non-zero."""
+
+    out_size: int
+    in_size: int
+    rows: Ints
+    cols: Ints
+    values: Floats
+    bias: Floats  # (out_size,)
+
+    @property
+    def entries(self) -> int:
+        return len(self.rows)
+
+    @property
+    def dense(self) -> bool:
+        """True where every output depends on every input."""
+        return self.entries == self.out_size * self.in_size
+
+    def apply(self, x: Floats) -> Floats:
+        """The map on flat vectors: (in_size,) -> (out_size,)."""
+        return np.bincount(self.rows, self.values * x[self.cols], self.out_size) + self.bias
+
+    def gain(self) -> float:
+        """Largest Euclidean norm of a row: how much independent noise of the input grows."""
+        return float(np.sqrt(np.bincount(self.rows, self.values**2, self.out_size).max(initial=0.0)))
+
+    def then(self, outer: "LinearMap") -> "LinearMap":
+        """The composition outer(self(x)). Its structure is the product of the two structures."""
+        first, second = self._matrix(self.values), outer._matrix(outer.values)
+        pattern = (outer._matrix(np.ones(outer.entries)) @ self._matrix(np.ones(self.entries))).tocoo()
+        product = (second @ first).tocsr()
+        rows, cols = pattern.row.astype(np.int64), pattern.col.astype(np.int64)
+        values = np.asarray(product[rows, cols], np.float64).reshape(-1)
+        bias = outer.apply(self.bias)
+        order = np.lexsort((cols, rows))
+        return LinearMap(outer.out_size, self.in_size, rows[order], cols[order], values[order], bias)
+
+    def _matrix(self, values: Floats) -> "sparse.csr_matrix":
+        return sparse.csr_matrix((values, (self.rows, self.cols)), shape=(self.out_size, self.in_size))
+
+
+def identity(size: int) -> LinearMap:
+    """y = x."""
+    i = np.arange(size, dtype=np.int64)
+    return LinearMap(size, size, i, i, np.ones(size), np.zeros(size))
+
+
+def gather(index: NDArray[np.int64], in_size: int, fill: float = 0.0) -> LinearMap:
+    """y.flat[i] = x.flat[index.flat[i]], or `fill` where the index is -1: every movement of elements is one of these."""
+    flat = index.reshape(-1)
+    rows = np.flatnonzero(flat >= 0).astype(np.int64)
+    bias = np.where(flat >= 0, 0.0, fill)
+    return LinearMap(len(flat), in_size, rows, flat[rows], np.ones(len(rows)), bias)
+
+
+def weighted(index: NDArray[np.int64], in_size: int, weight: Floats, bias: Floats) -> LinearMap:
+    """y.flat[i] = weight.flat[i] * x.flat[index.flat[i]] + bias.flat[i]: every elementwise affine operator."""
+    moved = gather(index, in_size)
+    return replace(moved, values=weight.reshape(-1).astype(np.float64), bias=bias.reshape(-1).astype(np.float64))
+
+
+def from_entries(out_size: int, in_size: int, rows: Ints, cols: Ints, values: Floats, bias: Floats) -> LinearMap:
+    """A map from entry arrays of any shapes that broadcast to one another."""
+    r, c, v = np.broadcast_arrays(rows, cols, values)
+    return LinearMap(
+        out_size,
+        in_size,
+        np.ascontiguousarray(r).reshape(-1),
+        np.ascontiguousarray(c).reshape(-1),
+        np.ascontiguousarray(v, dtype=np.float64).reshape(-1),
+        np.asarray(bias, np.float64).reshape(-1),
+    )
