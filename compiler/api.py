@@ -11,6 +11,8 @@ from ppc.ir.policy import Policy
 
 CompileError = UserError
 
+__all__ = ["CompileError", "Compiled", "check", "compile"]
+
 _ALL = ("he", "mpc", "tee", "client", "server")
 
 

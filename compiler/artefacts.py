@@ -61,4 +61,6 @@ def _write(path: Path, content: bytes, *, secret: bool) -> None:
         os.replace(temporary, path)
     except OSError as e:
         Path(temporary).unlink(missing_ok=True)
-        raise fail("PPC5004", f"{path.name} cannot be written: {e.strerror}", help="make room or choose another place") from e
+        raise fail(
+            "PPC5004", f"{path.name} cannot be written: {e.strerror}", help="make room or choose another place"
+        ) from e

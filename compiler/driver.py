@@ -143,13 +143,22 @@ def _reason(resolved: ResolvedPolicy, party: str) -> str:
 
 
 def _assign(
-    module: Module, candidates: Candidates, recipients: Mapping[str, Domain], pricing: Pricing, rungs: tuple[HeRung, ...] = RUNGS
+    module: Module,
+    candidates: Candidates,
+    recipients: Mapping[str, Domain],
+    pricing: Pricing,
+    rungs: tuple[HeRung, ...] = RUNGS,
 ) -> Outcome:
     return Assign(candidates.allowed, recipients, pricing, rungs).search(module)
 
 
 def _without_pins(
-    policy: Policy, imported: Module, module: Module, pricing: Pricing, wanted: frozenset[Domain], recipients: Mapping[str, Domain]
+    policy: Policy,
+    imported: Module,
+    module: Module,
+    pricing: Pricing,
+    wanted: frozenset[Domain],
+    recipients: Mapping[str, Domain],
 ) -> Outcome | None:
     """What the optimiser would have chosen had the policy no `place` lines; None where it has none."""
     from dataclasses import replace
@@ -159,7 +168,9 @@ def _without_pins(
     if not policy.all(Place):
         return None
     free = replace(policy, statements=tuple(s for s in policy.statements if not isinstance(s, Place)))
-    return _assign(module, find_candidates(module, free.resolve(module, imported), pricing.targets, wanted), recipients, pricing)
+    return _assign(
+        module, find_candidates(module, free.resolve(module, imported), pricing.targets, wanted), recipients, pricing
+    )
 
 
 def _assumed_ranges(module: Module) -> list[Diagnostic]:
@@ -208,13 +219,17 @@ def _files(
     manifest["server_file"] = plan_json.sha256(server)
     public_bytes = npz_bytes(public) if public else b""
     manifest["public_file"] = plan_json.sha256(public_bytes) if public else None
+    manifest["options"] = {
+        "targets": list(request.targets),
+        "network": request.network,
+        "dims": dict(sorted(request.dims.items())),
+        "calibrated": request.calibrate is not None,
+    }
     manifest["steps"] = plan_json.steps(lowered, sources)
     manifest["report"] = report
     manifest["tee"] = _tee(manifest)
     text = plan_json.dump(manifest)
-    plan = emit(
-        lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text)
-    )
+    plan = emit(lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text))
     return Compiled(plan, text, server, public_bytes, manifest, lowered, outcome.module, tuple(warnings))
 
 

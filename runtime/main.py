@@ -1,7 +1,7 @@
 """`python plan.py`: run one party of a plan on its own machine, or all of it in clear.
 
-    python plan.py --party server --listen 0.0.0.0:7001 --connect dealer=h:7002 --keys keys
-    python plan.py --party client --connect server=h:7001 --connect dealer=h:7002 --keys keys --data x.npz -o y.npz
+python plan.py --party server --listen 0.0.0.0:7001 --connect dealer=h:7002 --keys keys
+python plan.py --party client --connect server=h:7001 --connect dealer=h:7002 --keys keys --data x.npz -o y.npz
 """
 
 import argparse
@@ -11,7 +11,7 @@ from typing import Any
 
 from ppc.runtime.data import batches, load_inputs, save_atomic, unbatch
 from ppc.runtime.errors import PartyError
-from ppc.runtime.phases import Report, new_session, pairs, roles, run_party, summary
+from ppc.runtime.phases import new_session, pairs, roles, run_party, summary
 from ppc.runtime.plan import Plan, Program
 
 #: Files of the simulated hardware root inside a party's key folder.
@@ -33,8 +33,12 @@ def main(plan: Plan, program: Program, argv: list[str] | None = None) -> int:
 
 
 def _parser(plan: Plan) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=plan.path.name, description=f"A ppc plan of {plan.manifest['model']['name']!r}.")
-    parser.add_argument("--party", choices=roles(plan.manifest), help="run this party; without it the plan runs in clear")
+    parser = argparse.ArgumentParser(
+        prog=plan.path.name, description=f"A ppc plan of {plan.manifest['model']['name']!r}."
+    )
+    parser.add_argument(
+        "--party", choices=roles(plan.manifest), help="run this party; without it the plan runs in clear"
+    )
     parser.add_argument("--listen", type=_address, metavar="HOST:PORT")
     parser.add_argument("--connect", type=_peer, action="append", default=[], metavar="PARTY=HOST:PORT")
     parser.add_argument("--keys", type=Path, help="folder made by `ppc keys`; only this party's own part of it is read")
@@ -72,7 +76,9 @@ def _party(plan: Plan, program: Program, options: Any) -> int:
     feed, samples = {}, 0
     if role == "client":
         if options.data is None:
-            raise PartyError("PPC6005", "the client needs --data", help="an .npz whose arrays are named after the inputs")
+            raise PartyError(
+                "PPC6005", "the client needs --data", help="an .npz whose arrays are named after the inputs"
+            )
         feed, samples = load_inputs(options.data, plan.manifest["model"]["inputs"], options.input)
     data = list(batches(feed, plan.manifest["batch"])) if role == "client" else []
     report, result = status_pipe(role)

@@ -37,7 +37,13 @@ def roles(manifest: Mapping[str, Any]) -> list[str]:
 def pairs(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Who talks to whom. The dealer and the enclave never meet."""
     present = roles(manifest)
-    wanted = [("client", "server"), ("client", "dealer"), ("server", "dealer"), ("client", "enclave"), ("server", "enclave")]
+    wanted = [
+        ("client", "server"),
+        ("client", "dealer"),
+        ("server", "dealer"),
+        ("client", "enclave"),
+        ("server", "enclave"),
+    ]
     return [(a, b) for a, b in wanted if a in present and b in present]
 
 

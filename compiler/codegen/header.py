@@ -17,7 +17,10 @@ def header(manifest: Mapping[str, Any]) -> list[str]:
         "",
     ]
     if r["simulated"]:
-        lines += ["SIMULATED: the enclave is a locked process with a software root of trust; no hardware protects it.", ""]
+        lines += [
+            "SIMULATED: the enclave is a locked process with a software root of trust; no hardware protects it.",
+            "",
+        ]
     lines.append("Who sees what in clear:")
     for party, seen in r["parties"].items():
         lines += [f"  {party}: {item['value']} ({item['why']})" for item in seen] or [f"  {party}: nothing"]
@@ -27,10 +30,15 @@ def header(manifest: Mapping[str, Any]) -> list[str]:
     if r["approximations"]:
         lines += ["", "Approximated under HE:"]
         for a in r["approximations"]:
-            lines.append(f"  {a['op']} '{a['node']}': degree {a['degree']} on [{a['lo']:.3g}, {a['hi']:.3g}], error {a['error']:.1e}")
+            lines.append(
+                f"  {a['op']} '{a['node']}': degree {a['degree']} on [{a['lo']:.3g}, {a['hi']:.3g}], error {a['error']:.1e}"
+            )
     if manifest["he"]:
         he = manifest["he"]
         lines += ["", f"CKKS: N = {he['degree']}, primes {he['prime_bits']} bits, {he['security_bits']}-bit security"]
     p = r["predicted"]
-    lines += ["", f"Predicted a pass: {seconds(p['seconds'])}, {size(p['bytes'])} online, {p['rounds']:.0f} rounds ({p['network']})"]
+    lines += [
+        "",
+        f"Predicted a pass: {seconds(p['seconds'])}, {size(p['bytes'])} online, {p['rounds']:.0f} rounds ({p['network']})",
+    ]
     return lines

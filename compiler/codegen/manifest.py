@@ -58,7 +58,7 @@ def he_parameters(module: Module) -> dict[str, Any] | None:
 
 
 def used_constants(module: Module) -> list[str]:
-    return sorted({o for op in module.ops for o in op.operands if o.startswith("@")})
+    return sorted({str(o) for op in module.ops for o in op.operands if o.startswith("@")})
 
 
 def arrays(module: Module, public: bool) -> dict[str, Array]:

@@ -20,7 +20,9 @@ def draw(manifest: Mapping[str, Any]) -> str:
     items = [("input", "", "client"), *items, ("output", "", "client")]
     used = [d for d in LANES if any(d == item[2] for item in items)]
     width, height = _LEFT + _X * len(items) + 10, _Y * len(used) + 16
-    out = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="partition graph">']
+    out = [
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="partition graph">'
+    ]
     for i, lane in enumerate(used):
         y = 8 + _Y * i
         out.append(f'<rect class="lane {lane}" x="0" y="{y}" width="{width}" height="{_Y - 6}" rx="4"/>')
@@ -33,7 +35,9 @@ def draw(manifest: Mapping[str, Any]) -> str:
         out.append(f'<path class="edge {kind}" d="M{x1 + _W},{a} C{middle},{a} {middle},{b} {x2},{b}"/>')
     for (x, y), (name, op, domain) in zip(at, items, strict=True):
         title = escape(printable(name))
-        out.append(f'<g class="node {domain}"><title>{title}</title><rect x="{x}" y="{y}" width="{_W}" height="{_H}" rx="5"/>')
+        out.append(
+            f'<g class="node {domain}"><title>{title}</title><rect x="{x}" y="{y}" width="{_W}" height="{_H}" rx="5"/>'
+        )
         out.append(f'<text x="{x + _W / 2}" y="{y + 16}">{escape(op or printable(name))}</text>')
         if op:
             short = printable(name)

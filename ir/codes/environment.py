@@ -3,9 +3,41 @@
 from ppc.ir.codes import Code
 
 CODES: list[Code] = [
-    Code("PPC5001", "no such network", "The network named is neither `lan` nor `wan`.", "Use one of them, or a `network` line in the policy with bandwidth and rtt."),
-    Code("PPC5002", "no such target", "--targets names a domain that ppc does not have.", "Use he, mpc, tee, client, server."),
-    Code("PPC5003", "the output would overwrite something that is not a plan", "ppc overwrites only plan.py files that it made itself.", "Choose another name with -o."),
-    Code("PPC5004", "a file cannot be written", "The disk is full or the folder does not allow it. Files are written to a temporary name first, so no plan is half-written.", "Make room, or choose another folder."),
-    Code("PPC5005", "calibration data does not fit the model", "An array is missing, has another shape or type, or holds NaN or infinity.", "Name the arrays after the model's inputs, first axis = samples."),
+    Code(
+        "PPC5001",
+        "no such network",
+        "The network named is neither `lan` nor `wan`.",
+        "Use one of them, or a `network` line in the policy with bandwidth and rtt.",
+    ),
+    Code(
+        "PPC5002",
+        "no such target",
+        "--targets names a domain that ppc does not have.",
+        "Use he, mpc, tee, client, server.",
+    ),
+    Code(
+        "PPC5003",
+        "the output would overwrite something that is not a plan",
+        "ppc overwrites only plan.py files that it made itself.",
+        "Choose another name with -o.",
+    ),
+    Code(
+        "PPC5004",
+        "a file cannot be written",
+        "The disk is full or the folder does not allow it. Files are written to a temporary name first, so no plan is half-written.",
+        "Make room, or choose another folder.",
+    ),
+    Code(
+        "PPC5005",
+        "calibration data does not fit the model",
+        "An array is missing, has another shape or type, or holds NaN or infinity.",
+        "Name the arrays after the model's inputs, first axis = samples.",
+    ),
+    Code(
+        "PPC5006",
+        "the plan is not what ppc makes of this model",
+        "A fresh compilation gives other bytes: the model, the policy, the calibration data or the version of ppc is "
+        "another one, or somebody has edited the plan.",
+        "Give the model, calibration data and ppc version the plan was made with; if they are, do not run this plan.",
+    ),
 ]
