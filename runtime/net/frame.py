@@ -141,7 +141,10 @@ def _words(kind: int, description: bytes, length: int) -> str:
 
 def pack_report(origin: str, error: PartyError) -> bytes:
     """An error for the peer's eyes: origin, code, message; no help, no traceback."""
-    text = error.report if isinstance(error, RelayedError) else error.message
+    if isinstance(error, RelayedError):
+        origin, text = error.origin, error.report
+    else:
+        text = error.message
     return f"{origin}\n{error.code}\n{text}".encode()[:MAX_REPORT]
 
 

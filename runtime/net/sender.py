@@ -15,6 +15,8 @@ Bytes = bytes | memoryview
 SMALL = 64 * 1024
 #: `post` waits where more than this is queued: a sender that runs ahead must not fill the memory.
 BACKLOG = 256 << 20
+#: What is written in one call. Progress shows, and time limits start again, after each; at least `SMALL`.
+SLICE = 256 * 1024
 
 
 class SendFailed(Exception):
@@ -137,15 +139,17 @@ class Sender:
                 raise SendFailed(f"took nothing for {self.timeout:g} s", slow=True)
 
     def _write_some(self, part: memoryview) -> int:
-        """Write what the kernel takes now. OpenSSL writes a record (16 KB) a call, so this loops."""
+        """Write what the kernel takes now, in whole slices: OpenSSL wants an unfinished write again as it was."""
         at = 0
         try:
             while at < len(part):
-                at += self._connection.send(part[at:])
+                at += self._connection.send(part[at : at + SLICE])
         except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass  # the kernel's buffer is full: the rest is for later
         except (OSError, ValueError) as e:  # ValueError: closed under us by `close`
-            failed = SendFailed(getattr(e, "strerror", None) or "closed")
+            # Python reports every broken pipe of a TLS connection as "EOF in violation of protocol"
+            reason = "closed the connection" if isinstance(e, ssl.SSLEOFError | ValueError) else str(e.strerror)
+            failed = SendFailed(reason)
             if threading.current_thread() is not self._writer:
                 self._failed = failed
             raise failed from None
