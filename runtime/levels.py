@@ -55,20 +55,14 @@ class Chain:
         """Q_level, the product of its primes."""
         return prod(self.primes[: level + 1])
 
-    def exit_level(self, level: int, scale_level: int | None = None, magnitude_bits: int = 20) -> int:
-        """The lowest level on which a value at `level` may leave for shares.
+    def exit_level(self, level: int, magnitude_bits: int = 20) -> int:
+        """The level at which a value of `level` is sent when it leaves for shares: unneeded primes are dropped.
 
-        Enough modulus that a coefficient of magnitude 2^magnitude_bits at this value's scale wraps with a chance of
-        at most 2^-40, and at least EXIT_MODULUS_BITS. Raises ValueError where even `level` has less.
+        The lowest with EXIT_MODULUS_BITS on which a value of 2^magnitude_bits wraps with a chance of at most 2^-40;
+        `level` itself where none is low enough.
         """
-        need = max(
-            EXIT_MODULUS_BITS, log2(self.scales[level if scale_level is None else scale_level]) + magnitude_bits + 40
-        )
-        for low in range(level + 1):
-            if log2(self.modulus(low)) >= need:
-                return low
-        have = log2(self.modulus(level))
-        raise ValueError(f"level {level} has {have:.0f} bits of modulus, an exit to shares needs {need:.0f}")
+        need = max(EXIT_MODULUS_BITS, log2(self.scales[level]) + magnitude_bits + 40)
+        return next((low for low in range(level) if log2(self.modulus(low)) >= need), level)
 
 
 @cache

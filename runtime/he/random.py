@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
 
@@ -33,3 +34,9 @@ def _below(bound: int, count: int) -> NDArray[np.uint64]:
         out[filled : filled + len(drawn)] = drawn
         filled += len(drawn)
     return out
+
+
+def expand(seed: bytes, count: int) -> NDArray[np.int64]:
+    """`count` ring elements from a 256-bit seed by AES-CTR; each seed is used once, so the counter starts at 0."""
+    stream = Cipher(algorithms.AES256(seed), modes.CTR(bytes(16))).encryptor()
+    return np.frombuffer(stream.update(bytes(8 * count)), np.int64)
