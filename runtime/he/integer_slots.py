@@ -43,7 +43,6 @@ def decode(coefficients: Sequence[Integers], slots: Sequence[NDArray[np.int64]],
     count, polynomials = limbs.shape[1:]
     union, sums = _union(slots), []
     for rows in _matrix(degree, union, factor):
-        total = np.zeros((len(rows), count * polynomials), np.int64)
         part: Integers | None = None
         for at in range(0, degree // 2, _COLUMNS):
             block = limbs[at : at + _COLUMNS].reshape(-1, count * polynomials)
@@ -66,8 +65,7 @@ def encode(values: NDArray[np.int64], slots: NDArray[np.int64], degree: int, sca
 
     Linear in `values` over the integers but for a rounding of at most 1/2 a coefficient.
     """
-    limbs = _limbs(values.astype(object), 64)[..., None].astype(np.float64)  # (slots, limbs, 1)
-    limbs = limbs[:, :, 0].T
+    limbs = _limbs(values.astype(object), 64).T.copy()  # (limbs, slots)
     limbs[-1] -= (limbs[-1] >= 1 << (_LIMB_BITS - 1)) * 2.0**_LIMB_BITS  # two's complement: the top limb is signed
     sums: Integers | None = None
     for start, rows in zip(range(0, len(slots), _ROWS), _matrix(degree, slots, 1.0), strict=True):

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from struct import Struct
+from struct import error as struct_error
 from typing import Any
 
 import numpy as np
@@ -100,11 +101,8 @@ def _version() -> tuple[int, int, int, int]:
 
 
 def _read(thing: Any, size: int) -> Residues:
-    if _memory() is not None:
-        fast = _peek(thing, size)
-        if fast is not None:
-            return fast
-    return _read_official(thing, size)
+    fast = _peek(thing, size) if fast_reads() else None
+    return _read_official(thing, size) if fast is None else fast
 
 
 def _read_official(thing: Any, size: int) -> Residues:
@@ -123,14 +121,13 @@ def _peek(thing: Any, size: int) -> Residues | None:
         if words[at] != size:
             return None
         data = os.pread(memory, 8 * size, words[at + 1])
-    except (OSError, OverflowError, KeyError):
+    except (OSError, OverflowError, KeyError, struct_error):
         return None
     if len(data) != 8 * size:
         return None
     array = np.frombuffer(data, np.uint64).copy()
-    if int(array[0]) != thing[0] or int(array[-1]) != thing[size - 1]:
-        return None
-    return array
+    probes = (0, size // 3, size // 2, size - 1)
+    return array if all(int(array[i]) == thing[i] for i in probes) else None
 
 
 @cache
@@ -142,13 +139,19 @@ def _memory() -> int | None:
         return None
 
 
-def fast_path(context: Context) -> bool:
-    """Self-check: does the fast way read the same residues as the official one? Turns it off where not."""
-    global _read
-    plaintext = context.encode(np.arange(context.slots, dtype=np.float64), 0, 2.0**20)
-    size = plaintext.coeff_count()
-    official, fast = _read_official(plaintext, size), _peek(plaintext, size)
-    if fast is None or not np.array_equal(official, fast):
-        _read = _read_official
-        return False
+@cache
+def fast_reads() -> bool:
+    """Self-check, once: does the fast way read what the official way reads, on a small plaintext and ciphertext?"""
+    parameters = seal.EncryptionParameters(seal.SCHEME_TYPE.CKKS)
+    parameters.set_poly_modulus_degree(1024)
+    parameters.set_coeff_modulus(seal.CoeffModulus.Create(1024, [27]))
+    context = seal.SEALContext(parameters, True, seal.SEC_LEVEL_TYPE.TC128)
+    plaintext, ciphertext, public = seal.Plaintext(), seal.Ciphertext(), seal.PublicKey()
+    seal.CKKSEncoder(context).encode([0.5, -0.25, 3.0], 2.0**15, plaintext)
+    seal.KeyGenerator(context).create_public_key(public)
+    seal.Encryptor(context, public).encrypt(plaintext, ciphertext)
+    for thing, size in ((plaintext, 1024), (ciphertext, 2048)):
+        fast = _peek(thing, size)
+        if fast is None or not np.array_equal(fast, _read_official(thing, size)):
+            return False
     return True
