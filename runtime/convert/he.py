@@ -1,0 +1,91 @@
+"""Client to HE and HE to client."""
+
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he import blob, privacy
+from ppc.runtime.he.engine import ClientEngine, receive_ciphertexts, send_ciphertexts
+from ppc.runtime.he.steps import layout_of, level_of, server_engine
+from ppc.runtime.party import Session, Step
+from ppc.runtime.value import Value
+
+
+def client_engine(session: Session) -> ClientEngine:
+    engine = session.engines["he"]
+    if not isinstance(engine, ClientEngine):
+        raise PartyError("PPC6006", f"the {session.role} has no HE secret key, and the plan encrypts or decrypts here")
+    return engine
+
+
+def client_to_he(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, layout. The client packs, encrypts symmetrically and sends all ciphertexts in one message.
+
+    The ciphertexts are seeded (c1 is the seed it was drawn from): half the bytes. The server learns the shape.
+    """
+    layout, level = layout_of(step.attrs, "layout"), level_of(step)
+    if session.role == "client":
+        engine = client_engine(session)
+        context = engine.context
+        slots = layout.pack(x.data)
+        if not np.isfinite(slots).all():
+            raise PartyError("PPC6005", f"step {step.id}: the value to encrypt holds NaN or infinity")
+        try:
+            plaintexts = [context.encode(row, level, context.scale(level)) for row in slots]
+        except blob.SEAL_ERRORS:
+            raise PartyError(
+                "PPC6010", f"step {step.id}: a value is too large for the HE parameters of this plan"
+            ) from None
+        send_ciphertexts(session.channel("server"), f"{step.tag}.he", [engine.keys.encrypt(p) for p in plaintexts])
+        return Value("he", step.shape, None, layout)
+    engine_ = server_engine(session)
+    data = receive_ciphertexts(
+        session.channel("client"),
+        f"{step.tag}.he",
+        engine_.context,
+        layout.ciphertexts,
+        level,
+        engine_.context.scale(level),
+        seeded=True,
+    )
+    return Value("he", step.shape, data, layout)
+
+
+def he_to_client(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, layout, privacy, and with "flooding" flood_bits; bound where the range is checked.
+
+    The client decrypts. With `privacy` "flooding" the server hides its weights first (`ppc.runtime.he.privacy`);
+    with "public weights" there is nothing to hide. A result beyond `bound` is PPC6010 at the client.
+    """
+    layout, level = layout_of(step.attrs, "layout"), level_of(step)
+    kind = step.attrs.get("privacy")
+    if kind not in ("flooding", "public weights"):
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not say how it keeps the weights private")
+    tag = f"{step.tag}.he"
+    if session.role == "server":
+        server = server_engine(session)
+        out: list[Any] = x.data
+        if kind == "flooding":
+            out = privacy.flood(server.context, server.keys, x.data, layout, int(step.attrs["flood_bits"]))
+        send_ciphertexts(session.channel("client"), tag, [blob.dump(c) for c in out])
+        return Value("client", step.shape)
+    client = client_engine(session)
+    context = client.context
+    data = receive_ciphertexts(session.channel("server"), tag, context, layout.ciphertexts, level, context.scale(level))
+    slots = np.array([context.encoder.decode_double(client.keys.decrypt(c)) for c in data])
+    result = layout.unpack(slots, step.shape)
+    check_bound(step, result)
+    return Value("client", step.shape, result)
+
+
+def check_bound(step: Step, result: "np.ndarray[Any, Any]") -> None:
+    """Raises PartyError PPC6010 where the plan states a bound and the result is beyond it. Shows no value."""
+    bound = step.attrs.get("bound")
+    if bound is not None and not np.abs(result).max(initial=0.0) <= float(bound):
+        beyond = int(np.count_nonzero(~(np.abs(result) <= float(bound))))
+        raise PartyError(
+            "PPC6010",
+            f"{beyond} of {result.size} values of {step.node!r} are beyond the bound {float(bound):g} of the plan",
+            help="an activation left its calibrated range; compile with --calibrate on data that covers this input",
+        )

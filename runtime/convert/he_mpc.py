@@ -1,0 +1,144 @@
+"""HE to shares and shares to HE. No party learns anything."""
+
+import secrets
+from math import log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.convert.he import client_engine
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he import integer_slots, limbs, privacy, vector
+from ppc.runtime.he import blob as blobs
+from ppc.runtime.he.context import Context
+from ppc.runtime.he.engine import receive_ciphertexts, send_ciphertexts
+from ppc.runtime.he.random import expand, uniform_residues
+from ppc.runtime.he.steps import layout_of, level_of, server_engine
+from ppc.runtime.layout import Layout
+from ppc.runtime.levels import EXIT_MODULUS_BITS
+from ppc.runtime.party import Session, Step
+from ppc.runtime.value import Value
+
+Shares = NDArray[np.int64]
+
+
+def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, layout (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
+
+    The server rerandomises (Enc(0) under the public key: c1 tells the owner of the key nothing), adds R uniform
+    modulo Q in RNS to c0, and sends. The client decrypts M + R mod Q: uniform, whatever M and its noise are, so the
+    weights in message, noise and unused slots are hidden perfectly given c1, and c1 under RLWE. Both decode their
+    summand with the same integer matrix modulo 2^160, truncate and reduce modulo 2^64 (`integer_slots.decode`).
+    A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
+    are dropped first. One message, server to client.
+    """
+    layout, level = layout_of(step.attrs, "layout"), level_of(step)
+    slots = _slots_by_ciphertext(layout)
+    tag = f"{step.tag}.he"
+    if session.role == "client":
+        client = client_engine(session)
+        context, low = client.context, _exit_level(client.context, level, step)
+        data = receive_ciphertexts(session.channel("server"), tag, context, len(slots), low, context.scale(level))
+        decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
+        return Value("mpc", step.shape, _decode_shares(context, low, level, decrypted, layout, step.shape))
+    server = server_engine(session)
+    context = server.context
+    low, primes = _exit_level(context, level, step), context.chain.primes
+    primes = primes[: low + 1]
+    masks, masked = np.empty((len(slots), low + 1, context.degree), np.uint64), []
+    for mask, ciphertext in zip(masks, x.data, strict=True):
+        fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
+        polynomials = limbs.ciphertext_residues(fresh)
+        mask[:] = uniform_residues(primes, context.degree)
+        polynomials[0] = limbs.add_residues(polynomials[0], mask, primes)
+        masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, context.scale(level))))
+    send_ciphertexts(session.channel("client"), tag, masked)
+    share = _decode_shares(context, low, level, masks, layout, step.shape, negative=True)
+    return Value("mpc", step.shape, share)
+
+
+def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, layout. Ciphertexts at exactly S_level; 0 in unused slots.
+
+    The client refreshes the sharing with a mask that both expand from a seed (its share is then uniform), encodes
+    its share as integers exactly linearly (`integer_slots.encode`), encrypts it and sends; the server adds its own
+    encoded share. Nothing is opened, so the hiding is that of the encryption; no statistical mask is needed.
+    Both take their share in [-2^63, 2^63); the sum over the integers is the value unless it wraps, with a chance of
+    |value|·2^16 / 2^64 an element (2^-40 for |value| < 256). One message, client to server.
+    """
+    layout, level = layout_of(step.attrs, "layout"), level_of(step)
+    tag = f"{step.tag}.he"
+    if session.role == "client":
+        client = client_engine(session)
+        seed = secrets.token_bytes(32)
+        share = np.asarray(x.data, np.int64).reshape(-1) - expand(seed, layout.size)
+        encoded = _encode_share(client.context, level, layout, share)
+        scale = client.context.scale(level)
+        plaintexts = [limbs.make_plaintext(client.context, level, e, scale) for e in encoded]
+        channel = session.channel("server")
+        channel.send_bytes(f"{step.tag}.seed", seed)
+        send_ciphertexts(channel, tag, [client.keys.encrypt(p) for p in plaintexts])
+        return Value("he", step.shape, None, layout)
+    server, channel = server_engine(session), session.channel("client")
+    context = server.context
+    seed = channel.receive_bytes(f"{step.tag}.seed", 32)
+    if len(seed) != 32:
+        raise PartyError("PPC6003", f"a seed of {len(seed)} bytes came where 32 were due")
+    share = np.asarray(x.data, np.int64).reshape(-1) + expand(seed, layout.size)
+    scale = context.scale(level)
+    encoded = _encode_share(context, level, layout, share)
+    data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, level, scale, seeded=True)
+    for ciphertext, own in zip(data, encoded, strict=True):
+        context.evaluator.add_plain_inplace(ciphertext, limbs.make_plaintext(context, level, own, scale))
+    return Value("he", step.shape, data, layout)
+
+
+def _exit_level(context: Context, level: int, step: Step) -> int:
+    """The level on which a value at `level` is sent; the same at both parties."""
+    have = log2(context.chain.modulus(level))
+    if have < EXIT_MODULUS_BITS:
+        raise PartyError(
+            "PPC6006",
+            f"step {step.id} ({step.name}): {have:.0f} bits of modulus at level {level}, {EXIT_MODULUS_BITS} are needed",
+            help="the plan must leave HE at a higher level",
+        )
+    return context.chain.exit_level(level)
+
+
+def _slots_by_ciphertext(layout: Layout) -> list[NDArray[np.int64]]:
+    """Slots in use of each ciphertext, in the order of the elements."""
+    where, slot = np.divmod(layout.addresses(), layout.slots)
+    return [slot[where == c] for c in range(layout.ciphertexts)]
+
+
+def _decode_shares(
+    context: Context,
+    low: int,
+    level: int,
+    polynomials: NDArray[np.uint64],
+    layout: Layout,
+    shape: tuple[int, ...],
+    negative: bool = False,
+) -> Shares:
+    """Shares of the elements, from one party's summand in NTT form, shape (ciphertexts, primes, N)."""
+    slots = _slots_by_ciphertext(layout)
+    used = [c for c, s in enumerate(slots) if len(s)]
+    primes = context.chain.primes[: low + 1]
+    coefficients = limbs.to_coefficients(context, low, polynomials[used])
+    integers = [integer_slots.centred(c, primes) for c in coefficients]
+    decoded = integer_slots.decode(integers, [slots[c] for c in used], context.scale(level))
+    out, where = np.empty(layout.size, np.int64), layout.addresses() // layout.slots
+    for c, values in zip(used, decoded, strict=True):
+        out[where == c] = integer_slots.to_ring(-values if negative else values)
+    return out.reshape(shape)
+
+
+def _encode_share(context: Context, level: int, layout: Layout, share: Shares) -> NDArray[np.uint64]:
+    """NTT residues of the share in its slots, shape (ciphertexts, level + 1, N)."""
+    primes, where = context.chain.primes[: level + 1], layout.addresses() // layout.slots
+    polynomials = np.zeros((layout.ciphertexts, level + 1, context.degree), np.uint64)
+    for c, slots in enumerate(_slots_by_ciphertext(layout)):
+        if len(slots):
+            values = integer_slots.encode(share[where == c], slots, context.degree, context.scale(level))
+            polynomials[c] = integer_slots.residues(values, primes)
+    return limbs.to_ntt(context, level, polynomials)

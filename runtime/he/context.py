@@ -1,0 +1,119 @@
+"""CKKS parameters of a plan: from plan.json to a SEAL context, its levels and its exact scales."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import log2
+from typing import Any
+
+import tenseal.sealapi as seal
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.levels import MAX_MODULUS_BITS, Chain
+
+#: Relative drift of SEAL's float64 scale that is put right; more is a wrong program, not rounding.
+SCALE_DRIFT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """`plan.json["he"]`: what both parties build their context from."""
+
+    degree: int
+    prime_bits: tuple[int, ...]  # [q_0 .. q_top, special]
+    scale_bits: float
+    galois: tuple[int, ...]  # left rotations by these steps have a key
+    relin: bool  # a product of ciphertexts occurs
+
+    @staticmethod
+    def from_json(j: Mapping[str, Any]) -> "Parameters":
+        """Raises PartyError PPC6006 where the parameters are incomplete or weaker than 128 bits."""
+        try:
+            degree, bits = int(j["degree"]), tuple(int(b) for b in j["prime_bits"])
+            steps = {int(s) % (degree // 2) for level in j["galois"].values() for s in level}
+            parameters = Parameters(degree, bits, float(j["scale_bits"]), tuple(sorted(steps - {0})), bool(j["relin"]))
+            top, security = int(j["top_level"]), int(j["security_bits"])
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as e:
+            raise PartyError("PPC6006", f"the HE parameters in plan.json cannot be read ({e!r})") from None
+        if degree not in MAX_MODULUS_BITS or not 2 <= len(bits) or top != len(bits) - 2:
+            raise PartyError("PPC6006", f"plan.json has degree {degree}, {len(bits)} primes and top level {top}")
+        if security < 128 or sum(bits) > MAX_MODULUS_BITS[degree]:
+            raise PartyError(
+                "PPC6006",
+                f"the HE parameters in plan.json give less than 128 bits of security: {sum(bits)} bits of modulus at "
+                f"degree {degree}, where at most {MAX_MODULUS_BITS[degree]} are allowed",
+                help="compile again; plans are never run below 128 bits",
+            )
+        return parameters
+
+
+class Context:
+    """A SEAL context at 128 bits, with levels instead of parms_ids.
+
+    `level` counts down to 0; a ciphertext at level l has l + 1 primes. Holds no key.
+    """
+
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+        try:
+            self.chain = Chain.of(parameters.degree, parameters.prime_bits, parameters.scale_bits)
+            moduli = seal.CoeffModulus.Create(parameters.degree, list(parameters.prime_bits))
+        except (ValueError, RuntimeError, OverflowError) as e:
+            raise PartyError("PPC6006", f"the HE primes in plan.json do not exist: {e}") from None
+        encryption = seal.EncryptionParameters(seal.SCHEME_TYPE.CKKS)
+        encryption.set_poly_modulus_degree(parameters.degree)
+        encryption.set_coeff_modulus(moduli)
+        self.seal = seal.SEALContext(encryption, True, seal.SEC_LEVEL_TYPE.TC128)
+        if not self.seal.parameters_set():
+            reason = self.seal.parameters_error_message()
+            raise PartyError("PPC6006", f"SEAL refuses the HE parameters in plan.json: {reason}")
+        if (*self.chain.primes, self.chain.special) != tuple(m.value() for m in moduli):
+            raise PartyError("PPC6007", "this SEAL chooses other primes than the compiler; install the pinned tenseal")
+        self.parms_ids = self._walk()
+        for level, scale in enumerate(self.chain.scales):
+            if not 1 < scale < self.chain.modulus(level):
+                raise PartyError("PPC6006", f"the scale at level {level} is 2^{log2(scale):.1f}, out of its modulus")
+        self.encoder = seal.CKKSEncoder(self.seal)
+        self.evaluator = seal.Evaluator(self.seal)
+        self._levels = {tuple(p): level for level, p in enumerate(self.parms_ids)}
+
+    def _walk(self) -> list[list[int]]:
+        """parms_id of each level, 0 first."""
+        data, ids = self.seal.first_context_data(), []
+        while data is not None:
+            ids.append(list(data.parms_id()))
+            data = data.next_context_data()
+        if len(ids) != len(self.chain.primes):
+            raise PartyError("PPC6006", f"SEAL makes {len(ids)} levels of {len(self.chain.primes)} data primes")
+        return ids[::-1]
+
+    @property
+    def degree(self) -> int:
+        """N: coefficients of a polynomial."""
+        return self.parameters.degree
+
+    @property
+    def slots(self) -> int:
+        return self.parameters.degree // 2
+
+    def scale(self, level: int) -> float:
+        """S_level."""
+        return self.chain.scales[level]
+
+    def level(self, ciphertext: Any) -> int:
+        """Level of a ciphertext or plaintext of this context."""
+        return self._levels[tuple(ciphertext.parms_id())]
+
+    def encode(self, values: Any, level: int, scale: float) -> Any:
+        """A plaintext of a slot vector, or of one number in all slots. Raises ValueError where it does not fit."""
+        plaintext = seal.Plaintext()
+        values = float(values) if isinstance(values, (int, float)) else values.tolist()
+        self.encoder.encode(values, self.parms_ids[level], scale, plaintext)
+        return plaintext
+
+
+def pin_scale(ciphertext: Any, scale: float) -> None:
+    """Set the exact planned scale. A relative difference above 1e-9 is a bug of the plan or of the engine."""
+    drift = abs(ciphertext.scale / scale - 1)
+    if drift >= SCALE_DRIFT:
+        raise AssertionError(f"scale 2^{log2(ciphertext.scale):.6f} where 2^{log2(scale):.6f} was planned")
+    ciphertext.scale = scale

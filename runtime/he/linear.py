@@ -1,0 +1,87 @@
+"""`he.linear` on ciphertexts: diagonals by baby-step giant-step (Halevi and Shoup, 2014), with post-sums."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tenseal.sealapi as seal
+from numpy.typing import NDArray
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he import vector
+from ppc.runtime.he.context import Context
+from ppc.runtime.he.keys import ServerKeys
+
+#: (input ciphertext, output ciphertext, baby rotation, giant rotation)
+Term = tuple[int, int, int, int]
+
+
+def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: float) -> list[Any | None]:
+    """Each row as a plaintext; None for a row that is zero at this scale.
+
+    SEAL refuses a product that is zero ("transparent"). Leaving it out is seen by nobody but the server, whose
+    weight it is: what goes over the wire is the same in number and size.
+    """
+    zero = np.abs(rows).max(axis=1, initial=0.0) * scale < 2.0**-20
+    plaintexts = [None if z else context.encode(row, level, scale) for row, z in zip(rows, zero, strict=True)]
+    return [p if p is not None and not p.is_zero() else None for p in plaintexts]
+
+
+def evaluate(
+    context: Context,
+    keys: ServerKeys,
+    inputs: Sequence[Any],
+    terms: Sequence[Term],
+    diagonals: Sequence[Any | None],
+    bias: Sequence[Any | None],
+    post: Sequence[int],
+) -> list[Any]:
+    """Ciphertexts at the next level, scale S_{level-1}.
+
+    Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
+    share key steps from the leaves of their tree to the root.
+    """
+    slots, level = context.slots, context.level(inputs[0])
+    partial = _products(context, keys, inputs, terms, diagonals)
+    results = []
+    for o in range(len(bias)):
+        sums = {g: partial.pop((o, g)) for g in sorted({t[3] % slots for t in terms if t[1] == o}) if (o, g) in partial}
+        for step, parent, key in reversed(vector.rotation_tree(sums, keys.steps, slots)):
+            moved = vector.rotate(context, keys, sums.pop(step), key)
+            sums[parent] = vector.accumulate(context, sums.get(parent), moved)
+        total = sums.get(0)
+        if total is None:  # every weight is zero: an encryption of zero stands for the sum
+            total = seal.Ciphertext()
+            keys.encryptor.encrypt_zero(context.parms_ids[level], total)
+            total.scale = context.scale(level) ** 2
+        for step in post:
+            if step % slots not in keys.steps:
+                raise PartyError("PPC6006", f"plan.json lists no Galois key for rotation by {step % slots}")
+            context.evaluator.add_inplace(total, vector.rotate(context, keys, total, step % slots))
+        vector.rescale(context, total, context.scale(level - 1))
+        offset = bias[o]
+        if offset is not None:
+            context.evaluator.add_plain_inplace(total, offset)
+        results.append(total)
+    return results
+
+
+def _products(
+    context: Context, keys: ServerKeys, inputs: Sequence[Any], terms: Sequence[Term], diagonals: Sequence[Any | None]
+) -> dict[tuple[int, int], Any]:
+    """Σ rot(in, baby) ⊙ diagonal for each (output, giant). One input ciphertext at a time, to hold few rotations."""
+    slots, level = context.slots, context.level(inputs[0])
+    partial: dict[tuple[int, int], Any] = {}
+    for c, ciphertext in enumerate(inputs):
+        mine = [t for t, term in enumerate(terms) if term[0] == c and diagonals[t] is not None]
+        turned = {0: ciphertext}
+        for step, parent, key in vector.rotation_tree((terms[t][2] for t in mine), keys.steps, slots):
+            turned[step] = vector.rotate(context, keys, turned[parent], key)
+        for t in mine:
+            _, o, baby, giant = terms[t]
+            product = seal.Ciphertext()
+            context.evaluator.multiply_plain(turned[baby % slots], diagonals[t], product)
+            product.scale = context.scale(level) ** 2
+            slot = (o, giant % slots)
+            partial[slot] = vector.accumulate(context, partial.get(slot), product)
+    return partial

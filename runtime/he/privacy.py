@@ -1,0 +1,102 @@
+"""Circuit privacy by flooding: what the server does to a ciphertext before its owner decrypts it.
+
+The owner of the secret key sees, beside the result, c1, the noise, and the slots that the layout does not use; all
+three depend on the weights. So the server adds
+- a fresh encryption of zero under the public key: c1 becomes pseudo-random even for the owner of the key (RLWE with
+  the encryption's own ephemeral secret);
+- to each coefficient an integer uniform in [-2^(b-1), 2^(b-1)), b = flood_bits: noise of the computation below
+  2^(b-1-sigma) is hidden but for a statistical distance of 2^-sigma a coefficient. The error of a slot becomes about
+  2^(b-1)·sqrt(N/6) / S;
+- to each slot that no element lies in, a uniform number of `mask_bits` bits, as many as the modulus of this level
+  has room for (at most MASK_BITS); what lay there, if below 2^(mask_bits - sigma), is hidden by sigma bits.
+"""
+
+import secrets
+from math import log2
+from typing import Any
+
+import numpy as np
+import tenseal.sealapi as seal
+from numpy.typing import NDArray
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he import limbs
+from ppc.runtime.he.context import Context
+from ppc.runtime.he.keys import ServerKeys
+from ppc.runtime.he.random import uniform_integers
+from ppc.runtime.layout import Layout
+
+#: Bits (of the integer part) of the number added to an unused slot, and the fewest that are accepted.
+MASK_BITS = 40
+FEWEST_MASK_BITS = 20
+
+
+def flood(context: Context, keys: ServerKeys, data: list[Any], layout: Layout, flood_bits: int) -> list[Any]:
+    """Ciphertexts that are safe to show to the owner of the key. Raises PartyError PPC6006 where there is no room."""
+    used = np.zeros(len(data) * context.slots, bool)
+    used[layout.addresses()] = True
+    return [
+        _flood(context, keys, c, free, flood_bits) for c, free in zip(data, ~used.reshape(len(data), -1), strict=True)
+    ]
+
+
+def mask_bits(context: Context, level: int, scale: float) -> int:
+    """Bits of an unused slot's mask: a quarter of the modulus stays free for the result."""
+    bits = min(MASK_BITS, int(log2(context.chain.modulus(level)) - log2(scale)) - 3)
+    if bits < FEWEST_MASK_BITS:
+        raise PartyError(
+            "PPC6006",
+            f"level {level} has room for a mask of {bits} bits on unused slots, {FEWEST_MASK_BITS} are the fewest",
+            help="let results leave at a higher level, or through shares",
+        )
+    return bits
+
+
+def rerandomised(context: Context, keys: ServerKeys, ciphertext: Any) -> Any:
+    """A new encryption of the same value: plus Enc(0) under the public key."""
+    zero = seal.Ciphertext()
+    keys.encryptor.encrypt_zero(ciphertext.parms_id(), zero)
+    zero.scale = ciphertext.scale
+    context.evaluator.add_inplace(zero, ciphertext)
+    return zero
+
+
+def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np.bool_], flood_bits: int) -> Any:
+    level, scale = context.level(ciphertext), ciphertext.scale
+    if flood_bits < 1 or flood_bits + 1 >= log2(context.chain.modulus(level)):
+        raise PartyError("PPC6006", f"a flood of {flood_bits} bits does not fit the modulus of level {level}")
+    noise = uniform_integers(context.degree, flood_bits)
+    if free.any():
+        noise = noise + slot_mask(free, mask_bits(context, level, scale), scale)
+    residues = np.stack([(noise % q).astype(np.uint64) for q in context.chain.primes[: level + 1]])
+    fresh = rerandomised(context, keys, ciphertext)
+    polynomials = limbs.ciphertext_residues(fresh)
+    primes = context.chain.primes[: level + 1]
+    polynomials[0] = limbs.add_residues(polynomials[0], limbs.to_ntt(context, level, residues[None])[0], primes)
+    return limbs.make_ciphertext(context, level, polynomials, scale)
+
+
+def slot_mask(free: NDArray[np.bool_], bits: int, scale: float) -> NDArray[np.object_]:
+    """Integer coefficients, shape (N,), of a polynomial that is uniform in ±2^(bits-1) on free slots and 0 elsewhere.
+
+    The embedding is inverted in extended precision (64-bit mantissa where the machine has it): in float64 a mask of
+    2^40 would leave an error of 2^-10 on the slots in use.
+    """
+    slots = len(free)
+    raw = np.frombuffer(secrets.token_bytes(8 * slots), np.int64)  # 63 random bits after the sign
+    values = np.where(free, np.ldexp(raw.astype(np.longdouble), bits - 64), np.longdouble(0))
+    return integer_coefficients(values * np.longdouble(scale))
+
+
+def integer_coefficients(values: NDArray[np.longdouble]) -> NDArray[np.object_]:
+    """Rounded coefficients of the real polynomial that takes these values at ζ^(3^j), ζ = exp(iπ/N), j < N/2."""
+    degree = 2 * len(values)
+    exponents = np.array([pow(3, j, 2 * degree) for j in range(len(values))])
+    spectrum = np.zeros(2 * degree, np.clongdouble)
+    spectrum[exponents] = values
+    spectrum[2 * degree - exponents] = values
+    coefficients = np.fft.fft(spectrum)[:degree].real / degree
+    whole = np.rint(coefficients)
+    high = np.floor(whole / np.longdouble(2) ** 40)  # int() of a longdouble loses nothing in two parts
+    low = whole - high * np.longdouble(2) ** 40
+    return high.astype(np.int64).astype(object) * (1 << 40) + low.astype(np.int64).astype(object)

@@ -1,0 +1,188 @@
+"""The `he.*` steps of a plan, at the server. Each is `function(session, step, *operands) -> Value`.
+
+At other parties, which take no part, `Session.step` does not call these. Ciphertexts are immutable by convention: a
+step makes new ones, so a value may be read by several steps; memory goes when the plan's variable does.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he import linear as bsgs
+from ppc.runtime.he import polynomial as chebyshev
+from ppc.runtime.he import vector
+from ppc.runtime.he.cipher import CipherArithmetic
+from ppc.runtime.he.engine import ServerEngine
+from ppc.runtime.layout import Layout
+from ppc.runtime.party import Session, Step
+from ppc.runtime.value import Value, Weight
+
+
+def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
+    """attrs: level (of x), terms, post, in_layout, out_layout. Result at level - 1."""
+    engine = server_engine(session)
+    level = _at_level(engine, step, x)
+    if level < 1:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) needs a level below {level}")
+    terms, outputs = linear_terms(step, len(x.data))
+    rows, offsets = engine.encoded.get(step.id) or _encode_linear(engine, step, diagonals, bias, terms, outputs, level)
+    post = [int(s) for s in step.attrs.get("post", ())]
+    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, post)
+    return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
+
+
+def polynomial(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, out_level, coefficients (Chebyshev), lo, hi."""
+    engine = server_engine(session)
+    _at_level(engine, step, x)
+    coefficients, lo, hi, out_level = polynomial_attrs(step)
+    arithmetic = CipherArithmetic(engine.context, engine.keys)
+    scale = engine.context.scale(out_level)
+    try:
+        data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
+    except ValueError as e:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}): {e}") from None
+    return Value("he", step.shape, data, x.layout)
+
+
+def add(session: Session, step: Step, x: Value, y: Value) -> Value:
+    """Same level on both sides."""
+    return _slotwise(session, step, x, y, "add")
+
+
+def sub(session: Session, step: Step, x: Value, y: Value) -> Value:
+    """Same level on both sides."""
+    return _slotwise(session, step, x, y, "sub")
+
+
+def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
+    """Ciphertext times ciphertext: relinearised and rescaled, one level down."""
+    engine = server_engine(session)
+    level = _same_level(engine, step, x, y)
+    if level < 1:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) needs a level below {level}")
+    arithmetic = CipherArithmetic(engine.context, engine.keys)
+    scale = engine.context.scale(level - 1)
+    data = [arithmetic.finish(arithmetic.product(a, b), scale) for a, b in zip(x.data, y.data, strict=True)]
+    return Value("he", step.shape, data, x.layout)
+
+
+def drop(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, that of the result; its scale is exact."""
+    engine = server_engine(session)
+    level = level_of(step)
+    return Value("he", step.shape, [vector.mended(engine.context, c, level) for c in x.data], x.layout)
+
+
+def view(session: Session, step: Step, x: Value) -> Value:
+    """attrs: out_layout. The same ciphertexts, read through another layout."""
+    return Value("he", step.shape, x.data, layout_of(step.attrs, "out_layout"))
+
+
+def server_engine(session: Session) -> ServerEngine:
+    engine = session.engines["he"]
+    if not isinstance(engine, ServerEngine):
+        raise PartyError("PPC6006", f"the {session.role} has no HE evaluation keys, and the plan evaluates here")
+    return engine
+
+
+def layout_of(attrs: Mapping[str, Any], key: str) -> Layout:
+    """A layout attribute, as plan.json writes it. Raises PartyError PPC6006 where it is absent or malformed."""
+    found = attrs.get(key)
+    if isinstance(found, Layout):
+        return found
+    try:
+        return Layout.from_json(found)  # type: ignore[arg-type]
+    except (TypeError, KeyError, ValueError) as e:
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for a step ({e!r})") from None
+
+
+def level_of(step: Step, key: str = "level") -> int:
+    try:
+        return int(step.attrs[key])
+    except (KeyError, TypeError, ValueError):
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
+
+
+def linear_terms(step: Step, inputs: int) -> tuple[list[bsgs.Term], int]:
+    """The terms, checked, and the number of output ciphertexts."""
+    terms = [(int(i), int(o), int(b), int(g)) for i, o, b, g in step.attrs["terms"]]
+    outputs = max(layout_of(step.attrs, "out_layout").ciphertexts, 1 + max((t[1] for t in terms), default=0))
+    if any(not 0 <= t[0] < inputs or t[1] < 0 for t in terms):
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) reads a ciphertext that its operand does not have")
+    return terms, outputs
+
+
+def linear_arrays(
+    step: Step, diagonals: Weight, bias: Weight | None, terms: int, outputs: int, slots: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Diagonals of shape (terms, slots) and bias of shape (outputs, slots), in float64."""
+    rows = np.asarray(diagonals.data, np.float64)
+    offsets = np.zeros((outputs, slots)) if bias is None else np.asarray(bias.data, np.float64).reshape(-1, slots)
+    if rows.shape != (terms, slots) or offsets.shape != (outputs, slots):
+        raise PartyError(
+            "PPC6006",
+            f"step {step.id} ({step.name}): weights of shapes {rows.shape} and {offsets.shape} where "
+            f"{(terms, slots)} and {(outputs, slots)} belong",
+        )
+    return rows, offsets
+
+
+def polynomial_attrs(step: Step) -> tuple[list[float], float, float, int]:
+    """coefficients, lo, hi, out_level."""
+    coefficients = [float(c) for c in step.attrs["coefficients"]]
+    lo, hi = float(step.attrs["lo"]), float(step.attrs["hi"])
+    if len(coefficients) < 2 or not lo < hi:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) is no polynomial on an interval")
+    return coefficients, lo, hi, level_of(step, "out_level")
+
+
+def _encode_linear(
+    engine: ServerEngine,
+    step: Step,
+    diagonals: Weight,
+    bias: Weight | None,
+    terms: Sequence[bsgs.Term],
+    outputs: int,
+    level: int,
+) -> tuple[list[Any], list[Any]]:
+    """Plaintexts of the diagonals at S_level and of the bias at S_{level-1}; kept for later passes."""
+    context = engine.context
+    rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, context.slots)
+    encoded = (
+        bsgs.encode_rows(context, rows, level, context.scale(level)),
+        bsgs.encode_rows(context, offsets, level - 1, context.scale(level - 1)),
+    )
+    engine.keep(step.id, encoded, level, len(terms) + outputs)
+    return encoded
+
+
+def _slotwise(session: Session, step: Step, x: Value, y: Value, operation: str) -> Value:
+    engine = server_engine(session)
+    _same_level(engine, step, x, y)
+    run = getattr(engine.context.evaluator, operation)
+    data = []
+    for a, b in zip(x.data, y.data, strict=True):
+        out = vector.seal.Ciphertext()
+        run(a, b, out)
+        data.append(out)
+    return Value("he", step.shape, data, x.layout)
+
+
+def _at_level(engine: ServerEngine, step: Step, x: Value) -> int:
+    """The level of x, which must be the one that the plan has for this step."""
+    planned = level_of(step)
+    for c in x.data:
+        if engine.context.level(c) != planned:
+            found = engine.context.level(c)
+            raise PartyError("PPC6006", f"step {step.id} ({step.name}) is planned at level {planned}, not {found}")
+    return planned
+
+
+def _same_level(engine: ServerEngine, step: Step, x: Value, y: Value) -> int:
+    levels = {engine.context.level(c) for c in (*x.data, *y.data)}
+    if len(levels) != 1 or len(x.data) != len(y.data):
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) reads operands of levels {sorted(levels)}")
+    return levels.pop()

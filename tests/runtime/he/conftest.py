@@ -1,0 +1,114 @@
+"""A client and a server in two threads, over memory channels."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppc.runtime.convert import he as exits
+from ppc.runtime.he import engine
+from ppc.runtime.layout import Layout
+from ppc.runtime.net.memory import pair
+from ppc.runtime.party import Session, Step
+from ppc.runtime.value import Value, Weight
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Run each call in a thread of its own; the first error is raised."""
+    results: list[Any] = [None] * len(calls)
+
+    def run(i: int) -> None:
+        try:
+            results[i] = (True, calls[i]())
+        except BaseException as e:
+            results[i] = (False, e)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for good, result in results:
+        if not good:
+            raise result
+    return [result for _, result in results]
+
+
+def make_step(name: str, shape: tuple[int, ...], id: int = 1, run: int = 0, **attrs: Any) -> Step:
+    return Step(id, name, "", "node", shape, "f32", attrs, run)
+
+
+@dataclass
+class Two:
+    """Both parties after set-up."""
+
+    client: Session
+    server: Session
+
+    @property
+    def context(self) -> Any:
+        return self.client.engines["he"].context
+
+    def decrypt(self, ciphertext: Any) -> np.ndarray[Any, Any]:
+        """Slots of a ciphertext."""
+        plaintext = self.client.engines["he"].keys.decrypt(ciphertext)
+        return np.array(self.context.encoder.decode_double(plaintext))
+
+    def run(self, function: Any, step: Step, client: tuple[Any, ...], server: tuple[Any, ...]) -> list[Value]:
+        return at_once(lambda: function(self.client, step, *client), lambda: function(self.server, step, *server))
+
+    def encrypt(self, x: np.ndarray[Any, Any], level: int, layout: Layout | None = None) -> Value:
+        """What the server holds after the client encrypted x."""
+        layout = layout or Layout.dense(x.size, self.context.slots)
+        step = make_step("convert.client_to_he", x.shape, level=level, layout=layout.to_json())
+        return self.run(exits.client_to_he, step, (Value("client", x.shape, x),), (Value("client", x.shape),))[1]
+
+
+def weight(data: np.ndarray[Any, Any]) -> Weight:
+    return Weight("w", data.shape, data)
+
+
+def start(degree: int, bits: list[int], scale: float, galois: list[int]) -> Two:
+    parameters = {
+        "degree": degree,
+        "prime_bits": bits,
+        "scale_bits": scale,
+        "top_level": len(bits) - 2,
+        "galois": {str(len(bits) - 2): galois},
+        "relin": [1],
+        "security_bits": 128,
+    }
+    manifest = {"he": parameters, "weights": {}, "steps": []}
+    a, b = pair("client", "server")
+    two = Two(Session("client", manifest, {"server": a}), Session("server", manifest, {"client": b}))
+    at_once(lambda: engine.setup(two.client), lambda: engine.setup(two.server))
+    return two
+
+
+@pytest.fixture(scope="session")
+def shallow() -> Two:
+    """N = 8192, three levels."""
+    return start(8192, [58, 50, 50, 58], 50, [1, 2, 3, 8, 64])
+
+
+@pytest.fixture(scope="session")
+def deep() -> Two:
+    """N = 16384, six levels and the bottom one."""
+    return start(16384, [57, 47, 47, 47, 47, 47, 47, 57], 47, [1])
+
+
+class Make:
+    """Builders, as a fixture: test files cannot import one another."""
+
+    step = staticmethod(make_step)
+    weight = staticmethod(weight)
+    start = staticmethod(start)
+    at_once = staticmethod(at_once)
+
+
+@pytest.fixture(scope="session")
+def make() -> type[Make]:
+    return Make

@@ -1,0 +1,114 @@
+"""he.linear against its definition, for random terms and layouts."""
+
+import numpy as np
+import pytest
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he import steps
+from ppc.runtime.layout import Layout
+from ppc.runtime.value import Value
+
+
+def reference(x, terms, d, bias, post):
+    out = np.zeros_like(bias)
+    for t, (i, o, baby, giant) in enumerate(terms):
+        out[o] += np.roll(np.roll(x[i], -baby) * d[t], -giant)
+    for s in post:
+        out = out + np.roll(out, -s, axis=1)
+    return out + bias
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_linear_is_its_definition(shallow, make, seed):
+    rng = np.random.default_rng(seed)
+    n = shallow.context.slots
+    ins, outs = 1 + seed % 2, 1 + seed // 2
+    layout, out_layout = Layout.dense(ins * n, n), Layout.dense(outs * n, n)
+    x = rng.normal(size=(ins, n))
+    # 5 and 11 have no key of their own: they go over 2 + 3 and 8 + 3
+    babies, giants = [0, 1, 2, 3, 5], [0, 8, 11, 3]
+    terms = [
+        (int(rng.integers(ins)), int(o), b, g)
+        for o in range(outs)
+        for g in giants
+        for b in babies
+        if rng.random() < 0.8
+    ]
+    terms += [(0, o, 2, 8) for o in range(outs)] + [(0, o, 3, 8) for o in range(outs)]
+    terms += [(i, o, b, g) for o in range(outs) for i in range(ins) for b in (2, 3) for g in (8, 3)]
+    d, bias = rng.normal(size=(len(terms), n)), rng.normal(size=(outs, n))
+    d[0] = 0  # a zero diagonal must not break, nor change the result
+    value = shallow.encrypt(x, 2, layout)
+    step = make.step(
+        "he.linear",
+        (outs * n,),
+        id=100 + seed,
+        level=2,
+        terms=[list(t) for t in terms],
+        post=[64, 1],
+        in_layout=layout.to_json(),
+        out_layout=out_layout.to_json(),
+    )
+    y = steps.linear(shallow.server, step, value, make.weight(d), make.weight(bias))
+    for o, c in enumerate(y.data):
+        assert shallow.context.level(c) == 1
+        assert c.scale == shallow.context.scale(1)
+        assert np.abs(shallow.decrypt(c) - reference(x, terms, d, bias, [64, 1])[o]).max() < 2e-6
+
+
+def test_all_weights_zero_is_zero(shallow, make):
+    n = shallow.context.slots
+    value = shallow.encrypt(np.ones(n), 1)
+    layout = Layout.dense(n, n).to_json()
+    step = make.step("he.linear", (n,), id=77, level=1, terms=[[0, 0, 1, 0]], post=[1], out_layout=layout)
+    y = steps.linear(shallow.server, step, value, make.weight(np.zeros((1, n))))
+    assert np.abs(shallow.decrypt(y.data[0])).max() < 1e-6
+
+
+def test_add_sub_mul_drop_view(shallow, make):
+    rng = np.random.default_rng(1)
+    n = shallow.context.slots
+    a, b = rng.normal(size=(2, n))
+    x, y = shallow.encrypt(a, 2), shallow.encrypt(b, 2)
+    s = shallow.server
+    for name, want in (("add", a + b), ("sub", a - b)):
+        out = getattr(steps, name)(s, make.step("he." + name, (n,)), x, y)
+        assert np.abs(shallow.decrypt(out.data[0]) - want).max() < 1e-7
+    out = steps.mul(s, make.step("he.mul", (n,)), x, y)
+    assert out.data[0].size() == 2 and shallow.context.level(out.data[0]) == 1
+    assert out.data[0].scale == shallow.context.scale(1)
+    assert np.abs(shallow.decrypt(out.data[0]) - a * b).max() < 1e-6
+    square = steps.mul(s, make.step("he.mul", (n,)), x, x)
+    assert np.abs(shallow.decrypt(square.data[0]) - a * a).max() < 1e-6
+    for level in (1, 0):
+        low = steps.drop(s, make.step("he.drop", (n,), level=level), x)
+        assert low.data[0].scale == shallow.context.scale(level)
+        assert np.abs(shallow.decrypt(low.data[0]) - a).max() < 1e-6
+    both = steps.add(s, make.step("he.add", (n,)), out, steps.drop(s, make.step("he.drop", (n,), level=1), x))
+    assert np.abs(shallow.decrypt(both.data[0]) - (a * b + a)).max() < 1e-6
+    other = Layout(((2, 1), (n // 2, 2)), n)
+    seen = steps.view(s, make.step("he.view", (n,), out_layout=other.to_json()), x)
+    assert seen.layout == other and seen.data is x.data
+
+
+def test_wrong_levels_and_missing_keys_are_plan_errors(shallow, make):
+    n = shallow.context.slots
+    x, low = shallow.encrypt(np.ones(n), 2), shallow.encrypt(np.ones(n), 1)
+    layout = Layout.dense(n, n).to_json()
+    with pytest.raises(PartyError, match="PPC6006.*levels"):
+        steps.add(shallow.server, make.step("he.add", (n,)), x, low)
+    attrs = {"level": 2, "out_layout": layout}
+    with pytest.raises(PartyError, match="PPC6006.*Galois"):
+        step = make.step("he.linear", (n,), id=70, terms=[[0, 0, 77, 0]], **attrs)
+        steps.linear(shallow.server, step, x, make.weight(np.ones((1, n))))
+    with pytest.raises(PartyError, match="PPC6006.*planned at level 2"):
+        step = make.step("he.linear", (n,), id=71, terms=[[0, 0, 1, 0]], **attrs)
+        steps.linear(shallow.server, step, low, make.weight(np.ones((1, n))))
+    with pytest.raises(PartyError, match="PPC6006.*shapes"):
+        step = make.step("he.linear", (n,), id=72, terms=[[0, 0, 1, 0]], **attrs)
+        steps.linear(shallow.server, step, x, make.weight(np.ones((2, n))))
+    with pytest.raises(PartyError, match="PPC6006.*does not have"):
+        step = make.step("he.linear", (n,), id=73, terms=[[1, 0, 1, 0]], **attrs)
+        steps.linear(shallow.server, step, x, make.weight(np.ones((1, n))))
+    with pytest.raises(PartyError, match="PPC6006.*no HE evaluation keys"):
+        steps.add(shallow.client, make.step("he.add", (n,)), Value("he", (n,)), Value("he", (n,)))
