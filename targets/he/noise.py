@@ -65,11 +65,10 @@ class Noise:
         if step.kind == "enter":
             return self.fresh
         if step.kind == "linear":
-            assert step.map is not None and step.lowered is not None
+            assert step.map is not None
             inside = sqrt(inputs[0] ** 2 + self.switching(level) ** 2) * step.map.gain()
-            copies = 2.0 ** len(step.lowered.post)  # partial sums carry one rounding each
-            encoding = self.encoding * size(step.like) * sqrt(step.lowered.products)
-            return sqrt(inside**2 + copies * self.rounding**2 + encoding**2)
+            encoding = self.encoding * size(step.like) * sqrt(step.map.longest_row())
+            return sqrt(inside**2 + self.rounding**2 + encoding**2)
         if step.kind == "mul":
             factors = [size(step.like) ** 0.5 for _ in inputs] or [1.0]
             grown = sum(e * f for e, f in zip(inputs, factors, strict=True))
