@@ -1,6 +1,6 @@
 """Where the elements of a tensor lie in the slots of its ciphertexts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -60,3 +60,18 @@ class Layout:
     @staticmethod
     def from_json(j: dict[str, Any]) -> "Layout":
         return Layout(tuple((int(e), int(s)) for e, s in j["digits"]), int(j["slots"]), int(j["offset"]))
+
+
+def layout_attrs(layout: Layout, prefix: str = "") -> dict[str, Any]:
+    """A layout as step attributes, which hold scalars and nested tuples: `<prefix>layout_digits`, `_slots`, `_offset`."""
+    return {
+        f"{prefix}layout_digits": layout.digits,
+        f"{prefix}layout_slots": layout.slots,
+        f"{prefix}layout_offset": layout.offset,
+    }
+
+
+def layout_from_attrs(attrs: Mapping[str, Any], prefix: str = "") -> Layout:
+    """Inverse of `layout_attrs`; takes lists (plan.json) and tuples (the IR). Raises KeyError where one is missing."""
+    digits = tuple((int(extent), int(stride)) for extent, stride in attrs[f"{prefix}layout_digits"])
+    return Layout(digits, int(attrs[f"{prefix}layout_slots"]), int(attrs[f"{prefix}layout_offset"]))

@@ -17,4 +17,12 @@ CODES: list[Code] = [
         "largest value on the calibrated range.",
         "Let the policy offer mpc, tee or client for this node, or use an activation that polynomials fit.",
     ),
+    Code(
+        "PPC4101",
+        "no CKKS parameters fit",
+        "The nodes under HE need more levels, or a finer scale, than the largest ring with 128-bit security gives "
+        "(N = 32768: 881 bits of modulus, HomomorphicEncryption.org standard). SEAL has no bootstrapping.",
+        "Place some nodes under mpc or tee (each detour refreshes the levels), use polynomials of lower degree, allow a "
+        "larger error, or let the result leave through shares instead of flooding.",
+    ),
 ]

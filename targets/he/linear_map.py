@@ -42,6 +42,10 @@ class LinearMap:
         """Largest Euclidean norm of a row: how much independent noise of the input grows."""
         return float(np.sqrt(np.bincount(self.rows, self.values**2, self.out_size).max(initial=0.0)))
 
+    def longest_row(self) -> int:
+        """Most entries of a row."""
+        return int(np.bincount(self.rows, minlength=1).max())
+
     def then(self, outer: "LinearMap") -> "LinearMap":
         """The composition outer(self(x)). Its structure is the product of the two structures."""
         first, second = self._matrix(self.values), outer._matrix(outer.values)

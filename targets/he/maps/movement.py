@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ppc.ir.module import Op
 from ppc.targets.he.linear_map import LinearMap, gather
-from ppc.targets.he.lower.attributes import integer, ints, number
+from ppc.targets.he.maps.attributes import integer, ints, number
 from ppc.targets.he.sample import Refusal, Samples
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from ppc.ir.module import Op
 from ppc.targets.he.linear_map import LinearMap
-from ppc.targets.he.lower.attributes import integer, ints
-from ppc.targets.he.lower.windows import Window, ones
+from ppc.targets.he.maps.attributes import integer, ints
+from ppc.targets.he.maps.windows import Window, ones
 from ppc.targets.he.sample import Samples
 
 

@@ -48,5 +48,5 @@ def lowering(name: str) -> Lowering:
     """The function of a row. Raises KeyError for an operator without one."""
     path = LINEAR.get(name) or VIEWS[name]
     file, _, function = path.partition(":")
-    found: Lowering = getattr(import_module(f"ppc.targets.he.lower.{file}"), function)
+    found: Lowering = getattr(import_module(f"ppc.targets.he.maps.{file}"), function)
     return found

@@ -4,7 +4,7 @@ import numpy as np
 
 from ppc.ir.module import Op
 from ppc.targets.he.linear_map import LinearMap
-from ppc.targets.he.lower.attributes import axes, integer
+from ppc.targets.he.maps.attributes import axes, integer
 from ppc.targets.he.sample import Refusal, Samples
 
 

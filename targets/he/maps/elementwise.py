@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from ppc.ir.module import Op
 from ppc.targets.he.linear_map import LinearMap, weighted
-from ppc.targets.he.lower.attributes import number
+from ppc.targets.he.maps.attributes import number
 from ppc.targets.he.sample import Refusal, Samples
 
 Array = NDArray[np.float64]

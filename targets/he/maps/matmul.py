@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ppc.ir.module import Op
 from ppc.targets.he.linear_map import LinearMap, from_entries
-from ppc.targets.he.lower.attributes import integer, number
+from ppc.targets.he.maps.attributes import integer, number
 from ppc.targets.he.sample import Refusal, Samples
 
 BOTH = "both its operands are secret: a product of two encrypted matrices is not lowered; mpc or tee can run it"

@@ -1,0 +1,140 @@
+"""The HE part of a module as a list of nodes over single samples, before any layout is chosen."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from ppc.ir.label import PUBLIC, Label, join
+from ppc.ir.module import Module, Op
+from ppc.ir.types import Domain
+from ppc.targets.he.layouts import Geometry
+from ppc.targets.he.linear_map import LinearMap, gather
+from ppc.targets.he.maps import LINEAR, VIEWS, lowering
+from ppc.targets.he.maps.attributes import ints
+from ppc.targets.he.maps.movement import concat
+from ppc.targets.he.sample import Refusal, Samples
+
+Kind = Literal["enter", "linear", "view", "polynomial", "add", "sub", "mul", "leave"]
+
+ENTER = ("convert.client_to_he", "convert.mpc_to_he")
+LEAVE = ("convert.he_to_mpc", "reveal.he_to_client")
+PAIRS: dict[str, Kind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Sum": "add"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step to lower. `operands` are HE values; `like` is a value of the module with the type of the result."""
+
+    kind: Kind
+    op: Op
+    operands: tuple[str, ...]
+    result: str
+    like: str
+    map: LinearMap | None = None
+    geometry: Geometry | None = None
+    label: Label = PUBLIC  # of the weights in the map
+
+
+def build(module: Module, samples: Samples) -> list[Node]:
+    """Nodes of the module's HE operators and of the conversions at their borders, in program order.
+
+    Raises Refusal (the operator's name in front) for an operator that HE has no lowering for.
+    """
+    found: list[Node] = []
+    for op in module.ops:
+        if op.name in ENTER:
+            found.append(Node("enter", op, (), op.results[0], op.results[0]))
+        elif op.name in LEAVE:
+            found.append(Node("leave", op, (op.operands[0],), op.results[0], op.operands[0]))
+        elif op.domain is Domain.HE:
+            found += nodes_of(op, samples)
+    return found
+
+
+def nodes_of(op: Op, samples: Samples) -> list[Node]:
+    """The nodes of one HE operator. Raises Refusal."""
+    secrets, result = samples.secrets(op), op.results[0]
+    label = join(samples.module.constants[o].label for o in op.operands if samples.is_constant(o))
+    if op.name == "Polynomial":
+        return [Node("polynomial", op, secrets, result, result)]
+    if op.name == "Concat":
+        return _sum_of(op, result, concat(op, samples), label)
+    if op.name in PAIRS and len(secrets) == 2 and len(op.operands) == 2:
+        return _pair(op, samples, secrets, result)
+    if op.name not in LINEAR and op.name not in VIEWS:
+        raise Refusal(f"{op.name} has no lowering to HE")
+    found = lowering(op.name)(op, samples)
+    if found.out_size != samples.size(result):
+        raise Refusal(f"one sample of its result has {samples.size(result)} elements, its map gives {found.out_size}")
+    kind: Kind = "view" if op.name in VIEWS else "linear"
+    return [Node(kind, op, secrets[:1], result, result, found, _geometry(op, samples), label)]
+
+
+def _pair(op: Op, samples: Samples, secrets: tuple[str, ...], result: str) -> list[Node]:
+    """Add, Sub or Mul of two encrypted values; one that broadcasts is expanded by a linear map first."""
+    shape = samples.shape(result)
+    nodes, names = list[Node](), []
+    for i, name in enumerate(secrets):
+        index = samples.index(name)
+        if index.size != samples.size(result):
+            try:
+                spread = gather(np.broadcast_to(index, shape), index.size)
+            except ValueError:
+                raise Refusal(f"its operands' shapes {samples.shape(name)} and {shape} do not broadcast") from None
+            wide = f"{result}.wide{i}"
+            nodes.append(Node("linear", op, (name,), wide, result, spread))
+            name = wide
+        names.append(name)
+    return [*nodes, Node(PAIRS[op.name], op, tuple(names), result, result)]
+
+
+def _sum_of(op: Op, result: str, maps: list[tuple[str, LinearMap]], label: Label) -> list[Node]:
+    """The sum of one linear map an operand."""
+    if len(maps) == 1:
+        return [Node("linear", op, (maps[0][0],), result, result, maps[0][1], None, label)]
+    nodes, total = list[Node](), ""
+    for i, (name, map) in enumerate(maps):
+        part = f"{result}.part{i}"
+        nodes.append(Node("linear", op, (name,), part, result, map, None, label))
+        if i == 0:
+            total = part
+            continue
+        sum_ = result if i == len(maps) - 1 else f"{result}.sum{i}"
+        nodes.append(Node("add", op, (total, part), sum_, result))
+        total = sum_
+    return nodes
+
+
+def _geometry(op: Op, samples: Samples) -> Geometry | None:
+    if op.name not in ("Conv", "AveragePool"):
+        return None
+    shape = samples.shape(op.operands[0])
+    return Geometry(shape, samples.shape(op.results[0]), ints(op, "strides", (1,) * (len(shape) - 2)))
+
+
+def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:
+    """(Chebyshev coefficients, lo, hi) of a Polynomial, trailing zeros cut."""
+    found = op.attrs["coefficients"]
+    assert isinstance(found, tuple), "the approximate pass writes a tuple"
+    coefficients = [float(c) for c in found if isinstance(c, (int, float))]
+    while len(coefficients) > 2 and coefficients[-1] == 0.0:
+        coefficients.pop()
+    lo, hi = op.attrs.get("lo", -1.0), op.attrs.get("hi", 1.0)
+    assert isinstance(lo, (int, float)) and isinstance(hi, (int, float))
+    return tuple(coefficients), float(lo), float(hi)
+
+
+def depth(node: Node) -> int:
+    """Levels that a node takes: linear 1, product 1, polynomial ceil(log2(degree + 1)) and 1 to reach [-1, 1]."""
+    if node.kind in ("linear", "mul"):
+        return 1
+    if node.kind == "polynomial":
+        coefficients, lo, hi = polynomial(node.op)
+        degree = max(len(coefficients) - 1, 1)
+        return degree.bit_length() + ((lo, hi) != (-1.0, 1.0))
+    return 0
+
+
+def renamed(node: Node, operands: tuple[str, ...]) -> Node:
+    return replace(node, operands=operands)

@@ -1,0 +1,187 @@
+"""Lower the HE part of a module to plan steps (docs/architecture.md, "HE steps")."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.ir.label import Label
+from ppc.ir.module import Attr, Constant, Module, Op, Value
+from ppc.ir.types import Domain, TensorType
+from ppc.runtime.layout import Layout, layout_attrs
+from ppc.targets.he.diagonals import Lowered
+from ppc.targets.he.graph import polynomial
+from ppc.targets.he.levels import relinearised
+from ppc.targets.he.linear_map import LinearMap
+from ppc.targets.he.packing import Batching, Packing
+from ppc.targets.he.parameters import SECURITY_BITS
+from ppc.targets.he.plan import Program, plan_module
+from ppc.targets.he.select import Chosen
+
+
+def lower_he(module: Module) -> Module:
+    """The module with every op of domain HE replaced by he.* steps, and parameters in its attributes.
+
+    Other domains' ops, and the names of values, stay. Raises UserError PPC4101 where no parameters fit.
+    """
+    program = plan_module(module)
+    return module if program is None else _Emitter(module, program).run()
+
+
+@dataclass
+class _Emitter:
+    """Writes the steps of a program in the module's own order, between the ops of other domains."""
+
+    module: Module
+    program: Program
+    ops: list[Op] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    constants: dict[str, Constant] = field(default_factory=dict)
+    galois: dict[int, set[int]] = field(default_factory=dict)
+    relin: list[tuple[str, int, int]] = field(default_factory=list)
+    dropped: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def run(self) -> Module:
+        self.values.update(self.module.values)
+        self.constants.update(self.module.constants)
+        of_op: dict[tuple[str, ...], list[tuple[Chosen, int]]] = {}
+        for step, level in zip(self.program.steps, self.program.parameters.plan.run, strict=True):
+            of_op.setdefault(step.op.results, []).append((step, level))
+        for op in self.module.ops:
+            taken = of_op.get(op.results)
+            if taken is not None:
+                for step, level in taken:
+                    self._emit(step, level)
+            elif op.domain is not Domain.HE:
+                self.ops.append(op)
+        return self._finished()
+
+    def _finished(self) -> Module:
+        live = set(self.module.inputs) | {r for op in self.ops for r in op.results}
+        read = {o for op in self.ops for o in op.operands}
+        gone = {o for op in self.module.ops if op.domain is Domain.HE for o in op.operands} - read
+        return replace(
+            self.module,
+            ops=tuple(self.ops),
+            values={n: v for n, v in self.values.items() if n in live},
+            constants={n: c for n, c in self.constants.items() if n not in gone},
+            attrs={**self.module.attrs, **self._parameters()},
+        )
+
+    def _parameters(self) -> Mapping[str, Attr]:
+        found = self.program.parameters
+        return {
+            "he.degree": found.degree,
+            "he.prime_bits": found.prime_bits,
+            "he.scale_bits": found.scale_bits,
+            "he.top_level": found.top,
+            "he.galois": tuple((level, tuple(sorted(self.galois[level]))) for level in sorted(self.galois)),
+            "he.relin": relinearised(self.relin),
+            "he.security_bits": SECURITY_BITS,
+        }
+
+    def _emit(self, step: Chosen, level: int) -> None:
+        """One step. `level`: where it reads its operands."""
+        if step.kind == "enter":
+            self._enter(step)
+        elif step.kind == "leave":
+            self._leave(step, level)
+        else:
+            operands = tuple(self._at(o, level, step) for o in step.operands)
+            attrs: dict[str, Attr] = {"source": step.op.name, "level": level}
+            if step.kind == "linear":
+                operands += self._linear(step, level, attrs)
+            elif step.kind == "polynomial":
+                out_level = level - step.levels
+                coefficients, lo, hi = polynomial(step.op)
+                attrs |= {"out_level": out_level, "coefficients": coefficients, "lo": lo, "hi": hi}
+                start = level - int((lo, hi) != (-1.0, 1.0))
+                if len(coefficients) > 2:
+                    self.relin.append(("polynomial", start, out_level))
+            elif step.kind == "mul":
+                self.relin.append(("mul", level, level - 1))
+            elif step.kind == "view":
+                attrs |= layout_attrs(self._layout(step.packing), "out_")
+            self._add(f"he.{step.kind}", operands, step, attrs)
+
+    def _enter(self, step: Chosen) -> None:
+        level = self.program.parameters.plan.of[step.result]
+        attrs = {**step.op.attrs, "level": level, **layout_attrs(self._layout(step.packing))}
+        self.ops.append(replace(step.op, attrs=attrs))
+
+    def _leave(self, step: Chosen, level: int) -> None:
+        name = self._at(step.operands[0], level, step)
+        attrs = {**step.op.attrs, "level": level, **layout_attrs(self._layout(step.packing))}
+        if step.op.name == "reveal.he_to_client":
+            bits = self.program.parameters.flood_bits.get(step.result)
+            attrs["privacy"] = "public weights" if bits is None else "flooding"
+            if bits is not None:
+                attrs["flood_bits"] = bits
+        self.ops.append(replace(step.op, operands=(name, *step.op.operands[1:]), attrs=attrs))
+
+    def _linear(self, step: Chosen, level: int, attrs: dict[str, Attr]) -> tuple[str, str]:
+        """Attributes and constants of a he.linear step; returns the names of the two constants."""
+        assert step.lowered is not None and step.map is not None
+        terms, post, diagonals, bias = widened(step.lowered, step.map, self.program.batching)
+        attrs |= layout_attrs(self._layout(step.lowered.source), "in_")
+        attrs |= layout_attrs(self._layout(step.packing), "out_")
+        attrs |= {"terms": terms, "post": post}
+        used = {s for _, _, baby, giant in terms for s in (baby, giant)} | set(post)
+        if used - {0}:
+            self.galois.setdefault(level, set()).update(used - {0})
+        base = step.op.loc or step.result
+        if f"@{base}.diagonals" in self.constants:
+            base = step.result  # unique, where the node gives more than one step
+        return (
+            self._constant(f"@{base}.diagonals", diagonals, step.label),
+            self._constant(f"@{base}.bias", bias, step.label),
+        )
+
+    def _constant(self, name: str, data: NDArray[np.float64], label: Label) -> str:
+        self.constants[name] = Constant.of(data, TensorType("f64", data.shape), label)
+        return name
+
+    def _at(self, name: str, level: int, step: Chosen) -> str:
+        """The value at this level: itself, or dropped to it."""
+        have = self.program.parameters.plan.of[name]
+        if have == level:
+            return name
+        if (name, level) not in self.dropped:
+            fresh = f"{name}.level{level}"
+            self.values[fresh] = self.values[name]
+            op = Op("he.drop", (name,), (fresh,), {"level": level}, step.op.loc, Domain.HE)
+            self.ops.append(op)
+            self.dropped[name, level] = fresh
+        return self.dropped[name, level]
+
+    def _add(self, name: str, operands: tuple[str, ...], step: Chosen, attrs: Mapping[str, Attr]) -> None:
+        if step.result not in self.values:
+            self.values[step.result] = replace(self.module.values[step.like], range=None)
+        self.ops.append(Op(name, operands, (step.result,), attrs, step.op.loc, Domain.HE))
+
+    def _layout(self, packing: Packing) -> Layout:
+        return self.program.batching.layout(packing)
+
+
+Terms = tuple[tuple[int, int, int, int], ...]
+
+
+def widened(
+    lowered: Lowered, map: LinearMap, batching: Batching
+) -> tuple[Terms, tuple[int, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """(terms, post, diagonals, bias) in real slots for the whole batch, from virtual slots of one sample.
+
+    Terms are ordered by group, output ciphertext and giant step, which is the order in which a run sums them.
+    """
+    order = np.lexsort((lowered.terms[:, 2], lowered.terms[:, 0], lowered.terms[:, 3], lowered.terms[:, 1]))
+    terms = lowered.terms[order]
+    ins, outs = lowered.source.ciphertexts, lowered.out.ciphertexts
+    found = [
+        (int(i) + g * ins, int(o) + g * outs, int(b) * batching.lanes, int(s) * batching.lanes)
+        for g in range(batching.groups)
+        for i, o, b, s in terms
+    ]
+    diagonals = np.tile(batching.widen(lowered.diagonals(map)[order]), (batching.groups, 1))
+    bias = np.tile(batching.widen(lowered.bias(map)), (batching.groups, 1))
+    return tuple(found), tuple(p * batching.lanes for p in lowered.post), diagonals, bias

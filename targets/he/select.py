@@ -1,0 +1,238 @@
+"""Choose a layout for every HE value: a beam search over the program, by counted cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import prod
+
+from ppc.ir.label import PUBLIC, Label
+from ppc.ir.module import Op
+from ppc.targets.he.diagonals import Lowered, lower_map
+from ppc.targets.he.graph import Kind, Node, depth, polynomial
+from ppc.targets.he.layouts import entries, placements
+from ppc.targets.he.linear_map import LinearMap, identity
+from ppc.targets.he.maps.movement import permutation, slices
+from ppc.targets.he.packing import Batching, Packing
+from ppc.targets.he.placement import Placement
+from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.sample import Samples
+
+#: Partial programs that are kept. 3 to 5 found the same layouts on the networks tried.
+BEAM = 4
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One step of the lowered program, in virtual slots of one sample."""
+
+    kind: Kind
+    op: Op
+    operands: tuple[str, ...]
+    result: str
+    like: str
+    levels: int
+    packing: Packing  # of the result; of the operand where it leaves
+    lowered: Lowered | None = None
+    map: LinearMap | None = None
+    label: Label = PUBLIC
+    exit: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """A partial program of the beam."""
+
+    cost: float = 0.0
+    packings: Mapping[str, Packing] = field(default_factory=dict)
+    steps: tuple[Chosen, ...] = ()
+
+    def take(self, step: Chosen, cost: float) -> "State":
+        packings = self.packings if step.kind == "leave" else {**self.packings, step.result: step.packing}
+        return State(self.cost + cost, packings, (*self.steps, step))
+
+
+    def only(self, alive: set[str]) -> "State":
+        """Forget the layouts of values that nothing will read."""
+        return State(self.cost, {n: p for n, p in self.packings.items() if n in alive}, self.steps)
+
+
+@dataclass
+class Search:
+    """Layout search at one ring degree. `level_of`: the level each node is expected to run at, for its cost."""
+
+    samples: Samples
+    batching: Batching
+    degree: int
+    level_of: Mapping[str, int]
+    masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
+    primitives: Primitives = field(default_factory=Primitives.default)
+    memo: dict[tuple[int, Packing, Placement], Lowered | None] = field(default_factory=dict)
+    maps: list[LinearMap] = field(default_factory=list)  # keeps ids in `memo` alive
+
+    def run(self, nodes: list[Node]) -> tuple[Chosen, ...]:
+        """The cheapest program found."""
+        last = {name: i for i, node in enumerate(nodes) for name in node.operands}
+        beam = [State()]
+        for i, node in enumerate(nodes):
+            alive = {name for name, at in last.items() if at > i}
+            found = [next_.only(alive) for state in beam for next_ in self.extend(state, node)]
+            found.sort(key=lambda s: s.cost)
+            beam = _distinct(found)[:BEAM]
+        return beam[0].steps
+
+    def extend(self, state: State, node: Node) -> list[State]:
+        """Every way to take one more node."""
+        if node.kind == "enter":
+            shape = self.samples.shape(node.result)
+            return [self._enter(state, node, p) for p in entries(shape, self.batching.ring)]
+        if node.kind == "linear":
+            return self._linear(state, node)
+        if node.kind == "view":
+            return self._view(state, node)
+        if node.kind in ("add", "sub", "mul"):
+            return self._pair(state, node)
+        if node.kind == "leave" and node.operands[0] in self.masked:
+            state, name = self._cleaned(state, node)
+            return [state.take(self._plain(node, state.packings[name], (name,)), 0.0)]
+        packing = state.packings[node.operands[0]]
+        return [state.take(self._plain(node, packing, node.operands), self._elementwise_cost(node, packing))]
+
+    # one kind of node each
+
+    def _enter(self, state: State, node: Node, packing: Packing) -> State:
+        level, count = self._level(node), packing.ciphertexts * self.batching.groups
+        each = self.primitives.per_prime("encrypt", self.degree, level) + self.primitives.fixed("encode", self.degree)
+        return state.take(self._plain(node, packing, ()), count * each)
+
+    def _linear(self, state: State, node: Node) -> list[State]:
+        assert node.map is not None
+        source = state.packings[node.operands[0]]
+        alike = [p for p in state.packings.values() if p.size == node.map.out_size]
+        choices = placements(node.map, source, node.geometry, alike)
+        return [s for c in choices if (s := self._apply(state, node, node.map, source, c)) is not None]
+
+    def _apply(self, state: State, node: Node, map: LinearMap, source: Packing, choice: Placement) -> State | None:
+        lowered = self._lower(map, source, choice)
+        if lowered is None:
+            return None
+        step = Chosen(
+            "linear", node.op, node.operands, node.result, node.like, 1, lowered.out, lowered, map, node.label
+        )
+        return state.take(step, self._linear_cost(lowered, self._level(node)))
+
+    def _view(self, state: State, node: Node) -> list[State]:
+        assert node.map is not None
+        source = state.packings[node.operands[0]]
+        packing = view(node.op, self.samples, source)
+        if packing is not None:
+            return [state.take(self._plain(node, packing, node.operands), 0.0)]
+        return self._linear(state, node)
+
+    def _pair(self, state: State, node: Node) -> list[State]:
+        left, right = (state.packings[o] for o in node.operands)
+        if left.same_places(right):
+            return [self._aligned(state, node, node.operands)]
+        found = []
+        for i, target in ((0, right), (1, left)):
+            moved, name = self._realigned(state, node, node.operands[i], target)
+            names = tuple(name if j == i else o for j, o in enumerate(node.operands))
+            found.append(self._aligned(moved, node, names))
+        return found
+
+    def _aligned(self, state: State, node: Node, operands: tuple[str, ...]) -> State:
+        left, right = (state.packings[o] for o in operands)
+        packing = Packing(
+            left.digits, left.ring, left.offset, max(left.period, right.period), left.clean and right.clean
+        )
+        return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
+
+    def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
+        """Mask the slots that hold more than the result, which takes a level."""
+        name = node.operands[0]
+        packing = state.packings[name]
+        return (state, name) if packing.clean else self._realigned(state, node, name, packing)
+
+    def _realigned(self, state: State, node: Node, name: str, target: Packing) -> tuple[State, str]:
+        """A copy of a value at the places of another packing, by a 0/1 map."""
+        moved = f"{name}.at{len(state.steps)}"
+        step = Node("linear", node.op, (name,), moved, name)
+        places = Placement("direct", packing=Packing.of(target.digits, target.ring, target.offset))
+        found = self._apply(state, step, _identity(target.size), state.packings[name], places)
+        assert found is not None, "a direct placement always fits"
+        return found, moved
+
+    # costs
+
+    def _plain(self, node: Node, packing: Packing, operands: tuple[str, ...]) -> Chosen:
+        leaving = node.op.name if node.kind == "leave" else ""
+        levels = 0 if node.kind == "view" else depth(node)
+        return Chosen(node.kind, node.op, operands, node.result, node.like, levels, packing, exit=leaving)
+
+    def _level(self, node: Node) -> int:
+        return self.level_of.get(node.result, 1)
+
+    def _linear_cost(self, lowered: Lowered, level: int) -> float:
+        outputs = lowered.out.ciphertexts
+        once = self.primitives.linear(lowered.rotations, lowered.products, outputs, self.degree, level)
+        return once * self.batching.groups
+
+    def _elementwise_cost(self, node: Node, packing: Packing) -> float:
+        count = packing.ciphertexts * self.batching.groups
+        level = self._level(node)
+        if node.kind == "mul":
+            return count * self.primitives.multiply(self.degree, level)
+        if node.kind == "polynomial":
+            return count * polynomial_cost(node, self.primitives, self.degree, level)
+        return count * self.primitives.per_prime("add", self.degree, level)
+
+    def _lower(self, map: LinearMap, source: Packing, choice: Placement) -> Lowered | None:
+        key = (id(map), source, choice)
+        if key not in self.memo:
+            self.maps.append(map)
+            self.memo[key] = lower_map(map, source, choice)
+        return self.memo[key]
+
+
+
+_identity = lru_cache(maxsize=64)(identity)  # one object a size: the memo goes by object
+
+
+def polynomial_cost(node: Node, primitives: Primitives, degree: int, level: int) -> float:
+    """About 2 sqrt(d) products of ciphertexts (Paterson and Stockmeyer 1973), falling through the levels."""
+    coefficients, _, _ = polynomial(node.op)
+    count = max(1, round(2 * (len(coefficients) - 1) ** 0.5) - 1)
+    levels = [max(level - i % max(depth(node), 1), 0) for i in range(count)]
+    return sum(primitives.multiply(degree, at) for at in levels)
+
+
+def view(op: Op, samples: Samples, source: Packing) -> Packing | None:
+    """The layout after an operator that only moves elements, or None where no layout says it."""
+    if op.name not in ("Transpose", "Slice"):
+        return source
+    axes = source.by_axis(samples.shape(op.operands[0]))
+    if axes is None:
+        return None
+    if op.name == "Transpose":
+        digits = tuple(d for axis in permutation(op, samples) for d in axes[axis])
+        return Packing.of(digits, source.ring, source.offset, source.period, source.clean)
+    offset, cut = source.offset, list[tuple[int, int]]()
+    for part, extent, mine in zip(slices(op, samples), samples.shape(op.operands[0]), axes, strict=True):
+        indices = range(*part.indices(extent))
+        if len(indices) == extent and indices.step > 0:
+            cut += mine
+        elif indices.step < 0 or len(mine) > 1:
+            return None
+        elif mine:
+            offset += indices.start * mine[0][1]
+            cut.append((len(indices), mine[0][1] * indices.step))
+    found = Packing.of(tuple(cut), source.ring, offset, source.period, clean=False)
+    fits = source.ciphertexts == 1 and prod(e for e, _ in cut) > 0
+    return found if fits else None
+
+
+def _distinct(states: list[State]) -> list[State]:
+    """The cheapest state of each set of layouts: what is yet to come depends on these alone."""
+    seen: dict[frozenset[tuple[str, Packing]], State] = {}
+    for state in states:
+        seen.setdefault(frozenset(state.packings.items()), state)
+    return list(seen.values())
