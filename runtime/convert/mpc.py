@@ -1,0 +1,110 @@
+"""Into shares and out of them.
+
+Into: the owner keeps value − mask, and the peer's share is the mask, which it expands from a 256-bit key that the owner chose
+for it at set-up (`ppc.runtime.mpc.state.setup`), under this step's and pass's own label. Nothing is sent.
+Out of: the other party sends its share to the one that learns the value, and to nobody else.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.csprng import Csprng
+from ppc.runtime.mpc.material import INPUT_STREAM
+from ppc.runtime.mpc.ring import LARGEST, Ring, decode, encode
+from ppc.runtime.mpc.state import state_of
+from ppc.runtime.party import Session, Step
+from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.value import Value
+
+#: Element types of a plan as they travel in clear.
+_CLEAR = {"f": np.dtype(np.float64), "i": np.dtype(np.int64), "u": np.dtype(np.uint64), "b": np.dtype(np.bool_)}
+
+
+def client_to_mpc(session: Session, step: Step, value: Value) -> Value:
+    """The client shares its value. PPC6005 for what is not finite, PPC6010 for what fixed point cannot hold."""
+    return _share(session, step, value, "client")
+
+
+def server_to_mpc(session: Session, step: Step, value: Value) -> Value:
+    """The server shares its value."""
+    return _share(session, step, value, "server")
+
+
+def mpc_to_client(session: Session, step: Step, value: Value) -> Value:
+    """The client learns the value. PPC6010 where it is not below `bound` (attribute; 2^30 unless the plan says less)."""
+    return _reveal(session, step, value, "client", "server")
+
+
+def mpc_to_server(session: Session, step: Step, value: Value) -> Value:
+    """The server learns the value."""
+    return _reveal(session, step, value, "server", "client")
+
+
+def client_to_server(session: Session, step: Step, value: Value) -> Value:
+    """The client shows the server a value in clear."""
+    dtype = _CLEAR["b" if step.dtype == "bool" else step.dtype[0]]
+    if session.role == "client":
+        data = np.asarray(value.data)
+        _fits(data.shape, step)
+        session.channel("server").send(step.tag, data.astype(dtype))
+        return Value("server", step.shape)
+    (data,) = session.channel("client").receive(step.tag, (dtype, step.shape))
+    return Value("server", step.shape, data)
+
+
+def share_masks(key: bytes, step: Step) -> Ring:
+    """The peer's share of a value that somebody else owns: uniform, and never the same for two steps or passes."""
+    return Csprng(key, (INPUT_STREAM, step.run, step.id)).words(step.shape)
+
+
+def _fits(shape: tuple[int, ...], step: Step) -> None:
+    if shape != step.shape:
+        raise PartyError("PPC6003", f"step {step.id} ({step.name}) was given {shape} where the plan says {step.shape}")
+
+
+def _share(session: Session, step: Step, value: Value, owner: str) -> Value:
+    state = state_of(session)
+    if session.role != owner:
+        return Value("mpc", step.shape, share_masks(state.peer_input_key, step).view(np.int64))
+    data: NDArray[Any] = np.asarray(value.data)
+    _fits(data.shape, step)
+    if data.dtype.kind == "f" and not np.all(np.isfinite(data)):
+        raise PartyError("PPC6005", f"the value that step {step.id} shares holds NaN or infinity")
+    if not np.all(np.abs(data.astype(np.float64)) < LARGEST):
+        largest = float(np.max(np.abs(data.astype(np.float64))))
+        raise PartyError(
+            "PPC6010",
+            f"step {step.id} shares a value of size {largest:g}; fixed point with {FRACTION_BITS} fractional bits "
+            f"holds values below {LARGEST:g}",
+        )
+    ring = encode(data) - share_masks(state.own_input_key, step)
+    return Value("mpc", step.shape, ring.view(np.int64))
+
+
+def _reveal(session: Session, step: Step, value: Value, to: str, sender: str) -> Value:
+    share: Any = value.data
+    _fits(share.shape, step)
+    if session.role == sender:
+        session.channel(to).send(step.tag, np.ascontiguousarray(share, np.int64))
+        return Value(to, step.shape)
+    (theirs,) = session.channel(sender).receive(step.tag, ("int64", step.shape))
+    clear = decode(share.view(np.uint64) + theirs.view(np.uint64))
+    bound = min(float(step.attrs.get("bound", LARGEST)), LARGEST)
+    largest = float(np.max(np.abs(clear), initial=0.0))
+    if largest > bound:
+        raise PartyError(
+            "PPC6010",
+            f"step {step.id} (node {step.node!r}) reveals a value of size {largest:g}, and the plan allows {bound:g}: "
+            "a value wrapped, or left the range it was calibrated for",
+        )
+    return Value(to, step.shape, _typed(clear, step.dtype))
+
+
+def _typed(clear: NDArray[np.float64], dtype: str) -> NDArray[Any]:
+    """Numbers of the plan's element type: whole numbers come out of fixed point by rounding."""
+    if dtype == "bool":
+        return clear > 0.5
+    return clear if dtype.startswith("f") else np.round(clear).astype(np.int64)

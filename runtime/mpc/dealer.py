@@ -1,0 +1,87 @@
+"""The offline dealer: makes correlated randomness from shapes alone, and ships it ahead of the run.
+
+It sees no message of the online phase, so it learns nothing unless it colludes with a computing party.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.mpc.csprng import Csprng
+from ppc.runtime.mpc.material import STEP_STREAM, WEIGHT_STREAM, Row
+from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.weights import WeightForm
+
+Any_ = NDArray[Any]
+
+
+def step_streams(keys: tuple[bytes, bytes], run: int, step: int) -> tuple[Csprng, Csprng]:
+    """The client's and the server's stream for one step of one pass."""
+    return Csprng(keys[0], (STEP_STREAM, run, step)), Csprng(keys[1], (STEP_STREAM, run, step))
+
+
+def weight_mask(server_key: bytes, step: int, index: int, form: WeightForm) -> Ring:
+    """B of the index-th weight of a step; the dealer and the server both derive it."""
+    return Csprng(server_key, (WEIGHT_STREAM, index, step)).words(form.shape)
+
+
+class Dealer:
+    """What a gate sees of the dealer: it draws random values and hands out halves of values computed from them."""
+
+    def __init__(self, keys: tuple[bytes, bytes], run: int, step: int):
+        self._keys, self._step = keys, step
+        self._client, self._server = step_streams(keys, run, step)
+        self.rows: list[Row] = []
+        self.shipped: list[Any_] = []
+        self.weights: list[WeightForm] = []
+
+    def __repr__(self) -> str:
+        return f"Dealer(step {self._step}, {len(self.rows)} arrays)"
+
+    def _row(self, kind: str, dtype: str, shape: tuple[int, ...]) -> Row:
+        self.rows.append(Row(kind, dtype, tuple(shape)))
+        return self.rows[-1]
+
+    def random(self, shape: tuple[int, ...], dtype: str = "uint64") -> Any_:
+        """A uniform value, additively shared mod its word (bits: by XOR); costs no traffic."""
+        row = self._row("random", dtype, shape)
+        one, two = row.draw(self._client), row.draw(self._server)
+        return one ^ two if dtype == "bit" else one + two
+
+    def random_xor(self, shape: tuple[int, ...], dtype: str) -> Any_:
+        """A uniform value, XOR-shared; costs no traffic."""
+        row = self._row("random", dtype, shape)
+        return row.draw(self._client) ^ row.draw(self._server)
+
+    def client(self, shape: tuple[int, ...]) -> Ring:
+        """Ring elements that the client knows whole; costs no traffic."""
+        return self._row("client", "uint64", shape).draw(self._client)
+
+    def share(self, value: Any_) -> None:
+        """Additive shares of a computed value, mod its word; its bytes travel to the server."""
+        row = self._row("share", value.dtype.name, value.shape)
+        self.shipped.append(row.pack(value - row.draw(self._client)))
+
+    def share_xor(self, value: Any_) -> None:
+        """XOR shares of a computed value."""
+        row = self._row("share", value.dtype.name, value.shape)
+        self.shipped.append(row.pack(value ^ row.draw(self._client)))
+
+    def share_bits(self, bits: Any_) -> None:
+        """XOR shares of computed bits (uint8, 0 or 1); they travel packed."""
+        row = self._row("share", "bit", bits.shape)
+        self.shipped.append(row.pack(bits ^ row.draw(self._client)))
+
+    def weight(self, form: WeightForm) -> Ring:
+        """The mask of a weight: the same in every pass of a session."""
+        self.weights.append(form)
+        return weight_mask(self._keys[1], self._step, len(self.weights) - 1, form)
+
+    def shipped_bytes(self) -> int:
+        return sum(int(a.nbytes) for a in self.shipped)
+
+
+def make_zero(shape: tuple[int, ...]) -> Ring:
+    """What a gate passes on at the dealer: a value of the right shape that holds nothing."""
+    return np.zeros(shape, np.uint64)

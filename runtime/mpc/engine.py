@@ -1,0 +1,119 @@
+"""One step of MPC at one role. A protocol is a function that all three roles run: `protocol(engine, attrs, *operands)`.
+
+It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`: what needs
+the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone; `online` uses it. Both
+take and make material in the same order, and `Engine.apply` picks the part that belongs to the role.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.mpc.dealer import Dealer
+from ppc.runtime.mpc.material import Chunk
+from ppc.runtime.mpc.ring import Ring, encode
+from ppc.runtime.mpc.weights import WeightForm
+from ppc.runtime.net.channel import Channel, Spec
+from ppc.runtime.value import Weight
+
+CLIENT, SERVER = 0, 1
+
+
+class Party:
+    """What a gate sees of a computing party: its rank, its material, and the peer."""
+
+    def __init__(
+        self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], plain: dict[int, Ring]
+    ):
+        self.rank, self._channel, self._chunk, self._tag = rank, channel, chunk, tag
+        self._masked, self._plain, self._weights, self._messages = masked, plain, 0, 0
+        self.first = np.uint64(1 if rank == CLIENT else 0)  # × a public value: exactly one party adds it
+
+    def __repr__(self) -> str:
+        return f"Party({self.rank}, {self._tag})"
+
+    def _name(self) -> str:
+        self._messages += 1
+        return f"{self._tag}.{self._messages}"
+
+    def random(self, shape: tuple[int, ...], dtype: str = "uint64") -> NDArray[Any]:
+        """This party's half of `Dealer.random` or `Dealer.random_xor`."""
+        half: NDArray[Any] = self._chunk.take("random", dtype, tuple(shape))
+        return half
+
+    def client(self, shape: tuple[int, ...]) -> Any:
+        """The whole of `Dealer.client` at the client; None at the server."""
+        return self._chunk.take("client", "uint64", tuple(shape))
+
+    def share(self, shape: tuple[int, ...], dtype: str = "uint64") -> NDArray[Any]:
+        """This party's half of `Dealer.share`, `share_xor` or (dtype "bit") `share_bits`."""
+        half: NDArray[Any] = self._chunk.take("share", dtype, tuple(shape))
+        return half
+
+    def weight(self) -> Ring:
+        """The next weight of the step: W itself at the server, W − B at the client."""
+        index = self._weights
+        self._weights += 1
+        return (self._plain if self.rank == SERVER else self._masked)[index]
+
+    def open(self, *shares: NDArray[Any]) -> list[NDArray[Any]]:
+        """Sums of additive shares, to both parties: one round."""
+        theirs = self._channel.exchange(self._name(), *shares)
+        return [a + b for a, b in zip(shares, theirs, strict=True)]
+
+    def open_xor(self, shares: NDArray[Any]) -> NDArray[Any]:
+        """XOR of shares, to both parties: one round."""
+        (theirs,) = self._channel.exchange(self._name(), shares)
+        opened: NDArray[Any] = shares ^ theirs
+        return opened
+
+    def open_bits(self, bits: NDArray[Any]) -> NDArray[Any]:
+        """XOR of shared bits (uint8), packed on the wire: one round."""
+        packed = self.open_xor(np.packbits(bits))
+        return np.unpackbits(packed, count=bits.size).reshape(bits.shape)
+
+    def send(self, *arrays: NDArray[Any]) -> None:
+        self._channel.send(self._name(), *arrays)
+
+    def receive(self, *specs: Spec) -> tuple[NDArray[Any], ...]:
+        return self._channel.receive(self._name(), *specs)
+
+
+class Gate(Protocol):
+    """A piece of protocol with its own correlated randomness; its fields are public."""
+
+    def deal(self, d: Dealer) -> Any:
+        """Make the material; return zeros of the shape of the result."""
+        ...
+
+    def online(self, p: Party, *shares: Ring) -> Any:
+        """Take the material and compute a share of the result."""
+        ...
+
+
+class Engine:
+    """What a protocol sees: the same at the client, the server and the dealer."""
+
+    def __init__(self, dealer: Dealer | None, party: Party | None):
+        self._dealer, self._party = dealer, party
+        self.first = party.first if party else np.uint64(0)
+
+    def apply(self, gate: Gate, *shares: Ring) -> Any:
+        if self._dealer is not None:
+            return gate.deal(self._dealer)
+        assert self._party is not None
+        return gate.online(self._party, *shares)
+
+    def public(self, value: Any, bits: int) -> Ring:
+        """Shares of a public value in fixed point: the client's is the value, the other zero."""
+        return encode(value, bits) * self.first
+
+    def constant(self, weight: Weight, bits: int) -> Ring:
+        """Shares of a weight that is only added: the server's is the weight, the other zero."""
+        if self._party is None or self._party.rank != SERVER:
+            return np.zeros(weight.shape, np.uint64)
+        return encode(np.asarray(weight.data, np.float64).reshape(weight.shape), bits)
+
+
+__all__ = ["Engine", "Gate", "Party", "WeightForm"]

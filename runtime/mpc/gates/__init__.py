@@ -1,0 +1,1 @@
+"""Gates: pieces of protocol, each with its dealer's part and its online part."""

@@ -1,0 +1,107 @@
+"""Products: of two secrets (Beaver, CRYPTO 1991), and of a secret with a weight that the server knows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.engine import CLIENT, Party
+from ppc.runtime.mpc.gates.truncate import deal_truncation, wrap_type
+from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.weights import WeightForm
+
+Bilinear = Callable[[Ring, Ring], Ring]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """f(x, y) of two shared values: one round. Scales add."""
+
+    f: Bilinear
+    left: Shape
+    right: Shape
+
+    def deal(self, d: Dealer) -> Ring:
+        a, b = d.random(self.left), d.random(self.right)
+        c = self.f(a, b)
+        d.share(c)
+        return make_zero(c.shape)
+
+    def online(self, p: Party, *shares: Ring) -> Ring:
+        x, y = shares
+        a, b = p.random(self.left), p.random(self.right)
+        e, d = p.open(x - a, y - b)
+        ours = self.f(e, b + d) if p.rank == CLIENT else self.f(e, b)
+        z = ours + self.f(a, d)
+        return z + p.share(z.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfProduct:
+    """x · x element by element: one round, one opening."""
+
+    shape: Shape
+
+    def deal(self, d: Dealer) -> Ring:
+        a = d.random(self.shape)
+        d.share(a * a)
+        return make_zero(self.shape)
+
+    def online(self, p: Party, *shares: Ring) -> Ring:
+        a = p.random(self.shape)
+        (e,) = p.open(shares[0] - a)
+        return e * (e * p.first + word(2) * a) + p.share(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """f(x, W) + bias, truncated by `bits`: two messages one way and packed bits back.
+
+    The server knows W, so only the client's share needs a protocol. With a (the client's) and B (the server's) from the
+    dealer, c0 + c1 = f(a, B), and D = W − B sent once a session:
+    x W = x1 W + (x0 − a) W + a D + a B: the client sends x0 − a and keeps a D + c0, the server does the rest.
+    Truncation as in `gates.truncate`, opened at the server alone, which answers with the wrap bit (uniform).
+    """
+
+    f: Bilinear
+    x: Shape
+    form: WeightForm
+    bits: int
+
+    def deal(self, d: Dealer) -> Ring:
+        b = d.weight(self.form)
+        c = self.f(d.client(self.x), b)
+        d.share(c)
+        r = d.random(c.shape)
+        deal_truncation(d, r, self.bits)
+        return make_zero(c.shape)
+
+    def online(self, p: Party, *shares: Ring) -> Ring:
+        x, bias = shares  # the bias lies in the server's share, at the scale of the product
+        w, a = p.weight(), p.client(self.x)
+        if p.rank == CLIENT:
+            p.send(x - a)
+            ours = self.f(a, w)
+        else:
+            (e,) = p.receive(("uint64", x.shape))
+            ours = self.f(e + x, w) + bias
+        ours = ours + p.share(ours.shape)
+        r = p.random(ours.shape)
+        high, wrap = p.share(ours.shape), p.share(ours.shape, wrap_type(self.bits)).astype(np.uint64)
+        return _finish_one_way(p, ours + r, high, wrap, self.bits)
+
+
+def _finish_one_way(p: Party, masked: Ring, high: Ring, wrap: Ring, bits: int) -> Ring:
+    if p.rank == CLIENT:
+        p.send(masked)
+        (packed,) = p.receive(("uint8", ((masked.size + 7) // 8,)))
+        w = np.unpackbits(packed, count=masked.size).reshape(masked.shape).astype(np.uint64)
+        public = word(0)
+    else:
+        (theirs,) = p.receive(("uint64", masked.shape))
+        c = masked + theirs + word(1 << 62)
+        w = word(1) - (c >> word(63))
+        p.send(np.packbits(w.astype(np.uint8)))
+        public = (c >> word(bits)) - word(1 << (62 - bits))
+    return public - high + ((w * wrap) << word(64 - bits))

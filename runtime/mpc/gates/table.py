@@ -1,0 +1,115 @@
+"""Functions of one variable by a one-time table of local polynomials: one round.
+
+Open the few bits of x + r that matter: c = (top, u). The cell of x is c_top − r_top, or one less where the low bits borrow, and
+x − (start of that cell) is W (u − rho) in (−W, W), rho being the low part of r: so each polynomial is fitted on the double
+cell, and nobody has to know the borrow. For every value of c_top the dealer ships shares of the coefficients, in u, of the
+polynomial of cell c_top − r_top shifted by rho: the parties pick a row, and evaluate in public u. All local.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from math import comb
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+
+from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.engine import Party
+from ppc.runtime.mpc.ring import Ring, Shape, word
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Spline:
+    """How a function is tabulated: 2^k cells of width 2^width from `start` on. The last cell must stay unused, and the
+    first 2^-g of the first (an opened sum of dropped low bits may be one unit short)."""
+
+    function: Callable[[Floats], Floats]
+    start: float
+    width: int  # log2 of a cell's width
+    k: int
+    degree: int
+    g: int  # bits of u
+    bits: int  # fractional bits of the leading coefficient
+
+    @property
+    def end(self) -> float:
+        """Above the largest input."""
+        return self.start + ((1 << self.k) - 1) * 2.0**self.width
+
+    @property
+    def unit(self) -> float:
+        """The least step of the input that is seen."""
+        return float(2.0 ** (self.width - self.g))
+
+    @property
+    def scale(self) -> int:
+        """Fractional bits of the result."""
+        return self.bits + self.degree * self.g
+
+
+@cache
+def coefficients(spline: Spline) -> Floats:
+    """Row i: the polynomial of cell i in t = (x − start of the cell) / W on (−1, 1), lowest degree first."""
+    nodes = np.cos((np.arange(16) + 0.5) * np.pi / 16)
+    starts = spline.start + np.arange(1 << spline.k) * 2.0**spline.width
+    values = spline.function(starts[:, None] + nodes[None] * 2.0**spline.width)
+    fitted = np.linalg.lstsq(chebyshev.chebvander(nodes, spline.degree), values.T, rcond=None)[0]
+    rows = np.zeros((1 << spline.k, spline.degree + 1))
+    for i, row in enumerate(fitted.T):
+        polynomial = chebyshev.cheb2poly(row)
+        rows[i, : polynomial.size] = polynomial
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Evaluate a spline: x at `fraction` fractional bits, result at `spline.scale`; x must lie in the spline's range."""
+
+    spline: Spline
+    shape: Shape
+    fraction: int
+
+    @property
+    def _word(self) -> str:
+        return "uint16" if self.spline.k + self.spline.g <= 16 else "uint32"
+
+    def deal(self, d: Dealer) -> Ring:
+        s, n = self.spline, int(np.prod(self.shape))
+        r = d.random((n,), self._word).astype(np.uint64) & word((1 << (s.k + s.g)) - 1)
+        top, rho = (r >> word(s.g)).astype(np.int64), (r & word((1 << s.g) - 1)).astype(np.float64) / 2.0**s.g
+        cell = (np.arange(1 << s.k)[None] - top[:, None]) % (1 << s.k)
+        q = coefficients(s)[cell]  # (n, 2^k, degree + 1)
+        table = np.zeros(q.shape, np.uint64)
+        for j in range(s.degree + 1):  # (u − rho)^i, expanded
+            shifted = sum(q[..., i] * comb(i, j) * (-rho[:, None]) ** (i - j) for i in range(j, s.degree + 1))
+            scaled = np.round(np.asarray(shifted) * 2.0 ** (s.bits + (s.degree - j) * s.g))
+            table[..., j] = scaled.astype(np.int64).view(np.uint64)
+        d.share(table)
+        return make_zero(self.shape)
+
+    def online(self, p: Party, *shares: Ring) -> Ring:
+        s, n = self.spline, int(np.prod(self.shape))
+        r, table = p.random((n,), self._word), p.share((n, 1 << s.k, s.degree + 1))
+        c = open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
+        row = table[np.arange(n), (c >> word(s.g)).astype(np.int64)]
+        u = c & word((1 << s.g) - 1)
+        y = row[:, s.degree]
+        for j in range(s.degree - 1, -1, -1):
+            y = y * u + row[:, j]
+        return y.reshape(self.shape)
+
+
+def open_top(
+    p: Party, x: Ring, r: NDArray[np.unsignedinteger], start: float, width: int, k: int, g: int, fraction: int
+) -> Ring:
+    """Open (x − start) + r in units of 2^(width − g), mod 2^(k + g): dropping low bits of shares loses one unit at most."""
+    drop = fraction + width - g
+    moved = x - word(round(start * 2.0**fraction)) * p.first
+    moved = moved >> word(drop) if drop >= 0 else moved << word(-drop)
+    (c,) = p.open(moved.astype(r.dtype) + r)
+    opened: Ring = c.astype(np.uint64) & word((1 << (k + g)) - 1)
+    return opened

@@ -1,0 +1,129 @@
+"""Correlated randomness as a computing party holds it: received ahead of the run, used once.
+
+The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (the client) expands all of its half from one
+256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.csprng import Csprng
+
+#: What a row of material is: does the client / the server expand it from its seed, or is it sent ("ship")?
+#: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one party's own.
+KINDS: dict[str, tuple[str | None, str | None]] = {
+    "random": ("seed", "seed"),
+    "share": ("seed", "ship"),
+    "client": ("seed", None),
+    "server": (None, "seed"),
+}
+DTYPES = ("bit", "uint8", "uint16", "uint32", "uint64")
+STEP_STREAM, WEIGHT_STREAM, INPUT_STREAM = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One array of material: its kind, element type ("bit" travels packed) and shape."""
+
+    kind: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def from_json(j: Any) -> "Row":
+        """Judge a row that came from the dealer; PPC6003 where it is none."""
+        kind, dtype, shape = j if isinstance(j, list) and len(j) == 3 else (None, None, None)
+        good = isinstance(shape, list) and all(isinstance(n, int) and 0 <= n < 2**40 for n in shape)
+        if kind not in KINDS or dtype not in DTYPES or not good or shape is None:
+            raise PartyError("PPC6003", "the dealer described its material in a way this version does not know")
+        return Row(kind, dtype, tuple(shape))
+
+    def to_json(self) -> list[Any]:
+        return [self.kind, self.dtype, list(self.shape)]
+
+    @property
+    def shipped(self) -> tuple[str, tuple[int, ...]]:
+        """Element type and shape on the wire."""
+        return ("uint8", ((prod(self.shape) + 7) // 8,)) if self.dtype == "bit" else (self.dtype, self.shape)
+
+    def draw(self, stream: Csprng) -> NDArray[Any]:
+        """This row's uniform half from a stream."""
+        return stream.bits(self.shape) if self.dtype == "bit" else stream.array(self.dtype, self.shape)
+
+    def pack(self, value: NDArray[Any]) -> NDArray[Any]:
+        return np.packbits(value) if self.dtype == "bit" else np.ascontiguousarray(value)
+
+    def unpack(self, wire: NDArray[Any]) -> NDArray[Any]:
+        return np.unpackbits(wire, count=prod(self.shape)).reshape(self.shape) if self.dtype == "bit" else wire
+
+
+def expand(rows: Sequence[Row], rank: int, stream: Csprng, shipped: Sequence[NDArray[Any]]) -> list[Any]:
+    """This party's half of a chunk, in the order in which the dealer made it."""
+    arrays: list[Any] = []
+    corrections = iter(shipped)
+    for row in rows:
+        how = KINDS[row.kind][rank]
+        arrays.append(row.draw(stream) if how == "seed" else row.unpack(next(corrections)) if how == "ship" else None)
+    return arrays
+
+
+class Chunk:
+    """The material of one step in one pass, handed out in order."""
+
+    def __init__(self, rows: Sequence[Row], arrays: Sequence[Any], where: str):
+        self._rows, self._arrays, self._where, self._next = rows, list(arrays), where, 0
+
+    def __repr__(self) -> str:
+        return f"Chunk({self._where}, {self._next} of {len(self._rows)} used)"
+
+    def take(self, kind: str, dtype: str, shape: tuple[int, ...]) -> Any:
+        """The next array. PPC6009 where none is left, PPC6003 where the dealer made another one than is due."""
+        if self._next >= len(self._rows):
+            raise PartyError(
+                "PPC6009", f"{self._where} asks for more correlated randomness than the dealer made for it"
+            )
+        row, array = self._rows[self._next], self._arrays[self._next]
+        if row != Row(kind, dtype, shape):
+            raise PartyError(
+                "PPC6003",
+                f"{self._where} needs {kind} {dtype}{shape}, the dealer made {row.kind} {row.dtype}{row.shape}",
+                help="Give the dealer the same plan.py and plan.json as the other parties.",
+            )
+        self._arrays[self._next] = None  # once
+        self._next += 1
+        return array
+
+
+class Store:
+    """All chunks of a session, by pass and step. A chunk can be opened once."""
+
+    def __init__(self) -> None:
+        self._chunks: dict[tuple[int, int], Chunk] = {}
+        self._opened: set[tuple[int, int]] = set()
+
+    def put(self, run: int, step: int, chunk: Chunk) -> None:
+        if (run, step) in self._opened or (run, step) in self._chunks:
+            raise PartyError("PPC6009", f"material for step {step} of pass {run} came twice")
+        self._chunks[run, step] = chunk
+
+    def open(self, run: int, step: int) -> Chunk:
+        """Take the chunk out for good. PPC6009 where it was used before, or never came."""
+        if (run, step) in self._opened:
+            raise PartyError("PPC6009", f"the correlated randomness of step {step} in pass {run} was used before")
+        if (run, step) not in self._chunks:
+            raise PartyError(
+                "PPC6009",
+                f"there is no correlated randomness for step {step} in pass {run} ({len(self._chunks)} chunks are left)",
+                help="Let the dealer make more passes (--runs).",
+            )
+        self._opened.add((run, step))
+        return self._chunks.pop((run, step))
+
+    def __len__(self) -> int:
+        return len(self._chunks)

@@ -1,0 +1,152 @@
+"""Operators made of comparisons with public thresholds: three rounds, exact on the whole ring where no product follows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.mpc import ring
+from ppc.runtime.mpc.engine import Engine
+from ppc.runtime.mpc.gates.compare import Compare
+from ppc.runtime.mpc.protocols.linear import plain, product, scaled, weighted
+from ppc.runtime.mpc.protocols.local import shared
+from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.value import Weight
+
+Attrs = Mapping[str, Any]
+ONE = word(1 << FRACTION_BITS)
+
+
+def units(value: float) -> int:
+    """A public number as a signed count of 2^-16."""
+    return round(value * 2.0**FRACTION_BITS)
+
+
+def compare(e: Engine, x: Ring, *thresholds: int, products: bool = True) -> tuple[Ring, Ring]:
+    """Bits [x >= t] (integers) and, where asked for, [x >= t] · x; first axis: the thresholds."""
+    bits, multiples = e.apply(Compare(x.shape, thresholds, products), x)
+    return bits, multiples
+
+
+def relu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return compare(e, x, 0)[1][0]
+
+
+def absolute(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return word(2) * relu(e, attrs, x) - x
+
+
+def leaky_relu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Error 2^-16: alpha times the negative part is truncated."""
+    positive = relu(e, attrs, x)
+    return positive + scaled(e, x - positive, float(attrs.get("alpha", 0.01)))
+
+
+def prelu(e: Engine, attrs: Attrs, x: Ring, slope: Weight) -> Ring:
+    positive = relu(e, attrs, x)
+    return positive + weighted(e, np.multiply, x - positive, plain(slope))
+
+
+@dataclass(frozen=True, slots=True)
+class Clamped:
+    """A share limited to a range, and what the comparisons gave beside: bits (integers) and x − hi where x >= hi."""
+
+    inside: Ring
+    below: Ring
+    above: Ring
+    excess: Ring
+
+
+def clamp(e: Engine, x: Ring, lo: int | None, hi: int | None) -> Clamped:
+    """x limited to [lo, hi] (units; None: no limit): three rounds, exact on the whole ring."""
+    limits = [t for t in (lo, hi) if t is not None]
+    none = ring.zeros(x.shape)
+    if not limits:
+        return Clamped(x, none, none, none)
+    bits, multiples = compare(e, x, *limits)
+    inside, below, above, excess = x, none, none, none
+    if hi is not None:
+        above = bits[-1]
+        excess = multiples[-1] - word(hi) * above
+        inside = inside - excess
+    if lo is not None:
+        below = e.first - bits[0]
+        inside = inside - (x - multiples[0]) + word(lo) * below
+    return Clamped(inside, below, above, excess)
+
+
+def clip(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Limits are attributes; an absent one is none. min > max gives max, as in ONNX."""
+    lo, hi = attrs.get("min"), attrs.get("max")
+    if lo is not None and hi is not None and lo > hi:
+        lo = hi
+    limit = 2.0**46  # what a value can reach; a limit beyond it, such as infinity, is none
+    least = None if lo is None or lo <= -limit else units(lo)
+    most = None if hi is None or hi >= limit else units(hi)
+    return clamp(e, x, least, most).inside
+
+
+def sign(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    bits, _ = compare(e, x, 0, 1, products=False)
+    return (bits[0] + bits[1] - e.first) * ONE
+
+
+def hard_sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """max(0, min(1, alpha x + beta)): clipped first, so that no product can wrap."""
+    alpha, beta = float(attrs.get("alpha", 0.2)), float(attrs.get("beta", 0.5))
+    ends = sorted(((0.0 - beta) / alpha, (1.0 - beta) / alpha))
+    inside = clamp(e, x, units(ends[0]), units(ends[1])).inside
+    return scaled(e, inside, alpha) + e.public(beta, FRACTION_BITS)
+
+
+def hard_swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """x · max(0, min(1, x/6 + 1/2))."""
+    return product(e, np.multiply, x, hard_sigmoid(e, {"alpha": 1 / 6, "beta": 0.5}, x))
+
+
+def _at_least(e: Engine, a: Ring | Weight, b: Ring | Weight, units_more: int = 0) -> Ring:
+    """[a − b >= units_more] as 0.0 or 1.0; differences must stay below 2^46."""
+    bits, _ = compare(e, shared(e, a) - shared(e, b), units_more, products=False)
+    return bits[0] * ONE
+
+
+def greater_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    return _at_least(e, a, b)
+
+
+def greater(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    return _at_least(e, a, b, 1)
+
+
+def less_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    return _at_least(e, b, a)
+
+
+def less(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    return _at_least(e, b, a, 1)
+
+
+def equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    """Equal to the last of 16 fractional bits."""
+    bits, _ = compare(e, shared(e, a) - shared(e, b), 0, 1, products=False)
+    return (bits[0] - bits[1]) * ONE
+
+
+def logical_not(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return ONE * e.first - x
+
+
+def logical_and(e: Engine, attrs: Attrs, a: Ring, b: Ring) -> Ring:
+    return _at_least(e, a + b, ring.zeros(()), 3 << (FRACTION_BITS - 1))
+
+
+def logical_or(e: Engine, attrs: Attrs, a: Ring, b: Ring) -> Ring:
+    return _at_least(e, a + b, ring.zeros(()), 1 << (FRACTION_BITS - 1))
+
+
+def where(e: Engine, attrs: Attrs, condition: Ring, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    """condition · (a − b) + b: two rounds, error 2^-16. |a − b| < 2^30."""
+    left, right = shared(e, a), shared(e, b)
+    return product(e, np.multiply, condition, left - right) + right

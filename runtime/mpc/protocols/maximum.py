@@ -1,0 +1,104 @@
+"""Largest and smallest of several values, and where: a tree of four at a time, three rounds a level, exact.
+
+Differences of candidates must stay below 2^46.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.mpc import ring
+from ppc.runtime.mpc.engine import Engine
+from ppc.runtime.mpc.gates.maximum import Maximum
+from ppc.runtime.mpc.protocols.local import shared
+from ppc.runtime.mpc.protocols.shapes import axes_of, pads_of
+from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.value import Weight
+
+Attrs = Mapping[str, Any]
+FAN = 4
+#: What pads a window: below every value of a plan, and far enough from the ring's end to be compared.
+LOWEST = word(-(1 << 61))
+
+
+def largest(e: Engine, x: Ring) -> Ring:
+    """(values, candidates, n) -> (values, n), judged by value 0; ties go to the earlier candidate."""
+    values, m, n = x.shape
+    while m > 1:
+        groups, rest = divmod(m, FAN)
+        parts = []
+        if groups:
+            full = x[:, : groups * FAN].reshape(values, groups, FAN, n).transpose(0, 2, 1, 3)
+            won: Ring = e.apply(Maximum(values, FAN, groups * n), full.reshape(values, FAN, groups * n))
+            parts.append(won.reshape(values, groups, n))
+        if rest > 1:
+            left = np.ascontiguousarray(x[:, groups * FAN :])
+            parts.append(e.apply(Maximum(values, rest, n), left).reshape(values, 1, n))
+        elif rest:
+            parts.append(x[:, groups * FAN :])
+        x = np.concatenate(parts, axis=1)
+        m = x.shape[1]
+    return x[:, 0]
+
+
+def _over_first(e: Engine, x: Ring) -> Ring:
+    """Maximum over the first axis."""
+    return largest(e, x.reshape(1, x.shape[0], -1))[0].reshape(x.shape[1:])
+
+
+def max_of(e: Engine, attrs: Attrs, *operands: Ring | Weight) -> Ring:
+    return _over_first(e, np.stack(np.broadcast_arrays(*(shared(e, o) for o in operands))))
+
+
+def min_of(e: Engine, attrs: Attrs, *operands: Ring | Weight) -> Ring:
+    negated = [np.uint64(0) - shared(e, o) for o in operands]
+    return np.uint64(0) - max_of(e, attrs, *negated)
+
+
+def max_pool(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Any window, pads, dilations, ceil_mode; the first result only."""
+    kernel = tuple(attrs["kernel_shape"])
+    rank = len(kernel)
+    strides = tuple(attrs.get("strides") or (1,) * rank)
+    dilations = tuple(attrs.get("dilations") or (1,) * rank)
+    pads = pads_of(attrs, x.shape[2:], kernel, strides, dilations)
+    view = ring.windows(x, kernel, strides, pads, dilations, fill=int(LOWEST * e.first))
+    flat = view.reshape(*view.shape[: 2 + rank], -1)
+    return _over_first(e, np.moveaxis(flat, -1, 0))
+
+
+def global_max_pool(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return reduce_max(e, {"axes": tuple(range(2, x.ndim)), "keepdims": 1}, x)
+
+
+def reduce_max(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    axes = axes_of(attrs, x.ndim)
+    kept = tuple(a for a in range(x.ndim) if a not in axes)
+    shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+    front = x.transpose(*axes, *kept).reshape(-1, *(x.shape[a] for a in kept))
+    result = _over_first(e, front)
+    return result.reshape(shape) if attrs.get("keepdims", 1) else result
+
+
+def reduce_min(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return np.uint64(0) - reduce_max(e, attrs, np.uint64(0) - x)
+
+
+def arg_max(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Index of the largest along `axis`, as a number; the first of equals, or the last where the model says so."""
+    axis = int(attrs.get("axis", 0)) % x.ndim
+    front = np.moveaxis(x, axis, 0)
+    count, rest = front.shape[0], front.shape[1:]
+    index = np.arange(count, dtype=np.uint64)[:, None] << word(FRACTION_BITS)
+    front = front.reshape(count, -1)
+    if attrs.get("select_last_index", 0):
+        front, index = front[::-1], index[::-1]
+    places = np.broadcast_to(index * e.first, front.shape)
+    won = largest(e, np.stack([front, places]))[1].reshape(rest)
+    return np.expand_dims(won, axis) if attrs.get("keepdims", 1) else won
+
+
+def arg_min(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return arg_max(e, attrs, np.uint64(0) - x)

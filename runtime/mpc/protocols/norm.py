@@ -1,0 +1,40 @@
+"""LayerNormalization: the sum of squares stays at 32 fractional bits and goes through one reciprocal root a row.
+
+|x − mean| < 2^7 and rows up to 2^14 elements (the sum of squares must stay below 2^60 units of 2^-32). Error 2^-11 of the
+normalised value. Eleven rounds.
+"""
+
+from collections.abc import Mapping
+from math import floor, log2, prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from ppc.runtime.mpc.engine import Engine
+from ppc.runtime.mpc.gates.product import Product, SelfProduct
+from ppc.runtime.mpc.protocols.linear import PRODUCT_BITS, plain, truncate, weighted
+from ppc.runtime.mpc.protocols.mean import mean_over
+from ppc.runtime.mpc.protocols.octave import rsqrt
+from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.value import Weight
+
+Attrs = Mapping[str, Any]
+SQUARES_BITS = 2 * FRACTION_BITS
+ROOT_BITS = 20
+_TOP = 60
+
+
+def layer_normalization(e: Engine, attrs: Attrs, x: Ring, scale: Weight, bias: Weight | None = None) -> Ring:
+    axes = tuple(range(int(attrs.get("axis", -1)) % x.ndim, x.ndim))
+    count, epsilon = prod(x.shape[a] for a in axes), float(attrs.get("epsilon", 1e-5))
+    centred = x - mean_over(e, x, axes, True)
+    squares: Ring = e.apply(SelfProduct(centred.shape), centred)
+    total = squares.sum(axis=axes, keepdims=True, dtype=np.uint64) + e.public(count * epsilon, SQUARES_BITS)
+    lo = max(0, floor(log2(count * epsilon) + SQUARES_BITS))
+    root, bits = rsqrt(e, total, SQUARES_BITS, lo, _TOP, sqrt(count))
+    root = truncate(e, root, bits - ROOT_BITS)
+    y: Ring = e.apply(Product(np.multiply, centred.shape, root.shape), centred, root)
+    y = truncate(e, y, ROOT_BITS)
+    added = None if bias is None else e.constant(bias, PRODUCT_BITS)
+    return weighted(e, np.multiply, y, plain(scale), added)

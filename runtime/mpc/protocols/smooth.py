@@ -1,0 +1,140 @@
+"""Smooth functions of one variable: limited by comparison on the whole ring, then one table (`gates.table`), then truncated:
+five rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without a word.
+
+Largest absolute errors, over all inputs: see ROWS; each is measured by a test.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import erf as erf_of
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.mpc import ring
+from ppc.runtime.mpc.engine import Engine
+from ppc.runtime.mpc.gates.exponential import Exponential
+from ppc.runtime.mpc.gates.table import Lookup, Spline
+from ppc.runtime.mpc.protocols.compare import clamp
+from ppc.runtime.mpc.protocols.linear import scaled, truncate
+from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.schema import FRACTION_BITS
+
+Attrs = Mapping[str, Any]
+Floats = NDArray[np.float64]
+_erf = np.vectorize(erf_of, otypes=[np.float64])
+
+
+def _sigmoid(x: Floats) -> Floats:
+    value: Floats = 0.5 * (1 + np.tanh(0.5 * x))
+    return value
+
+
+def _gelu(x: Floats) -> Floats:
+    value: Floats = 0.5 * x * (1 + _erf(x / np.sqrt(2)))
+    return value
+
+
+def _gelu_tanh(x: Floats) -> Floats:
+    value: Floats = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return value
+
+
+def _swish(x: Floats) -> Floats:
+    return x * _sigmoid(x)
+
+
+def _softplus(x: Floats) -> Floats:
+    value: Floats = np.logaddexp(0, x)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Smooth:
+    """A table and its tails: below the range the function is taken as `below`; above it, as x (`linear`) or `above`."""
+
+    spline: Spline
+    below: float
+    above: float
+    linear: bool = False
+
+
+def _row(
+    f: Callable[[Floats], Floats], start: float, width: int, k: int, below: float, above: float, linear: bool = False
+) -> Smooth:
+    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above, linear)
+
+
+#: The tail constants lie half-way between the limit and the value at the range's end: both sides then err by half the gap.
+ROWS: dict[str, Smooth] = {
+    "Sigmoid": _row(
+        _sigmoid, -8, -1, 5, 0.5 * float(_sigmoid(np.array(-8.0))), 1 - 0.5 * float(_sigmoid(np.array(-7.5)))
+    ),
+    "Tanh": _row(np.tanh, -4, -2, 5, -1 + 0.5 * (1 - np.tanh(4)), 1 - 0.5 * (1 - np.tanh(3.75))),
+    "Erf": _row(_erf, -4, -2, 5, -1, 1),
+    "Gelu": _row(_gelu, -4, -2, 5, 0, 0, True),
+    "GeluTanh": _row(_gelu_tanh, -4, -2, 5, 0, 0, True),
+    "Swish": _row(_swish, -16, -1, 6, 0, 0, True),
+    "Softplus": _row(_softplus, -16, -1, 6, 0, 0, True),
+}
+
+
+def evaluate(e: Engine, row: Smooth, x: Ring) -> Ring:
+    """The function of a row on a share at 16 fractional bits: five rounds."""
+    s = row.spline
+    unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
+    lo = round(s.start * 2.0**FRACTION_BITS) + 2 * unit
+    hi = round(s.end * 2.0**FRACTION_BITS) - 2 * unit
+    limited = clamp(e, x, lo, hi)
+    y = truncate(e, e.apply(Lookup(s, x.shape, FRACTION_BITS), limited.inside), s.scale - FRACTION_BITS)
+    at_lo, at_hi = (float(s.function(np.array(v / 2.0**FRACTION_BITS))) for v in (lo, hi))
+    y = y + limited.below * ring.encode(row.below - at_lo)
+    return y + (limited.excess if row.linear else limited.above * ring.encode(row.above - at_hi))
+
+
+def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["Sigmoid"], x)
+
+
+def tanh(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["Tanh"], x)
+
+
+def erf(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["Erf"], x)
+
+
+def gelu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x)
+
+
+def swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["Swish"], x)
+
+
+def softplus(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["Softplus"], x)
+
+
+#: exp is limited to this range; exp(10) = 22,026 needs 15 of the 30 integer bits that a product may use.
+EXP_START, EXP_LIMIT = -16, 10
+
+
+def exp(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three + two rounds."""
+    lo = (EXP_START << FRACTION_BITS) + 2
+    return _exp(e, clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS).inside, 5)
+
+
+def _exp(e: Engine, inside: Ring, k: int) -> Ring:
+    gate = Exponential(inside.shape, FRACTION_BITS, EXP_START, k)
+    return truncate(e, e.apply(gate, inside), gate.scale - FRACTION_BITS)
+
+
+def elu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """max(x, 0) + alpha (exp(min(x, 0)) − 1): the excess over zero is the first term."""
+    limited = clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0)
+    curve = _exp(e, limited.inside, 5) - e.public(1.0, FRACTION_BITS)
+    alpha = float(attrs.get("alpha", 1.0))
+    return limited.excess + (curve if alpha == 1.0 else scaled(e, curve, alpha))

@@ -1,0 +1,75 @@
+"""Arithmetic in the ring of integers mod 2^64, on uint64 arrays; products go through torch (exact, vectorised)."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from ppc.runtime.schema import FRACTION_BITS
+
+Ring = NDArray[np.uint64]
+Shape = tuple[int, ...]
+
+#: Values of a plan stay below this, so that a product of two still fits a signed word before it is truncated.
+LARGEST = 2.0 ** (62 - 2 * FRACTION_BITS)
+
+
+def encode(values: Any, bits: int = FRACTION_BITS) -> Ring:
+    """Fixed point with `bits` fractional bits, rounded to nearest; ValueError where a value does not fit 63 bits."""
+    scaled = np.round(np.asarray(values, np.float64) * 2.0**bits)
+    if not np.all(np.abs(scaled) < 2.0**62):
+        raise ValueError(f"a value does not fit {62 - bits} integer bits")
+    return scaled.astype(np.int64).view(np.uint64)
+
+
+def decode(ring: Ring, bits: int = FRACTION_BITS) -> NDArray[np.float64]:
+    """Inverse of `encode`."""
+    return np.ascontiguousarray(ring).view(np.int64) / 2.0**bits
+
+
+def zeros(shape: Sequence[int]) -> Ring:
+    return np.zeros(tuple(shape), np.uint64)
+
+
+def word(value: int) -> np.uint64:
+    """A Python integer, of either sign, as a ring element."""
+    return np.uint64(value & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def matmul(a: Ring, b: Ring) -> Ring:
+    """Matrix product as ONNX MatMul has it (batched, broadcast), mod 2^64. torch multiplies int64 forty times faster
+    than numpy, and wraps."""
+    left = torch.from_numpy(np.ascontiguousarray(a).view(np.int64))
+    right = torch.from_numpy(np.ascontiguousarray(b).view(np.int64))
+    product: NDArray[Any] = torch.matmul(left, right).numpy()
+    return np.atleast_1d(product).view(np.uint64).reshape(product.shape)
+
+
+def windows(x: Ring, kernel: Shape, strides: Shape, pads: Shape, dilations: Shape, fill: int = 0) -> Ring:
+    """Every window of a padded tensor: (N, C, *spatial) -> (N, C, *out, *kernel). `pads` as in ONNX: begins, ends."""
+    rank = len(kernel)
+    around = [(0, 0), (0, 0), *((pads[i], pads[i + rank]) for i in range(rank))]
+    if any(before or after for before, after in around):
+        x = np.pad(x, around, constant_values=word(fill))
+    span = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
+    view = sliding_window_view(x, span, tuple(range(2, 2 + rank)))  # type: ignore[call-overload]
+    steps = [slice(None)] * 2 + [slice(None, None, s) for s in strides] + [slice(None, None, d) for d in dilations]
+    return view[tuple(steps)]  # type: ignore[no-any-return]
+
+
+def conv(x: Ring, w: Ring, strides: Shape, pads: Shape, dilations: Shape, group: int) -> Ring:
+    """Convolution of any rank as one matrix product over windows (im2col): (N, C, *S) × (O, C/group, *K) -> (N, O, *out)."""
+    kernel = w.shape[2:]
+    rank, n, o = len(kernel), x.shape[0], w.shape[0]
+    view = windows(x, kernel, strides, pads, dilations)
+    out = view.shape[2 : 2 + rank]
+    view = view.reshape(n, group, w.shape[1], *out, *kernel)
+    order = (0, 1, *range(3, 3 + rank), 2, *range(3 + rank, 3 + 2 * rank))
+    rows = view.transpose(order).reshape(n, group, math.prod(out), -1)
+    columns = w.reshape(group, o // group, -1).transpose(0, 2, 1)
+    product = matmul(rows, columns[None])  # (n, group, positions, o / group)
+    return product.transpose(0, 1, 3, 2).reshape(n, o, *out)

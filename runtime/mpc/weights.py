@@ -1,0 +1,77 @@
+"""Weights under a mask: the server sends W − B to the client once a session, B being a mask from the dealer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.ring import Ring, Shape, encode
+
+#: Fractional bits of an encoded weight: more than those of a value, because weights are small.
+WEIGHT_BITS = 20
+
+Array = NDArray[np.float64]
+
+
+def _plain(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    return arrays[0] * args[0]
+
+
+def _transposed(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    return arrays[0].T * args[0]
+
+
+def _inverse(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    return 1.0 / arrays[0]
+
+
+def _over_deviation(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    """BatchNormalization's factor: scale / sqrt(variance + epsilon), over `rank` spatial axes."""
+    epsilon, rank = args
+    return (arrays[0] / np.sqrt(arrays[1] + epsilon)).reshape(-1, *[1] * int(rank))
+
+
+#: How the server makes the masked tensor from tensors of the model. Chosen by the dealer's program, run by the server.
+FORMS: Mapping[str, Callable[[Sequence[Array], Sequence[float]], Array]] = {
+    "plain": _plain,
+    "transposed": _transposed,
+    "inverse": _inverse,
+    "over_deviation": _over_deviation,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightForm:
+    """A tensor that the server can compute from its weights: which, how, and its shape."""
+
+    names: tuple[str, ...]
+    how: str
+    args: tuple[float, ...]
+    shape: Shape
+
+    def to_json(self) -> list[Any]:
+        return [list(self.names), self.how, list(self.args), list(self.shape)]
+
+    @staticmethod
+    def from_json(j: Any) -> "WeightForm":
+        names, how, args, shape = j if isinstance(j, list) and len(j) == 4 else (None, None, None, None)
+        if how not in FORMS or not all(isinstance(part, list) for part in (names, args, shape)):
+            raise PartyError("PPC6003", "the dealer named a form of weights that this version does not know")
+        return WeightForm(tuple(map(str, names)), how, tuple(map(float, args)), tuple(map(int, shape)))
+
+    def ring(self, weights: Mapping[str, Any]) -> Ring:
+        """The encoded tensor, at the server."""
+        missing = [name for name in self.names if weights.get(name) is None]
+        if missing:
+            raise PartyError("PPC6006", f"plan.server.npz has no weight {missing[0]!r}")
+        try:
+            value = FORMS[self.how]([np.asarray(weights[n], np.float64) for n in self.names], self.args)
+            ring = encode(value, WEIGHT_BITS)
+        except ValueError as error:
+            raise PartyError("PPC6005", f"weight {self.names[0]!r} cannot be shared: {error}") from None
+        if ring.shape != self.shape:
+            raise PartyError("PPC6003", f"weight {self.names[0]!r} has shape {ring.shape}, the plan says {self.shape}")
+        return ring

@@ -1,0 +1,136 @@
+"""Three parties as threads over channels in memory, and one step at a time."""
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppc.runtime.mpc.ring import decode, encode
+from ppc.runtime.mpc.state import receive_material, setup
+from ppc.runtime.mpc.steps import run as run_step
+from ppc.runtime.net.memory import pair
+from ppc.runtime.party import Session, Step
+from ppc.runtime.value import Value, Weight
+
+PAIRS = (("client", "server"), ("client", "dealer"), ("server", "dealer"))
+
+
+def sessions(manifest: Mapping[str, Any], weights: Mapping[str, Any], timeout: float = 20.0) -> dict[str, Session]:
+    found = {role: Session(role, manifest) for role in ("client", "server", "dealer")}
+    for a, b in PAIRS:
+        found[a].channels[b], found[b].channels[a] = pair(a, b, timeout)
+    found["server"].weights = dict(weights)
+    return found
+
+
+def together(jobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Run one callable a role at the same time; the first error of any is raised here."""
+    results: dict[str, Any] = {}
+    errors: list[BaseException] = []
+
+    def go(role: str, job: Any) -> None:
+        try:
+            results[role] = job()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=go, args=item) for item in jobs.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results
+
+
+def split(ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mask = np.frombuffer(secrets.token_bytes(ring.nbytes), np.uint64).reshape(ring.shape)
+    return mask, ring - mask
+
+
+@dataclass
+class Outcome:
+    value: np.ndarray
+    rounds: int
+    sent: tuple[int, int]  # bytes by the client, by the server
+    dealt: int  # bytes of the dealer
+    transcripts: dict[str, list[Any]]
+    sessions: dict[str, Session]
+    seconds: float
+
+
+def mpc(
+    op: str,
+    *operands: Any,
+    attrs: Mapping[str, Any] | None = None,
+    weights: Mapping[str, Any] | None = None,
+    shape: Sequence[int],
+    raw: bool = False,
+) -> Outcome:
+    """One mpc step on fresh shares of the operands: arrays are values, strings are weights, None is absent."""
+    import time
+
+    weights = weights or {}
+    manifest = {
+        "weights": {n: {"shape": list(np.shape(w))} for n, w in weights.items()},
+        "steps": [{"id": 1, "step": f"mpc.{op}"}],
+    }
+    step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}))
+    found = sessions(manifest, weights)
+    parts: dict[str, list[Any]] = {role: [] for role in found}
+    for operand in operands:
+        if operand is None or isinstance(operand, str):
+            for role in found:
+                weight = (
+                    None
+                    if operand is None
+                    else Weight(operand, np.shape(weights[operand]), weights[operand] if role == "server" else None)
+                )
+                parts[role].append(weight)
+            continue
+        ring = operand if raw else encode(operand)
+        halves = split(ring)
+        for role, half in zip(("client", "server", "dealer"), (*halves, None), strict=True):
+            parts[role].append(Value("mpc", ring.shape, None if half is None else half.view(np.int64)))
+    together({role: lambda s=s: setup(s) for role, s in found.items()})
+
+    def dealer() -> None:
+        run_step(found["dealer"], step, *parts["dealer"])
+
+    together(
+        {
+            "dealer": dealer,
+            "client": lambda: receive_material(found["client"], 1),
+            "server": lambda: receive_material(found["server"], 1),
+        }
+    )
+    link = found["client"].channels["server"], found["server"].channels["client"]
+    for c in link:
+        c.bytes_sent = c.rounds = 0
+        c.transcript.clear()  # type: ignore[attr-defined]
+    start = time.perf_counter()
+    done = together(
+        {role: lambda role=role: run_step(found[role], step, *parts[role]) for role in ("client", "server")}
+    )
+    seconds = time.perf_counter() - start
+    total = done["client"].data.view(np.uint64) + done["server"].data.view(np.uint64)
+    dealt = sum(c.bytes_sent for c in found["dealer"].channels.values())
+    return Outcome(
+        total if raw else decode(total),
+        max(c.rounds for c in link),
+        (link[0].bytes_sent, link[1].bytes_sent),
+        dealt,
+        {r: c.transcript for r, c in zip(("client", "server"), link, strict=True)},  # type: ignore[attr-defined]
+        found,
+        seconds,
+    )
+
+
+@pytest.fixture
+def step_of_mpc() -> Any:
+    return mpc
