@@ -1,0 +1,58 @@
+# make setup   once: .venv with everything, pinned by constraints.txt (Python >= 3.11, git and make must be there)
+# make demo    compile and run a model across processes that do not trust each other
+# make test    lint and the fast tests; make test-all adds the long proofs
+# PYTHON=python3.12 make setup   uses another interpreter
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP_VERSION := 26.3
+TORCH_VERSION := 2.13.0
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+
+.PHONY: setup demo test test-all lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '/^# make/s/^# //p' Makefile
+
+setup: .venv/.ready
+
+.venv/.ready: constraints.txt pyproject.toml setup.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ppc needs Python 3.11 or later: PYTHON=... make setup")'
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet pip==$(PIP_VERSION)
+	$(PIP) install --quiet -c constraints.txt setuptools
+# PyTorch's build on PyPI for Linux does not import without 3 GB of CUDA libraries. The CPU build is taken where a
+# configured index has it, else from PyTorch's own index; where neither is in reach, PyPI's with all it needs.
+	$(PIP) install --quiet -c constraints.txt torch==$(TORCH_VERSION)+cpu 2>/dev/null \
+	  || $(PIP) install --quiet -c constraints.txt --retries 1 --timeout 20 \
+	       --extra-index-url $(TORCH_CPU_INDEX) torch==$(TORCH_VERSION)+cpu 2>/dev/null \
+	  || { echo "no CPU build of PyTorch in reach; installing the one of PyPI"; \
+	       $(PIP) install --quiet torch==$(TORCH_VERSION); }
+	$(BIN)/python -c 'import torch'
+# CrypTen's metadata requires "sklearn", a package that refuses to build; what it truly needs is in the mpc extra.
+	$(PIP) install --quiet --no-deps -c constraints.txt crypten
+	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[he,mpc,tee,dev]'
+	touch .venv/.ready
+
+demo: setup
+	$(BIN)/python examples/demo/run.py
+
+test: setup lint
+	$(BIN)/python -m pytest -q -m "not slow" -n auto
+
+test-all: setup lint
+	$(BIN)/python -m pytest -q -n auto
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
