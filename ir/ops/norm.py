@@ -1,7 +1,7 @@
 """Rows of normalisation. Statistics that come from the data make an operator COMPOUND; given ones make it LINEAR."""
 
 from ppc.ir.opdef import Kind
-from ppc.ir.ops.declare import OpError, Operands, Result, Types, attr, declare, need
+from ppc.ir.ops.declare import Operands, OpError, Result, Types, attr, declare, need
 from ppc.ir.ops.rules import FLOATS, at_least, axes_of, axis_of, broadcast, of_dtypes, one_of, text, with_axis
 from ppc.ir.types import TensorType
 
