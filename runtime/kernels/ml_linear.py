@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ppc.runtime.kernels import Array
-from ppc.runtime.kernels.ml_post import class_labels, post_transform, two_columns
+from ppc.runtime.kernels.ml_post import class_labels, two_columns
+from ppc.runtime.kernels.ml_post import post_transform as transform_scores
 
 Floats = Sequence[float]
 
@@ -48,6 +49,3 @@ def linear_regressor(
 ) -> Array:
     """(N, F) -> (N, targets)."""
     return transform_scores(_affine(x, coefficients, intercepts, targets), post_transform)
-
-
-transform_scores = post_transform  # the attribute of the same name shadows the function inside the kernels
