@@ -1,0 +1,22 @@
+"""Finding the declaration of an operator without importing the whole table."""
+
+from collections.abc import Sequence
+
+from ppc.ir.label import Label
+from ppc.ir.opdef import OpDef, joins_operands
+
+
+def find_opdef(name: str) -> OpDef | None:
+    """The row of `ppc.ir.ops.OPS`, or None where there is none."""
+    from ppc.ir import ops
+
+    table = getattr(ops, "OPS", {})
+    found: OpDef | None = ops.opdef(name) if name in table else None  # type: ignore[attr-defined]
+    return found
+
+
+def result_label(name: str, operands: Sequence[Label]) -> Label:
+    """Label of the results of an operator. Conversions and reveals are no rows of OPS: a result depends on every
+    operand, and a reveal changes who may know a value, not whose secrets are in it."""
+    opdef = find_opdef(name)
+    return (opdef.label if opdef else joins_operands)(operands)
