@@ -1,17 +1,27 @@
 """Finding the declaration of an operator without importing the whole table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 from ppc.ir.label import Label
 from ppc.ir.opdef import OpDef, joins_operands
 
 
+def _table() -> Mapping[str, str]:
+    table: Mapping[str, str] = getattr(import_module("ppc.ir.ops"), "OPS", {})
+    return table
+
+
+def table_is_there() -> bool:
+    """False in a tree without operator declarations."""
+    return bool(_table())
+
+
 def find_opdef(name: str) -> OpDef | None:
     """The row of `ppc.ir.ops.OPS`, or None where there is none."""
-    from ppc.ir import ops
-
-    table = getattr(ops, "OPS", {})
-    found: OpDef | None = ops.opdef(name) if name in table else None  # type: ignore[attr-defined]
+    if name not in _table():
+        return None
+    found: OpDef = import_module("ppc.ir.ops").opdef(name)
     return found
 
 
