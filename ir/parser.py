@@ -156,7 +156,6 @@ class _Build(Transformer[Token, Module]):
         return names
 
     def operands(self, *names: Token) -> tuple[Token, ...]:
-        names = () if names == (None,) else names
         self._operands += names
         return names
 

@@ -16,18 +16,21 @@ def at(code: str, token: Token, message: str, *, text: str, source: str, help: s
     """An error about `token`."""
     line, column = token.line or 1, token.column or 1
     width = max(1, (token.end_pos or 0) - (token.start_pos or 0))
-    return fail(code, message, source=f"{source}:{line}:{column}", excerpt=excerpt(text, line, column, width), help=help)
+    return fail(
+        code, message, source=f"{source}:{line}:{column}", excerpt=excerpt(text, line, column, width), help=help
+    )
 
 
 def explain(code: str, e: UnexpectedInput, text: str, source: str, names: Mapping[str, str]) -> UserError:
     """An error of the parser in words. `names` says how a terminal that is not a literal word is called."""
     line, column = e.line, e.column
+    terminals: set[str] = set(getattr(e, "accepts", None) or getattr(e, "expected", None) or ())
     if isinstance(e, UnexpectedToken) and e.token.type != "$END":
-        found, terminals = str(e.token), set(e.accepts or e.expected)
+        found = str(e.token)
     elif isinstance(e, UnexpectedCharacters):
         found, terminals = text[e.pos_in_stream or 0 :].split(maxsplit=1)[0][:40], set(e.allowed or ())
     else:
-        found, terminals = "the end", set(getattr(e, "accepts", None) or getattr(e, "expected", ()))
+        found = "the end"
         line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
     literals = sorted(_literal(t) for t in terminals if t not in names)
     expected = literals + sorted(names[t] for t in terminals if t in names)

@@ -1,6 +1,6 @@
 """Every code a diagnostic may carry: title, explanation, fix. `ppc explain CODE` prints a row.
 
-One file a hundred: 1xxx model, 2xxx policy and information flow, 3xxx placement, 4xxx accuracy and
+One file a hundred: 1xxx model, 19xx text form of the IR, 2xxx policy and information flow, 3xxx placement, 4xxx accuracy and
 parameters, 5xxx environment, 9xxx bugs of ours. Codes of the running parties (6xxx) are in
 `ppc.runtime.errors`, because a party installs no compiler. A code is never reused.
 """
@@ -8,7 +8,7 @@ parameters, 5xxx environment, 9xxx bugs of ours. Codes of the running parties (6
 from dataclasses import dataclass
 from importlib import import_module
 
-FILES = ("model", "policy", "placement", "accuracy", "environment", "bug")
+FILES = ("model", "text", "policy", "placement", "accuracy", "environment", "bug")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ LEARNERS = ("client", "server")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A party (role) may learn one value, because the policy says so. `node` is the node that computes it."""
+    """A party (role) may learn one value: result number `index` of `node` ("": an input of the model)."""
 
     value: str
     node: str
+    index: int
     party: str
     because: str
     output: bool
@@ -55,7 +56,11 @@ class ResolvedPolicy:
 
     @property
     def any_weight(self) -> Label:
-        return join(label for label, _ in self.weights.values())
+        """Label of what was trained, wherever it stands: all weights together."""
+        if self.weights:
+            return join(label for label, _ in self.weights.values())
+        public = any(s.what == "weight" and s.owner is None and "*" in s.patterns for s in self.policy.all(ast.Owned))
+        return Label() if public else Label.secret(HOLDERS["weight"])
 
     def denial(self, domain: Domain) -> ast.Line | None:
         """The line that forbids a domain everywhere: `deny`, or an `allow` list that leaves it out."""
@@ -80,8 +85,9 @@ class ResolvedPolicy:
     @property
     def tee(self) -> ast.AssumeTee | ast.AllowSimulatedTee | None:
         """What the policy says of enclaves; hardware before simulation."""
-        found = (*self.policy.all(ast.AssumeTee), *self.policy.all(ast.AllowSimulatedTee))
-        return found[0] if found else None
+        for hardware in self.policy.all(ast.AssumeTee):
+            return hardware
+        return next(iter(self.policy.all(ast.AllowSimulatedTee)), None)
 
     @property
     def security_bits(self) -> int:
@@ -184,8 +190,10 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
         if role not in LEARNERS:
             found.append(about(s, "PPC2012", f"no step reveals a value to the {role}", "reveal to client or server"))
         for v in bound:
-            node = node_name(producer[v]) if v in producer else ""
-            grants.setdefault((v, role), Grant(v, node, role, s.because, v in module.outputs, s.at))
+            node, index = (node_name(producer[v]), producer[v].results.index(v)) if v in producer else ("", 0)
+            grant = Grant(v, node, index, role, s.because, s.output, s.at)
+            if s.output or (v, role) not in grants:
+                grants[v, role] = grant
     for v in module.outputs:
         if not any(g.value == v for g in grants.values()):
             help = f'output "{v}" reveal to client because "..."'
@@ -214,9 +222,7 @@ def _denials(
     return nodes, tuple(sources)
 
 
-def _pins(
-    policy: ast.Policy, locs: dict[str, list[Op]], found: list[Diagnostic]
-) -> dict[str, tuple[Domain, ast.Line]]:
+def _pins(policy: ast.Policy, locs: dict[str, list[Op]], found: list[Diagnostic]) -> dict[str, tuple[Domain, ast.Line]]:
     pins: dict[str, tuple[Domain, ast.Line]] = {}
     for s in policy.all(ast.Place):
         bound, unmatched = _nodes(s, s.scope, s.patterns, locs)
@@ -240,8 +246,10 @@ def _nodes(
 def _assumed(policy: ast.Policy, inputs: list[str], weights: list[str]) -> list[str]:
     """Sentences about what the policy leaves unsaid, for the report."""
     if policy.assumed:
-        return ["no policy was given: inputs are secret of client, weights secret of server, the client learns the "
-                "outputs, client and server are semi-honest, the dealer colludes with neither, and there is no TEE"]
+        return [
+            "no policy was given: inputs are secret of client, weights secret of server, the client learns the "
+            "outputs, client and server are semi-honest, the dealer colludes with neither, and there is no TEE"
+        ]
     said = [f"inputs not named in the policy are secret of client: {', '.join(inputs)}"] if inputs else []
     said += [f"{len(weights)} weights not named in the policy are secret of server"] if weights else []
     trusted = {policy.roles.get(t.party) for t in policy.all(ast.Trust)}

@@ -198,5 +198,7 @@ class _Build(Transformer[Token, tuple[ast.Statement, ...]]):
         seconds = None if rtt is None else self._quantity(rtt, unit, "s", "rtt")
         if name not in ("lan", "wan") and (bandwidth is None or seconds is None):
             help = f"network {name} bandwidth 100 Mbps rtt 40 ms"
-            raise self._fail("PPC2002", name, f"network '{name}' is no preset (lan, wan): say how fast it is", help=help)
+            raise self._fail(
+                "PPC2002", name, f"network '{name}' is no preset (lan, wan): say how fast it is", help=help
+            )
         return ast.NetworkIs(str(name), bandwidth, seconds)

@@ -27,7 +27,7 @@ class Outcome:
 class Assign:
     """Solve one program a rung of HE parameters and keep the cheapest answer; each is re-checked independently.
 
-    Raises PPC3002 where no assignment is legal (a chain of HE nodes deeper than any parameters allow, say).
+    Raises PPC3003 where no assignment is legal (a chain of HE nodes deeper than any parameters allow, say).
     """
 
     name: ClassVar[str] = "assign"
@@ -55,7 +55,7 @@ class Assign:
                 best = solution, problem, rung
         if best is None:
             raise fail(
-                "PPC3002",
+                "PPC3003",
                 "no assignment of the nodes to domains is legal",
                 help="the HE nodes may be deeper than the largest parameters allow: let the policy offer mpc, tee or "
                 "client to some of them",

@@ -1,0 +1,338 @@
+"""The final check: no party sees a value that the policy does not allow it to see.
+
+This file is the guarantee of the product. It shares nothing with the passes that label, place and convert: it reads
+the steps of the finished module one by one, takes from `ppc.runtime.schema` what each step reads, writes and
+reveals, and asks the policy alone. Labels and domains that the module itself claims are compared, never believed.
+
+The argument. A value is opaque in `he` (under the client's key) and in `mpc` (shares) as long as the parties that the
+policy trusts behave as it says; the assumptions used are listed. Everywhere else the party of the domain sees it. A
+party sees an input if the input is its own or public; it sees what it computes from values it sees and weights it may
+know; all else reaches it by a reveal, and each reveal needs a line of the policy. So it is enough to judge inputs,
+weights and reveals, and that every step reads what was written in the representation it expects.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from ppc.ir.diagnostic import Diagnostic, UserError
+from ppc.ir.label import PUBLIC, Label, join
+from ppc.ir.module import Module, Op, Stage
+from ppc.ir.policy.ast import AllowParameters, Line
+from ppc.ir.policy.bind import Grant, ResolvedPolicy, node_name
+from ppc.ir.printer import print_op
+from ppc.ir.trust import missing_trust
+from ppc.ir.types import Domain
+from ppc.ir.views import Fact, RevealLine, Views, views_of
+from ppc.runtime.schema import StepSpec, step_spec
+
+#: Who sees a value in clear, by the representation it is in. `he` and `mpc` are missing: nobody does.
+SEES = {"client": "client", "server": "server", "tee": "enclave"}
+
+#: The only two ways out of HE; both keep the noise, which depends on the weights, from the key owner.
+HE_EXITS = ("convert.he_to_mpc", "reveal.he_to_client")
+
+#: Statistical distance 2^-30 at most between a flooded ciphertext and one that knows no weights.
+FLOOD_BITS = 30
+
+#: Steps that compute nothing new: the value stays what it was.
+CARRIERS = ("he.drop", "he.view")
+
+#: Whoever may know the result of one of these may know its operand: they only move elements.
+VIEWS = ("Reshape", "Transpose", "Identity", "Flatten", "Squeeze", "Unsqueeze")
+
+#: Attributes that hold trained numbers. A plan is public, so they would be as well.
+PARAMETERS = {
+    "LinearClassifier": ("coefficients", "intercepts"),
+    "LinearRegressor": ("coefficients", "intercepts"),
+    "SVMClassifier": ("coefficients", "support_vectors", "rho", "prob_a", "prob_b"),
+    "SVMRegressor": ("coefficients", "support_vectors", "rho"),
+    "TreeEnsembleClassifier": ("nodes_values", "nodes_featureids", "class_weights"),
+    "TreeEnsembleRegressor": ("nodes_values", "nodes_featureids", "target_weights"),
+    "TreeEnsemble": ("nodes_splits", "nodes_featureids", "leaf_weights"),
+    "Scaler": ("offset", "scale"),
+    "Imputer": ("imputed_value_floats",),
+    "Normalizer": (),
+}
+
+
+def check(module: Module, policy: ResolvedPolicy) -> Views:
+    """Judge a CONVERTED or LOWERED module. Raises UserError with every finding (PPC2013-PPC2025), at most 20."""
+    judge = _Check(module, policy)
+    judge.run()
+    if judge.found:
+        raise UserError(*judge.found[:20])
+    return views_of(module, policy, judge.facts, judge.reveals, judge.used)
+
+
+@dataclass
+class _Check:
+    module: Module
+    policy: ResolvedPolicy
+    found: list[Diagnostic] = field(default_factory=list)
+    facts: dict[str, Fact] = field(default_factory=dict)
+    reveals: list[RevealLine] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)  # domains
+
+    def run(self) -> None:
+        if self.module.stage < Stage.CONVERTED:
+            self._refuse("PPC2019", f"a module in stage {self.module.stage.word} has no representations to judge")
+            return
+        self._watched = frozenset[str]().union(*(names for _, names, _ in self.policy.source_denials))
+        for name in self.module.inputs:
+            self._input(name)
+        self._granted_views = self._find_granted_views()
+        for op in self.module.ops:
+            self._op(op)
+        self._outputs()
+        self._parameters()
+        self._security()
+
+    # inputs, constants and steps
+
+    def _input(self, name: str) -> None:
+        label = self.policy.inputs.get(name)
+        if label is None:
+            self._refuse("PPC2019", "the policy never saw this input", value=name)
+        elif not label.flows_to("client"):
+            message = f"the client would hold an input that is {label}"
+            self._refuse("PPC2016", message, value=name)
+        self.facts[name] = Fact("client", label or PUBLIC, "", 0, frozenset({name}), frozenset({name}) & self._watched)
+        self._claims(name, None)
+
+    def _op(self, op: Op) -> None:
+        spec = self._spec(op)
+        if spec is None:
+            self._refuse("PPC2019", f"no such step as '{op.name}' (on {op.domain})", op)
+            spec = StepSpec("?", None, None, frozenset(), "")
+        if op.name == "client.input":
+            if any(r not in self.module.inputs for r in op.results) or op.operands:
+                self._refuse("PPC2019", "client.input takes an input of the module", op)
+            return
+        operands = [self._operand(op, o, spec) for o in op.operands if o and not o.startswith("@")]
+        constants = [o for o in op.operands if o.startswith("@")]
+        labels = [f.label for f in operands] + [self._constant(op, c, spec) for c in constants]
+        sources = frozenset[str]().union(*(f.sources for f in operands)) | self._constant_sources(constants)
+        late = spec.reveals or any(f.late for f in operands)
+        fact = Fact(spec.writes or "", join(labels), node_name(op), 0, frozenset(), sources, late)
+        carried: Fact | None = None
+        if op.name.startswith(("convert.", "reveal.")) or op.name in CARRIERS:
+            if len(operands) != 1 or len(op.results) != 1:
+                self._refuse("PPC2019", f"{op.name} carries one value", op)
+            carried = operands[0] if operands else fact
+        if carried is None and spec.writes is not None:
+            self._placement(op, spec.writes)
+        for index, result in enumerate(op.results):
+            if carried is not None:
+                new = replace(fact, node=carried.node, index=carried.index, names=carried.names | {result})
+            else:
+                new = replace(fact, index=index, names=frozenset({result}))
+            if result in self.facts:
+                self._refuse("PPC2019", "defined twice", op, result)
+            self.facts[result] = new
+            self._claims(result, op)
+        if spec.writes is not None:
+            self._domain(op, spec.writes, fact, carried is None)
+        if spec.reads not in (None, spec.writes) and spec.writes is not None:
+            self._conversion(op, spec, carried or fact)
+
+    def _spec(self, op: Op) -> StepSpec | None:
+        """What a step reads and writes. Before lowering, a node reads and writes its own domain."""
+        if "." not in op.name:
+            if self.module.stage is not Stage.CONVERTED or op.domain is None:
+                return None
+            return StepSpec(op.name, op.domain.value, op.domain.value, frozenset(), "")
+        try:
+            return step_spec(op.name)
+        except KeyError:
+            return None
+
+    def _operand(self, op: Op, name: str, spec: StepSpec) -> Fact:
+        fact = self.facts.get(name)
+        if fact is None:
+            self._refuse("PPC2019", "read before it is written", op, name)
+            return Fact(spec.reads or "", PUBLIC, "", 0, frozenset(), frozenset())
+        if fact.domain != spec.reads:
+            self._refuse("PPC2019", f"{op.name} reads {spec.reads}, and this value is in {fact.domain}", op, name)
+        return fact
+
+    def _constant(self, op: Op, name: str, spec: StepSpec) -> Label:
+        """A weight is used by its owner in clear, as a plaintext of HE, as shares, or in the enclave."""
+        constant = self.module.constants.get(name)
+        if constant is None:
+            self._refuse("PPC2019", "no such constant", op, name)
+            return self.policy.any_weight
+        label = self.policy.weight_label(name, constant.sha256)
+        holder = "client" if spec.reads == "client" else "server"
+        if op.name.startswith(("convert.", "reveal.")) or spec.writes is None:
+            self._refuse("PPC2015", "a weight is an operand of computing steps only", op, name)
+        elif not label.flows_to(holder):
+            self._refuse("PPC2015", f"the {holder} would hold a weight that is {label}", op, name)
+        if not label.owners <= constant.label.owners:
+            self._refuse("PPC2020", f"the module calls it {constant.label}, and it is {label}", op, name)
+        return label
+
+    def _constant_sources(self, constants: list[str]) -> frozenset[str]:
+        """A constant that a pass made stands for every weight that the policy watches."""
+        known = {c for c in constants if c in self.policy.weights}
+        return self._watched & (known if len(known) == len(constants) else self._watched - set(self.module.inputs))
+
+    def _claims(self, name: str, op: Op | None) -> None:
+        """Compare what the module says of a value with what the steps say."""
+        fact, claimed = self.facts[name], self.module.values.get(name)
+        if claimed is None or claimed.domain is None or claimed.domain.value != fact.domain:
+            says = claimed.domain if claimed else None
+            self._refuse("PPC2019", f"the module says it is in {says}, its step writes {fact.domain}", op, name)
+        if claimed is None or claimed.label is None or not fact.label.owners <= claimed.label.owners:
+            label = claimed.label if claimed else None
+            self._refuse("PPC2020", f"the module calls it {label}, and it is {fact.label}", op, name)
+
+    # what a step needs of the policy
+
+    def _placement(self, op: Op, domain: str) -> None:
+        """A node runs where the policy lets it."""
+        node = node_name(op)
+        if op.domain is not None and op.domain.value != domain:
+            self._refuse("PPC2019", f"it is a step of {domain} and says that it runs in {op.domain}", op)
+        if node not in self.policy.nodes:
+            self._refuse("PPC2019", "this step belongs to no node of the model that the policy was bound to", op)
+        if (line := self.policy.node_denials.get(node, {}).get(Domain(domain))) is not None:
+            self._refuse("PPC2018", f"the policy denies {domain} for this node", op, line=line)
+        pin = self.policy.pins.get(node)
+        if pin is not None and pin[0].value != domain:
+            self._refuse("PPC2023", f"the policy places this node in {pin[0]}, it runs in {domain}", op, line=pin[1])
+
+    def _domain(self, op: Op, domain: str, fact: Fact, computes: bool) -> None:
+        """The policy allows this representation, for these secrets. Being revealed to a party is no computation."""
+        if computes or domain not in ("client", "server"):
+            if (line := self.policy.denial(Domain(domain))) is not None:
+                self._refuse("PPC2018", f"the policy does not allow {domain}", op, line=line)
+            for denied, names, line in self.policy.source_denials:
+                if denied.value == domain and (hit := sorted(names & fact.sources)):
+                    self._refuse("PPC2018", f"{domain} may not touch what depends on '{hit[0]}'", op, line=line)
+        if (rule := self.policy.non_interactive) is not None:
+            back = op.name.startswith("convert.client_to_") and fact.late
+            if domain == "mpc" or back:
+                self._refuse("PPC2022", "a party would have to be online in the middle of the run", op, line=rule.at)
+        if domain not in self.used:
+            self.used.add(domain)
+            for problem in missing_trust(domain, self.policy, self.module):
+                self._refuse("PPC2013", problem, op)
+
+    def _conversion(self, op: Op, spec: StepSpec, operand: Fact) -> None:
+        """A value changes its representation: out of HE only with circuit privacy, to a party only as a reveal."""
+        if spec.reads == "he" and op.name not in HE_EXITS:
+            self._refuse("PPC2014", f"a result leaves HE by {op.name}", op)
+        party = spec.writes
+        if party not in ("client", "server"):
+            return
+        if not spec.reveals:
+            self._refuse("PPC2016", f"{op.name} shows the {party} a value, and is no reveal", op)
+        lowered = self.module.stage >= Stage.LOWERED  # flooding is part of the level plan
+        if op.name == "reveal.he_to_client" and lowered and not operand.label.flows_to("client"):
+            self._circuit_privacy(op, operand)
+        because = op.attrs.get("because")
+        if not isinstance(because, str) or not because.strip():
+            self._refuse("PPC2025", "a reveal says why", op)
+        for result in op.results:
+            permission = self._permission(self.facts[result], result, party)
+            if permission is None:
+                fact = self.facts[result]
+                message = f"the {party} would learn a value that is {fact.label}, and no line of the policy allows it"
+                self._refuse("PPC2016", message, op, result)
+                continue
+            reason, line = permission
+            if reason and because not in reason:
+                self._refuse("PPC2025", f"the plan's reason is not the policy's ({sorted(reason)[0]!r})", op)
+            self.reveals.append(RevealLine(op.name, result, operand.node, party, str(because), line))
+
+    def _circuit_privacy(self, op: Op, operand: Fact) -> None:
+        bits = op.attrs.get("flood_bits", 0)
+        enough = isinstance(bits, (int, float)) and not isinstance(bits, bool) and bits >= FLOOD_BITS
+        if op.attrs.get("privacy") != "flooding" or not enough:
+            message = (
+                f"the client decrypts a result whose noise depends on secrets of "
+                f"{', '.join(sorted(operand.label.owners - {'client'}))}: flooding of {FLOOD_BITS} bits is needed, "
+                f"the step has {op.attrs.get('privacy')!r} with {bits}"
+            )
+            self._refuse("PPC2014", message, op)
+
+    def _permission(self, fact: Fact, value: str, party: str) -> tuple[set[str], str] | None:
+        """The reasons and the line that let `party` learn a value; None where nothing does."""
+        if fact.label.flows_to(party):
+            return set(), "own secrets only"
+        grants = [g for g in self.policy.grants if g.party == party and _is(fact, g)]
+        grants += [g for g in self._granted_views.get((value, party), ())]
+        if grants:
+            return {g.because for g in grants}, str(grants[0].at)
+        see = self.policy.activations.get(party)
+        return ({see.because}, str(see.at)) if see is not None else None
+
+    def _find_granted_views(self) -> dict[tuple[str, str], tuple[Grant, ...]]:
+        """Values whose owner only moves their elements to get a value that the policy lets it learn."""
+        granted: dict[tuple[str, str], tuple[Grant, ...]] = {}
+        for op in reversed(self.module.ops):
+            spec = self._spec(op)
+            if spec is None or spec.writes not in ("client", "server") or spec.reads != spec.writes:
+                continue
+            if op.name.rpartition(".")[2] not in VIEWS or not op.results:
+                continue
+            party, result = spec.writes, op.results[0]
+            ends = [g for g in self.policy.grants if (g.value, g.node, g.party) == (result, node_name(op), party)]
+            all_ends = (*ends, *granted.get((result, party), ()))
+            if all_ends and op.operands:
+                key = op.operands[0], party
+                granted[key] = (*granted.get(key, ()), *all_ends)
+        return granted
+
+    # the end of the plan
+
+    def _outputs(self) -> None:
+        """Each output reaches exactly the parties that the policy names."""
+        delivered: list[tuple[str, Op | None]] = [(name, None) for name in self.module.outputs]
+        ends = [op for op in self.module.ops if op.name in ("client.output", "server.output")]
+        delivered += [(o, op) for op in ends for o in op.operands]
+        given: set[tuple[str, str]] = set()
+        for name, op in delivered:
+            fact = self.facts.get(name)
+            if fact is None or fact.domain not in ("client", "server"):
+                self._refuse("PPC2017", "an output of the plan that no party sees in clear", op, name)
+                continue
+            hits = [g for g in self.policy.grants if g.output and g.party == fact.domain and _is(fact, g)]
+            if not hits:
+                self._refuse("PPC2016", f"the policy lets no output of this name reach the {fact.domain}", op, name)
+            given |= {(g.value, g.party) for g in hits}
+        for fact in self.facts.values():
+            given |= {(g.value, g.party) for g in self.policy.grants if g.party == fact.domain and _is(fact, g)}
+        for g in self.policy.grants:
+            if g.output and (g.value, g.party) not in given:
+                self._refuse("PPC2017", f"the {g.party} never gets this output", None, g.value, line=g.at)
+
+    def _parameters(self) -> None:
+        """Trained numbers in attributes are public with the plan."""
+        allowed = self.policy.policy.all(AllowParameters)
+        if allowed or not self.policy.any_weight.owners:
+            return
+        for op in self.module.ops:
+            held = [a for a in PARAMETERS.get(op.name.rpartition(".")[2], ()) if op.attrs.get(a)]
+            if held:
+                self._refuse("PPC2021", f"{', '.join(held)} of this {op.name} would stand in the public plan", op)
+
+    def _security(self) -> None:
+        if "he" not in self.used or self.module.stage < Stage.LOWERED:
+            return
+        have, need = self.module.attrs.get("he.security_bits"), self.policy.security_bits
+        if isinstance(have, bool) or not isinstance(have, (int, float)) or have < need:
+            self._refuse("PPC2024", f"the HE parameters give {have} bits of security, the policy requires {need}")
+
+    def _refuse(
+        self, code: str, message: str, op: Op | None = None, value: str | None = None, *, line: Line | None = None
+    ) -> None:
+        shown = print_op(op, self.module.values) if op is not None else ""
+        excerpt = "\n".join(part for part in (shown, line.text if line else "") if part)
+        node = node_name(op) if op is not None else None
+        source = str(line) if line else None
+        self.found.append(Diagnostic(code, message, node=node, value=value, source=source, excerpt=excerpt or None))
+
+
+def _is(fact: Fact, grant: Grant) -> bool:
+    """Is this the value that the grant is about: the same result of the same node, under the name it had."""
+    return (fact.node, fact.index) == (grant.node, grant.index) and grant.value in fact.names

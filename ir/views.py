@@ -1,0 +1,128 @@
+"""What the final check found out: who sees what, by which permission, and what has to be trusted for that."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ppc.ir.label import Label
+from ppc.ir.module import Module, Stage
+from ppc.ir.policy.ast import AllowParameters
+from ppc.ir.policy.bind import ResolvedPolicy
+from ppc.ir.trust import assumptions
+
+#: Why a party may see a value in clear.
+Ground = Literal["own secrets only", "revealed", "computed from what it sees", "enclave trusted", "owner of the weight"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A party sees one value (or "@constant") in clear."""
+
+    value: str
+    ground: Ground
+    because: str = ""  # the policy's reason, for a reveal
+    line: str = ""  # where the policy says so
+
+
+@dataclass(frozen=True, slots=True)
+class RevealLine:
+    """A step in which a party learns a value."""
+
+    step: str
+    value: str
+    node: str  # the node that computed it
+    party: str
+    because: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """Something that must be true for the plan to keep its promise."""
+
+    text: str
+    line: str  # the policy line that says so, or "assumed"
+    used_by: tuple[str, ...]  # domains
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """The result of `ppc.ir.check.check`: a plan that passed, and what follows from it."""
+
+    sees: Mapping[str, tuple[Sight, ...]]  # by party; every role has a row
+    reveals: tuple[RevealLine, ...]
+    trust: tuple[Assumption, ...]
+    leaks: tuple[str, ...]  # metadata that every party learns from the public plan
+    unchecked: tuple[str, ...]  # what could not be judged at this stage
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the check knows of a value. The origin is the result that conversions carried here."""
+
+    domain: str
+    label: Label
+    node: str  # of the origin; "" for an input
+    index: int  # which result of that node
+    names: frozenset[str]  # of the origin and of every conversion on the way
+    sources: frozenset[str]  # inputs and constants named in a `deny ... for`
+    late: bool = False  # depends on a reveal
+
+
+def views_of(
+    module: Module,
+    policy: ResolvedPolicy,
+    facts: Mapping[str, Fact],
+    reveals: Sequence[RevealLine],
+    used: Iterable[str],
+) -> Views:
+    """Put together what a module that passed the check shows to whom."""
+    shown = {r.value: r for r in reveals}
+    sees: dict[str, list[Sight]] = {"client": [], "server": [], "dealer": [], "enclave": []}
+    for name, fact in facts.items():
+        if fact.domain == "tee":
+            sees["enclave"].append(Sight(name, "enclave trusted", line=_tee_line(policy)))
+        elif fact.domain in ("client", "server"):
+            sees[fact.domain].append(_sight(name, fact, shown.get(name)))
+    for name, constant in module.constants.items():
+        public = policy.weight_label(name, constant.sha256) == Label()
+        sees["server"].append(Sight(name, "own secrets only" if public else "owner of the weight"))
+    tee_ops = [op for op in module.ops if op.results and facts[op.results[0]].domain == "tee"]
+    in_enclave = {o for op in tee_ops for o in op.operands if o.startswith("@")}
+    sees["enclave"] += [Sight(name, "enclave trusted", line=_tee_line(policy)) for name in sorted(in_enclave)]
+    by_text: dict[tuple[str, str], list[str]] = {}
+    for text, line, domain in assumptions(used, policy):
+        by_text.setdefault((text, line), []).append(domain)
+    trust = tuple(Assumption(text, line, tuple(domains)) for (text, line), domains in by_text.items())
+    rows = {party: tuple(sights) for party, sights in sees.items()}
+    return Views(rows, tuple(reveals), trust, tuple(_leaks(module, policy)), tuple(_unchecked(module, policy)))
+
+
+def _sight(name: str, fact: Fact, reveal: RevealLine | None) -> Sight:
+    if fact.label.flows_to(fact.domain):
+        return Sight(name, "own secrets only")
+    if reveal is not None:
+        return Sight(name, "revealed", reveal.because, reveal.line)
+    return Sight(name, "computed from what it sees")
+
+
+def _tee_line(policy: ResolvedPolicy) -> str:
+    return str(policy.tee.at) if policy.tee is not None else ""
+
+
+def _leaks(module: Module, policy: ResolvedPolicy) -> list[str]:
+    found = [f"the plan is public: {len(module.ops)} steps with operators, shapes, scalar attributes and placement"]
+    ranged = sum("lo" in op.attrs and "hi" in op.attrs for op in module.ops)
+    if ranged:
+        found.append(f"{ranged} calibrated ranges of approximations stand in the plan; they come from calibration data")
+    if policy.policy.all(AllowParameters):
+        found.append("the parameters of trees, scalers and classifiers stand in the plan, as the policy allows")
+    return [*found, "every party learns when a run takes place, how long it takes and how many samples it has"]
+
+
+def _unchecked(module: Module, policy: ResolvedPolicy) -> list[str]:
+    limits = [
+        f"limit {measure} <= {most:g} is judged by the costs, not here" for measure, most in policy.limits.items()
+    ]
+    early = ["HE security level and circuit privacy: levels are not chosen yet"] if module.stage < Stage.LOWERED else []
+    return [*early, *limits]

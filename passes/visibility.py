@@ -1,0 +1,43 @@
+"""What a party may see in clear, before anything is placed; and which sources each value depends on."""
+
+from collections.abc import Mapping
+
+from ppc.ir.module import Module
+from ppc.ir.policy.bind import ResolvedPolicy
+
+#: Operators that move elements without losing one: whoever may know the result may know the operand.
+INVERTIBLE = frozenset({"Reshape", "Transpose", "Identity", "Flatten", "Squeeze", "Unsqueeze"})
+
+
+def visible(module: Module, policy: ResolvedPolicy, party: str) -> frozenset[str]:
+    """Names of the values that `party` may see: the least set with
+
+    - what only depends on its own secrets,
+    - what the policy lets it learn (`output`, `reveal`; `allow ... to see activations`: everything),
+    - whatever it can compute from such values and from constants it may know (post-processing),
+    - the operand of an invertible view whose result it may see.
+    """
+    if party in policy.activations and not policy.non_interactive:
+        return frozenset(module.values)
+    seen = {g.value for g in policy.grants if g.party == party}
+    seen |= {v for v, known in module.values.items() if known.label is not None and known.label.flows_to(party)}
+    for op in reversed(module.ops):
+        if op.name in INVERTIBLE and op.results[0] in seen:
+            seen |= {o for o in op.operands[:1] if not o.startswith("@")}
+    for op in module.ops:
+        if all(o in seen or _knows_constant(module, o, party) for o in op.operands if o):
+            seen |= set(op.results)
+    return frozenset(seen)
+
+
+def _knows_constant(module: Module, name: str, party: str) -> bool:
+    return name.startswith("@") and module.constants[name].label.flows_to(party)
+
+
+def sources(module: Module, of: frozenset[str]) -> Mapping[str, frozenset[str]]:
+    """Which of the inputs and "@constants" in `of` each value is computed from."""
+    found: dict[str, frozenset[str]] = {name: frozenset({name}) & of for name in (*module.inputs, *module.constants)}
+    for op in module.ops:
+        union = frozenset[str]().union(*(found[o] for o in op.operands if o))
+        found |= dict.fromkeys(op.results, union)
+    return found
