@@ -14,22 +14,23 @@ from ppc.compiler.codegen.header import header
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.report.build import Findings, build
-from ppc.ir.check import Checked, check
+from ppc.ir.check import check
 from ppc.ir.diagnostic import Diagnostic, fail
 from ppc.ir.module import Module
 from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
 from ppc.ir.target import LAN, WAN, HeRung, Network
 from ppc.ir.types import Domain
 from ppc.ir.verify import verify
+from ppc.ir.views import Views
 from ppc.passes.approximate import ASSUMED_RANGE, Approximate
 from ppc.passes.assign.problem import DOMAINS, Pricing
 from ppc.passes.assign.search import Assign, Outcome
 from ppc.passes.calibrate import Calibrate
-from ppc.passes.candidates import Candidates, find_candidates
+from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.convert import Convert
 from ppc.passes.label_flow import LabelFlow
 from ppc.passes.lower import Lower
-from ppc.passes.pipeline import FOLDING, Pipeline
+from ppc.passes.fold import Fold
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.parameters import RUNGS
@@ -61,9 +62,9 @@ def compile_model(request: Request) -> Compiled:
     policy = read_policy(request.policy)
     imported = import_model(request.model, batch=request.batch, dims=dict(request.dims))
     verify(imported)
-    module = Pipeline(FOLDING).run(imported)
+    module = Fold()(imported)
     resolved = policy.resolve(module, imported)
-    module = LabelFlow(resolved).run(module)
+    module = LabelFlow(policy, imported).run(module)
     if request.calibrate is not None:
         module = Calibrate(load_calibration(request.calibrate, module)).run(module)
     module = Approximate().run(module)
@@ -73,9 +74,9 @@ def compile_model(request: Request) -> Compiled:
     exits_through_shares = _exits_through_shares(resolved)
     pricing = Pricing(load_targets(), Conversions(exits_through_shares), network, _setup())
     wanted = _domains(request.targets)
-    candidates = find_candidates(module, resolved, pricing.targets, wanted)
+    table = candidates(module, resolved, pricing.targets, wanted)
     recipients = {value: _recipient(value, resolved) for value in module.outputs}
-    outcome = _assign(module, candidates, recipients, pricing)
+    outcome = _assign(module, table, recipients, pricing)
     free = _without_pins(policy, imported, module, pricing, wanted, recipients)
     if request.calibrate is None:
         warnings += _assumed_ranges(outcome.module)
@@ -89,8 +90,8 @@ def compile_model(request: Request) -> Compiled:
     verify(converted)
     lowered = Lower().run(lower_he(converted))
     verify(lowered)
-    checked = check(lowered, resolved)
-    return _files(request, policy, lowered, checked, outcome, free, candidates, pricing, warnings)
+    views = check(lowered, resolved)
+    return _files(request, policy, lowered, views, outcome, free, table, pricing, warnings)
 
 
 def read_policy(policy: Path | str | Policy | None) -> Policy:
@@ -144,12 +145,13 @@ def _reason(resolved: ResolvedPolicy, party: str) -> str:
 
 def _assign(
     module: Module,
-    candidates: Candidates,
+    table: Candidates,
     recipients: Mapping[str, Domain],
     pricing: Pricing,
     rungs: tuple[HeRung, ...] = RUNGS,
 ) -> Outcome:
-    return Assign(candidates.allowed, recipients, pricing, rungs).search(module)
+    allowed = {result: frozenset(d for d, why in row.items() if why is None) for result, row in table.table.items()}
+    return Assign(allowed, recipients, pricing, rungs).search(module)
 
 
 def _without_pins(
@@ -169,7 +171,7 @@ def _without_pins(
         return None
     free = replace(policy, statements=tuple(s for s in policy.statements if not isinstance(s, Place)))
     return _assign(
-        module, find_candidates(module, free.resolve(module, imported), pricing.targets, wanted), recipients, pricing
+        module, candidates(module, free.resolve(module, imported), pricing.targets, wanted), recipients, pricing
     )
 
 
@@ -192,18 +194,16 @@ def _files(
     request: Request,
     policy: Policy,
     lowered: Module,
-    checked: Checked,
+    views: Views,
     outcome: Outcome,
     free: Outcome | None,
-    candidates: Candidates,
+    table: Candidates,
     pricing: Pricing,
     warnings: list[Diagnostic],
 ) -> Compiled:
     name = Path(request.model).name if isinstance(request.model, (str, Path)) else lowered.name
-    reasons = {op.results[0]: candidates.reasons(op) for op in outcome.module.ops}
-    report = build(
-        Findings(outcome, free, reasons, lowered, checked.views, checked.reveals, checked.trust, checked.leaks, pricing)
-    )
+    reasons = {op.results[0]: {d: str(r) for d, r in table.why_not(op).items()} for op in outcome.module.ops}
+    report = build(Findings(outcome, free, reasons, lowered, views, pricing))
     sources = {op.loc: op.name for op in outcome.module.ops}
     manifest: dict[str, Any] = plan_json.base(
         lowered,

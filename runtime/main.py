@@ -7,15 +7,15 @@ python plan.py --party client --connect server=h:7001 --connect dealer=h:7002 --
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ppc.runtime.data import batches, load_inputs, save_atomic, unbatch
 from ppc.runtime.errors import PartyError
 from ppc.runtime.phases import new_session, pairs, roles, run_party, summary
 from ppc.runtime.plan import Plan, Program
 
-#: Files of the simulated hardware root inside a party's key folder.
-ROOT_PRIVATE, ROOT_PUBLIC = "attestation.key.pem", "attestation.pem"
+if TYPE_CHECKING:
+    from ppc.runtime.status import Status
 
 
 def main(plan: Plan, program: Program, argv: list[str] | None = None) -> int:
@@ -66,22 +66,27 @@ def _peer(text: str) -> tuple[str, tuple[str, int]]:
 
 
 def _party(plan: Plan, program: Program, options: Any) -> int:
+    from ppc.runtime.status import Status
+
+    status = Status.from_environment()
+    try:
+        _take_part(plan, program, options, status)
+    except BaseException as e:
+        status.error(e)
+        raise
+    return 0
+
+
+def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> None:
     from ppc.runtime.keys import load
     from ppc.runtime.net.connect import abort_all, close_all, connect_all
-    from ppc.runtime.status import status_pipe
+    from ppc.runtime.tee.roots import read_root
 
     role: str = options.party
     if options.keys is None:
         raise PartyError("PPC6011", f"{role} needs its keys", help="make them with `ppc keys DIR` and give --keys DIR")
-    feed, samples = {}, 0
-    if role == "client":
-        if options.data is None:
-            raise PartyError(
-                "PPC6005", "the client needs --data", help="an .npz whose arrays are named after the inputs"
-            )
-        feed, samples = load_inputs(options.data, plan.manifest["model"]["inputs"], options.input)
-    data = list(batches(feed, plan.manifest["batch"])) if role == "client" else []
-    report, result = status_pipe(role)
+    data, samples = _data(plan, options) if role == "client" else ([], 0)
+    status.phase("connect")
     channels = connect_all(
         role,
         dict(options.connect),
@@ -94,7 +99,7 @@ def _party(plan: Plan, program: Program, options: Any) -> int:
     )
     session = new_session(plan, role, channels, options.weights)
     try:
-        found = run_party(session, program, data, root=_root(options.keys, role), report=report)
+        found = run_party(session, program, data, root=read_root(options.keys, role), status=status)
         close_all(channels)
     except PartyError as e:
         abort_all(channels, e)
@@ -104,13 +109,15 @@ def _party(plan: Plan, program: Program, options: Any) -> int:
         raise
     if role == "client":
         _deliver(unbatch(found, samples), options.output)
-    result(summary(session))
-    return 0
+    status.result(**summary(session))
 
 
-def _root(keys: Path, role: str) -> bytes:
-    file = keys / role / (ROOT_PRIVATE if role == "enclave" else ROOT_PUBLIC)
-    return file.read_bytes() if file.exists() else b""
+def _data(plan: Plan, options: Any) -> tuple[list[dict[str, Any]], int]:
+    """The client's samples, one dict a pass, and how many there are."""
+    if options.data is None:
+        raise PartyError("PPC6005", "the client needs --data", help="an .npz whose arrays are named after the inputs")
+    feed, samples = load_inputs(options.data, plan.manifest["model"]["inputs"], options.input)
+    return list(batches(feed, plan.manifest["batch"])), samples
 
 
 def _deliver(outputs: dict[str, Any], path: Path | None) -> None:

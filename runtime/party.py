@@ -6,7 +6,7 @@ the steps whose roles name it (`runtime.schema`) and follows only the shapes of 
 checks that the names agree, and runs it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -60,6 +60,7 @@ class Session:
     outputs: dict[str, Any] = field(default_factory=dict)  # what this party learned in this pass
     engines: dict[str, Any] = field(default_factory=dict)  # "he" | "mpc" | "tee" -> that engine's state here
     meter: Meter = field(default_factory=Meter)
+    on_step: Callable[[int, int, str], None] | None = None  # told of every step: number, of how many, name
     run: int = 0
     next_step: int = 0
 
@@ -87,6 +88,8 @@ class Session:
         for key, value in shown.items():
             if _plain(step.attrs.get(key)) != _plain(value):
                 raise PartyError("PPC6006", f"step {step.id}: {key} differs between plan.py and plan.json")
+        if self.on_step is not None:
+            self.on_step(self.next_step, len(self.manifest["steps"]), name)
         self.next_step += 1
         spec = step_spec(name)
         with self.meter.measure(self, step):

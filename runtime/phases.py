@@ -4,7 +4,7 @@ setup: greet, exchange keys, attest. offline: the dealer's material. online: the
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.party import Session
 from ppc.runtime.plan import Plan, Program
+from ppc.runtime.status import Status
 
 #: Who takes part in a plan, by what it uses.
 ROLES = {"": ("client", "server"), "mpc": ("dealer",), "tee": ("enclave",)}
 
 #: Passes that a client may ask for in one session: a bound on what a hostile one can make the others prepare.
 MAX_RUNS = 100_000
-
-Report = Callable[[str, int, int], None]  # phase, done, of
 
 
 def roles(manifest: Mapping[str, Any]) -> list[str]:
@@ -53,30 +52,30 @@ def run_party(
     batches: list[dict[str, NDArray[Any]]],
     *,
     root: bytes = b"",
-    report: Report = lambda phase, done, of: None,
+    status: Status,
 ) -> list[dict[str, Any]]:
     """Run every phase as `session.role`; returns what this party learned in each pass (the client: the outputs).
 
     `batches` is the client's data, one dict a pass, and empty elsewhere. `root` is the attestation root (PEM).
     """
-    meter = session.meter
+    meter, session.on_step = session.meter, status.step
     with meter.phase("setup"):
-        report("setup", 0, 1)
+        status.phase("setup")
         runs = _greet(session, len(batches))
         _set_up_engines(session, root)
     with meter.phase("offline"):
-        report("offline", 0, runs)
+        status.phase("offline")
         _offline(session, program, runs)
     if session.role == "dealer":
         return []
     results = []
+    status.phase("online")
     with meter.phase("online"):
         for run in range(runs):
-            report("online", run, runs)
+            status.run(run, runs)
             session.start_run(run, batches[run] if batches else {})
             program(session)
             results.append(session.outputs)
-    report("online", runs, runs)
     return results
 
 

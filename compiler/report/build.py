@@ -1,11 +1,12 @@
 """The `report` field of plan.json: what a reader wants to know of a plan, gathered while it was compiled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ppc.ir.module import Module
 from ppc.ir.types import Domain
+from ppc.ir.views import Views
 from ppc.passes.assign.problem import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome, dearer_by
 
@@ -22,10 +23,7 @@ class Findings:
     free: Outcome | None  # the optimum without the policy's pins, where it has any
     reasons: Mapping[str, Mapping[Domain, str]]  # by first result: why a domain is not a candidate
     lowered: Module
-    views: Mapping[str, Sequence[Mapping[str, str]]]
-    reveals: Sequence[Mapping[str, str]]
-    trust: Sequence[str]
-    leaks: Sequence[str]
+    views: Views
     pricing: Pricing
 
 
@@ -37,8 +35,8 @@ def build(f: Findings) -> dict[str, Any]:
         "nodes": nodes,
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
-        "parties": {party: [dict(v) for v in seen] for party, seen in f.views.items()},
-        "reveals": [dict(r) for r in f.reveals],
+        "parties": _parties(f.views),
+        "reveals": [{"value": r.node or r.value, "to": r.party, "because": r.because, "line": r.line} for r in f.views.reveals],
         "optimality": {
             "objective": "latency",
             "value": f.assigned.solution.value,
@@ -62,10 +60,26 @@ def build(f: Findings) -> dict[str, Any]:
         "levels": [
             {"node": op.loc, "step": op.name, "level": op.attrs["level"]} for op in f.lowered.ops if "level" in op.attrs
         ],
-        "trust": list(f.trust),
-        "leaks": list(f.leaks),
+        "trust": [f"{t.text} ({t.line}; for {', '.join(t.used_by)})" for t in f.views.trust],
+        "leaks": list(f.views.leaks),
         "simulated": ["tee"] if any(op.name.startswith("tee.") for op in f.lowered.ops) else [],
     }
+
+
+def _parties(views: Views) -> dict[str, list[dict[str, str]]]:
+    """What each party sees in clear; the server's weights are one row, not one a tensor."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for party, sights in views.sees.items():
+        rows = [
+            {"value": s.value, "why": f"{s.ground}: {s.because}" if s.because else s.ground}
+            for s in sights
+            if not s.value.startswith("@")
+        ]
+        weights = [s for s in sights if s.value.startswith("@")]
+        if weights:
+            rows.append({"value": f"{len(weights)} weights", "why": weights[0].ground})
+        found[party] = rows
+    return found
 
 
 def _nodes(f: Findings) -> list[dict[str, Any]]:

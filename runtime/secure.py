@@ -1,0 +1,78 @@
+"""Run every party of a plan on this machine: own process each, TLS over loopback, keys for this run only."""
+
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ppc.runtime.data import read_arrays, save_atomic
+from ppc.runtime.keys import session_keys
+from ppc.runtime.launch import Outcome, launch, reserve_ports
+from ppc.runtime.net.address import show
+from ppc.runtime.phases import pairs, roles
+from ppc.runtime.plan import Plan
+from ppc.runtime.progress import Progress
+from ppc.runtime.tee.roots import write_roots
+
+
+@dataclass
+class SecureRun:
+    """Outputs by name, and what was measured: seconds, bytes, rounds, a row a step."""
+
+    outputs: dict[str, NDArray[Any]]
+    report: dict[str, Any]
+
+
+def run_secure(
+    path: Path, feed: Mapping[str, NDArray[Any]], *, timeout: float = 60.0, progress: bool = False
+) -> SecureRun:
+    """Start all parties, wait for them, collect the client's outputs. Raises PartyError with the first cause.
+
+    The input lies in a private folder in memory while the run lasts; each party is told only where its own keys are.
+    """
+    plan, _ = Plan.load(path)
+    parties = roles(plan.manifest)
+    with ExitStack() as stack:
+        keys = stack.enter_context(session_keys(parties))
+        write_roots(keys, parties)
+        data, output = keys / "client" / "input.npz", keys / "client" / "output.npz"
+        save_atomic(data, dict(feed))
+        addresses = stack.enter_context(reserve_ports(parties))
+        shown = stack.enter_context(Progress(parties, quiet=not progress))
+
+        def command(party: str) -> list[str]:
+            peers = {p for pair in pairs(plan.manifest) if party in pair for p in pair} - {party}
+            line = [sys.executable, str(path), "--party", party, "--keys", str(keys), "--timeout", str(timeout)]
+            line += ["--listen", show(addresses[party])]
+            for peer in sorted(peers):
+                line += ["--connect", f"{peer}={show(addresses[peer])}"]
+            return line + (["--data", str(data), "-o", str(output)] if party == "client" else [])
+
+        outcomes = launch(command, parties, on_event=shown)
+        return SecureRun(read_arrays(output, "PPC6012"), combine(outcomes))
+
+
+def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """One report of what all parties measured. A phase lasts as long as its slowest party; traffic adds up."""
+    found = {party: o.results for party, o in outcomes.items()}
+    phases = {p: max(r["phases"].get(p, 0.0) for r in found.values()) for p in ("setup", "offline", "online")}
+    seconds: dict[str, Any] = {**phases, "total": sum(phases.values())}
+    seconds["parties"] = {party: dict(r["phases"]) for party, r in found.items()}
+    sent = {party: r["bytes_sent"] for party, r in found.items()}
+    rows: dict[int, dict[str, Any]] = {}
+    for r in found.values():
+        for step in r["steps"]:
+            row = rows.setdefault(step["id"], {**step, "seconds": 0.0, "bytes_sent": 0, "rounds": 0})
+            row["seconds"] = max(row["seconds"], step["seconds"])
+            row["rounds"] = max(row["rounds"], step["rounds"])
+            row["bytes_sent"] += step["bytes_sent"]
+    return {
+        "seconds": seconds,
+        "bytes": {**sent, "total": sum(sent.values())},
+        "rounds": max(r["rounds"] for party, r in found.items() if party != "dealer"),
+        "steps": [rows[i] for i in sorted(rows)],
+    }
