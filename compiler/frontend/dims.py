@@ -68,11 +68,11 @@ def _rank(info: ValueInfoProto) -> int:
 
 def _fixed(info: ValueInfoProto, axis: int) -> int:
     """The size that the model states, 0 for none (some exporters write 0 or -1 for a symbolic dimension)."""
-    return max(_tensor(info).shape.dim[axis].dim_value, 0)
+    return max(int(_tensor(info).shape.dim[axis].dim_value), 0)
 
 
 def _symbol(info: ValueInfoProto, axis: int) -> str:
-    return _tensor(info).shape.dim[axis].dim_param
+    return str(_tensor(info).shape.dim[axis].dim_param)
 
 
 def _unbound(name: str, axis: int, symbol: str) -> Diagnostic:

@@ -39,7 +39,7 @@ def dtype_of(element: int, *, node: str | None = None, value: str | None = None)
     """IR dtype of an ONNX element type. Raises UserError PPC1017."""
     if element not in DTYPE_OF:
         known = element in TensorProto.DataType.values()
-        name = TensorProto.DataType.Name(element) if known else f"number {element}"  # type: ignore[arg-type]
+        name = TensorProto.DataType.Name(element) if known else f"number {element}"
         raise fail("PPC1017", f"element type {name} is not supported", node=node, value=value)
     return DTYPE_OF[element]
 

@@ -15,7 +15,7 @@ from ppc.ir.module import Array
 
 #: Never folded: each run gives another result.
 RANDOM = frozenset(
-    "RandomNormal RandomNormalLike RandomUniform RandomUniformLike Multinomial Bernoulli Dropout".split()
+    ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"]
 )
 #: Their result is at most as large as their operand, though its shape depends on the data.
 SHRINKING = frozenset({"NonZero", "Compress", "Unique"})

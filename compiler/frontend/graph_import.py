@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
 from onnx import GraphProto, NodeProto
 
@@ -144,8 +145,6 @@ class GraphImporter:
         return proto.op_type in ("Constant", "ConstantOfShape", "Range", "EyeLike", "Shape", "Size")
 
     def _constant(self, node: Node) -> Array:
-        import numpy as np
-
         attrs = node.attrs
         forms = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64,
                  "value_string": np.str_, "value_strings": np.str_}  # fmt: skip

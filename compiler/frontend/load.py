@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, inliner
 
 from ppc.compiler.frontend.external_data import load_external_data

@@ -10,12 +10,12 @@ from onnx import ModelProto
 
 from ppc.compiler.frontend.builder import Builder
 from ppc.compiler.frontend.dims import bind_inputs
-from ppc.compiler.frontend.element_types import NUMPY_OF, tensor_array
+from ppc.compiler.frontend.element_types import NUMPY_OF
 from ppc.compiler.frontend.graph_import import GraphImporter
 from ppc.compiler.frontend.load import ModelSource, load_model
 from ppc.compiler.frontend.names import identifier
 from ppc.compiler.frontend.node import canonical_domain
-from ppc.ir.diagnostic import UserError, fail
+from ppc.ir.diagnostic import fail
 from ppc.ir.module import Array, Attr, Module, Stage
 from ppc.ir.types import TensorType
 
@@ -104,6 +104,3 @@ def _fixed_inputs(types: Mapping[str, TensorType], fixed: Mapping[str, ArrayLike
 def _producer(proto: ModelProto) -> str:
     text = f"{proto.producer_name} {proto.producer_version}".strip()
     return re.sub(r"[^A-Za-z0-9_. +-]", "_", text)[:80]
-
-
-__all__ = ["UserError", "import_model", "tensor_array"]

@@ -51,7 +51,8 @@ CODES: list[Code] = [
     Code(
         "PPC1008",
         "the graph is not well formed",
-        "A name is defined twice, is read before it is defined (a cycle, or nodes out of order), or is defined nowhere.",
+        "A name is defined twice, is read before it is defined (a cycle, or nodes out of order), or is not "
+        "defined at all.",
         "Export the model again; a tool that edited the graph has left it inconsistent.",
     ),
     Code(
@@ -88,13 +89,15 @@ CODES: list[Code] = [
     Code(
         "PPC1014",
         "the shape or type of a value cannot be determined",
-        "Shape inference failed at this node: its operands do not fit each other, or its rule needs more than is known.",
+        "Shape inference failed at this node: its operands do not fit each other, or its rule needs more "
+        "than is known.",
         "Look at the shapes in the message; a wrong --batch or --dim is the usual reason.",
     ),
     Code(
         "PPC1015",
         "a dimension of an input is not bound",
-        "A plan has fixed shapes. The first symbolic dimension of an input is the batch; every other one needs a value.",
+        "A plan has fixed shapes. The first symbolic dimension of an input is the batch; every other one needs a "
+        "value.",
         "Give it: `--dim NAME=VALUE`, or `--dim INPUT:AXIS=VALUE` for a dimension without a name.",
     ),
     Code(

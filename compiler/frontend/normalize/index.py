@@ -8,6 +8,7 @@ from ppc.compiler.frontend.builder import Builder
 from ppc.compiler.frontend.node import Node
 from ppc.compiler.frontend.normalize.plain import axis_of, emit, floats, ints
 from ppc.ir.diagnostic import fail
+from ppc.ir.module import Attr
 
 
 def gather(node: Node, b: Builder) -> Sequence[str]:
@@ -30,7 +31,7 @@ def gather_elements(node: Node, b: Builder) -> Sequence[str]:
 
 
 def scatter_elements(node: Node, b: Builder) -> Sequence[str]:
-    attrs = {"axis": axis_of(node, b), "reduction": str(node.attrs.get("reduction", "none"))}
+    attrs: dict[str, Attr] = {"axis": axis_of(node, b), "reduction": str(node.attrs.get("reduction", "none"))}
     return emit(node, b, node.inputs, attrs, "ScatterElements")
 
 

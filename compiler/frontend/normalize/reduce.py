@@ -6,6 +6,7 @@ from ppc.compiler.frontend.builder import Builder
 from ppc.compiler.frontend.node import Node
 from ppc.compiler.frontend.normalize.plain import alias, axis_of, emit, ints
 
+_REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
 #: With no axes and noop_with_empty_axes they return the operand; the others still apply their function to it.
 _NOOP = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}
 
@@ -39,9 +40,5 @@ TABLE = {
     "ArgMax": arg,
     "ArgMin": arg,
     "CumSum": cumsum,
-    **dict.fromkeys(
-        "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum "
-        "ReduceSumSquare".split(),
-        reduce,
-    ),
+    **dict.fromkeys([f"Reduce{name}" for name in _REDUCTIONS], reduce),
 }

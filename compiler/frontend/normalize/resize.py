@@ -1,4 +1,4 @@
-"""Resize and Upsample of every opset: one `scales` and one `sizes` entry an axis."""
+"""Resize and Upsample of every opset: `scales` (or `sizes`, where the model gives these) for every axis."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,23 @@ from ppc.compiler.frontend.node import Node
 from ppc.compiler.frontend.normalize.plain import emit, floats
 from ppc.ir.module import Attr
 
+_KEPT = ("mode", "nearest_mode", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside")
+
 
 def resize(node: Node, b: Builder) -> Sequence[str]:
     shape = b.type_of(node.inputs[0]).shape
-    attrs: dict[str, Attr] = {
-        name: node.attrs[name]
-        for name in ("mode", "nearest_mode", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside",
-                     "extrapolation_value", "antialias")
-        if name in node.attrs
-    }  # fmt: skip
+    attrs: dict[str, Attr] = {name: node.attrs[name] for name in _KEPT if name in node.attrs}
     if attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         raise node.refuse("coordinate_transformation_mode tf_crop_and_resize")
-    if attrs.get("antialias"):
+    if node.attrs.get("antialias"):
         raise node.refuse("antialias")
     axes = tuple(a % len(shape) for a in node.attrs.get("axes", range(len(shape))))
     scales = _full(floats(node, b, 2, "scales"), axes, shape)
-    if scales is None:
-        if node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-            raise node.refuse("keep_aspect_ratio_policy other than stretch")
-        scales = tuple(o / i for o, i in zip(node.types[0].shape, shape, strict=True))
-    attrs.pop("antialias", None)
-    return emit(node, b, node.inputs[:1], {**attrs, "scales": scales, "sizes": node.types[0].shape}, "Resize")
+    if scales is not None:
+        return emit(node, b, node.inputs[:1], {**attrs, "scales": scales}, "Resize")
+    if node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise node.refuse("keep_aspect_ratio_policy other than stretch")
+    return emit(node, b, node.inputs[:1], {**attrs, "sizes": node.types[0].shape}, "Resize")
 
 
 def resize_10(node: Node, b: Builder) -> Sequence[str]:
@@ -42,7 +38,6 @@ def resize_10(node: Node, b: Builder) -> Sequence[str]:
         "nearest_mode": "ceil" if any(s < 1 for s in full) else "floor",
         "coordinate_transformation_mode": "asymmetric",
         "scales": full,
-        "sizes": node.types[0].shape,
     }
     return emit(node, b, node.inputs[:1], attrs, "Resize")
 

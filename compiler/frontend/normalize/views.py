@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ppc.compiler.frontend.builder import Builder
 from ppc.compiler.frontend.node import Node
 from ppc.compiler.frontend.normalize.plain import alias, axis_of, emit, floats, ints
@@ -75,15 +77,15 @@ def pad(node: Node, b: Builder) -> Sequence[str]:
     """`pads` for every axis: all begins, then all ends."""
     rank = len(b.type_of(node.inputs[0]).shape)
     if node.opset < 11:
-        given, value = tuple(node.attrs["pads"]), (float(node.attrs["value"]),)
+        given, value = tuple(node.attrs["pads"]), float(node.attrs["value"])
     else:
         given = ints(node, b, 1, "pads") or ()
-        value = (floats(node, b, 2, "constant_value") or (0.0,))[:1]
+        value = (floats(node, b, 2, "constant_value") or (0.0,))[0]
     axes = [a % rank for a in (ints(node, b, 3, "axes") if node.opset >= 18 else None) or range(rank)]
     pads = [0] * (2 * rank)
     for i, axis in enumerate(axes):
         pads[axis], pads[rank + axis] = given[i], given[len(axes) + i]
-    attrs: dict[str, Attr] = {"pads": tuple(pads), "value": value[0], "mode": node.attrs["mode"]}
+    attrs: dict[str, Attr] = {"pads": tuple(pads), "value": value, "mode": node.attrs["mode"]}
     return emit(node, b, node.inputs[:1], attrs)
 
 
@@ -94,16 +96,12 @@ def trilu(node: Node, b: Builder) -> Sequence[str]:
 
 def shape(node: Node, b: Builder) -> Sequence[str]:
     """A constant: every shape is static."""
-    import numpy as np
-
     dims = b.type_of(node.inputs[0]).shape
     part = slice(node.attrs.get("start", 0), node.attrs.get("end"))
     return (b.constant(np.asarray(dims[part], np.int64), node.outputs[0]),)
 
 
 def size(node: Node, b: Builder) -> Sequence[str]:
-    import numpy as np
-
     return (b.constant(np.asarray(b.type_of(node.inputs[0]).size, np.int64), node.outputs[0]),)
 
 
