@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 #: Bounds of the search; more of either found nothing on the networks tried.
-MOST_MODULI, MOST_REFINED = 48, 12
+MOST_MODULI, MOST_REFINED = 40, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ def _babies(ct_in: Ints, ct_out: Ints, e: Ints, period: int) -> Iterator[Ints]:
     few = [*range(1, 34), *(1 << i for i in range(5, top.bit_length() + 1)), *differences.tolist(), top]
     moduli = sorted({m for m in few if 0 < m <= top})[:MOST_MODULI] + [top]
     scored = sorted((count(e % m), m) for m in set(moduli))
-    strides = sorted({*differences.tolist(), *(1 << i for i in range(2, top.bit_length()))})[:24]
+    strides = sorted({*differences.tolist(), *(1 << i for i in range(2, top.bit_length()))})[:16]
     refined = [(count(e % m), e % m) for _, m in scored[:MOST_REFINED]]
     for _, m in scored[:MOST_REFINED]:
         for k in strides:
             if k >= m:
-                refined += [(count(b), b) for r in (2, 3, 4) for b in (e % m + k * ((e // k) % r),)]
+                refined += [(count(b), b) for r in (2, 3) for b in (e % m + k * ((e // k) % r),)]
     refined.sort(key=lambda pair: pair[0])
     for _, baby in refined[:MOST_REFINED]:
         yield baby

@@ -50,8 +50,32 @@ class Lowered:
         return out
 
 
-def lower_map(map: LinearMap, source: Packing, choice: Placement) -> Lowered | None:
-    """Cover every entry of the map once by a diagonal and split the rotations; None where the choice does not fit."""
+@dataclass(frozen=True)
+class Cover:
+    """The diagonals that a placed map needs, before their rotations are split."""
+
+    placed: Placed
+    source: Packing
+    ct_in: NDArray[np.int64]
+    ct_out: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    term_of: NDArray[np.int64]
+
+    @property
+    def products(self) -> int:
+        return len(self.shift)
+
+    def lowered(self) -> Lowered:
+        """With the best baby-step giant-step split."""
+        found = split(self.ct_in, self.ct_out, self.shift, self.placed.in_period)
+        terms = np.stack([self.ct_in, self.ct_out, found.baby, found.giant], axis=1)
+        rotations = found.rotations + len(self.placed.post) * (int(self.ct_out.max()) + 1)
+        placed = self.placed
+        return Lowered(terms, placed.post, self.source, placed.out, rotations, placed, self.term_of)
+
+
+def cover(map: LinearMap, source: Packing, choice: Placement) -> Cover | None:
+    """Cover every entry of the map once by a diagonal; None where the choice does not fit."""
     placed = place(map, source, choice)
     if placed is None:
         return None
@@ -60,11 +84,12 @@ def lower_map(map: LinearMap, source: Packing, choice: Placement) -> Lowered | N
     # an output ciphertext that nothing flows into (padding) still needs one term, whose diagonal is zero
     key = (placed.ct_in * outs + placed.ct_out) * period + placed.shift
     missing = np.setdiff1d(np.arange(outs), np.unique(placed.ct_out)) * period
-    distinct = np.unique(np.concatenate([key, missing]))
-    term_of = np.searchsorted(distinct, key)
+    distinct, term_of = np.unique(np.concatenate([key, missing]), return_inverse=True)
     ct, shift = distinct // period, distinct % period
-    ct_in, ct_out = ct // outs, ct % outs
-    found = split(ct_in, ct_out, shift, period)
-    terms = np.stack([ct_in, ct_out, found.baby, found.giant], axis=1)
-    rotations = found.rotations + len(placed.post) * outs
-    return Lowered(terms, placed.post, source, placed.out, rotations, placed, term_of)
+    return Cover(placed, source, ct // outs, ct % outs, shift, term_of[: len(key)])
+
+
+def lower_map(map: LinearMap, source: Packing, choice: Placement) -> Lowered | None:
+    """Place, cover and split in one."""
+    found = cover(map, source, choice)
+    return None if found is None else found.lowered()

@@ -1,7 +1,8 @@
-"""Merge linear nodes that follow one another: one level instead of two.
+"""Merge linear nodes that follow one another, and a polynomial's change of range into the map before it: levels saved.
 
-A map that scales elements merges always. Others merge where the product has at most twice the entries of the two:
-a pool into the convolution or dense layer after it does, two convolutions do not.
+A map that scales elements merges always. Others merge where the product has at most twice the entries of the two, or
+where a dense layer follows that has no more rows than its input (its cost goes by its rows): a pool into the dense
+layer after it does, two convolutions do not.
 """
 
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from ppc.ir.label import join
-from ppc.targets.he.graph import Node
+from ppc.targets.he.graph import Node, polynomial
 from ppc.targets.he.layouts import Geometry
 from ppc.targets.he.linear_map import LinearMap
 
@@ -21,7 +22,7 @@ def merge(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
     """Merge to a fixed point. Values in `kept` (outputs of the module) stay."""
     while (merged := _once(nodes, kept)) is not None:
         nodes = merged
-    return nodes
+    return _absorbed(nodes, kept)
 
 
 def _once(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
@@ -59,6 +60,32 @@ def _once(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
     return None
 
 
+def _absorbed(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
+    """t = (2 x - lo - hi) / (hi - lo) goes into the map that makes x, where nothing else reads x."""
+    uses = [name for node in nodes for name in node.operands]
+    scaled: dict[str, tuple[float, float]] = {}
+    linear = {n.result for n in nodes if n.kind == "linear"}
+    for node in nodes:
+        if node.kind == "polynomial":
+            _, lo, hi = polynomial(node.op)
+            name = node.operands[0]
+            if (lo, hi) != (-1.0, 1.0) and name in linear and name not in kept and uses.count(name) == 1:
+                scaled[name] = (lo, hi)
+    found = []
+    for node in nodes:
+        if node.result in scaled and node.map is not None:
+            lo, hi = scaled[node.result]
+            factor = 2.0 / (hi - lo)
+            bias = node.map.bias * factor - (lo + hi) / (hi - lo)
+            map = replace(node.map, values=node.map.values * factor, bias=bias)
+            node = replace(node, map=map, result=f"{node.result}.scaled")
+        elif node.kind == "polynomial" and node.operands[0] in scaled:
+            op = replace(node.op, attrs={**node.op.attrs, "lo": -1.0, "hi": 1.0})
+            node = replace(node, op=op, operands=(f"{node.operands[0]}.scaled",))
+        found.append(node)
+    return found
+
+
 def _product(inner: LinearMap, outer: LinearMap) -> LinearMap | None:
     if _diagonal(inner) or _diagonal(outer):
         return inner.then(outer)
@@ -66,7 +93,8 @@ def _product(inner: LinearMap, outer: LinearMap) -> LinearMap | None:
     if work > MOST_WORK:
         return None
     product = inner.then(outer)
-    return product if product.entries <= 2 * (inner.entries + outer.entries) else None
+    dense = outer.dense and outer.out_size <= inner.out_size
+    return product if dense or product.entries <= 2 * (inner.entries + outer.entries) else None
 
 
 def _diagonal(map: LinearMap) -> bool:

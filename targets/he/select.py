@@ -7,7 +7,7 @@ from math import prod
 
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Op
-from ppc.targets.he.diagonals import Lowered, lower_map
+from ppc.targets.he.diagonals import Cover, Lowered, cover
 from ppc.targets.he.graph import Kind, Node, depth, polynomial
 from ppc.targets.he.layouts import entries, placements
 from ppc.targets.he.linear_map import LinearMap, identity
@@ -19,6 +19,10 @@ from ppc.targets.he.sample import Samples
 
 #: Partial programs that are kept. 3 to 5 found the same layouts on the networks tried.
 BEAM = 4
+#: A placement with more products than this many times the fewest, plus so many, is not looked at further.
+HOPELESS, HOPELESS_ANYWAY = 4, 128
+#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations.
+LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,9 @@ class Search:
     level_of: Mapping[str, int]
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
     primitives: Primitives = field(default_factory=Primitives.default)
-    memo: dict[tuple[int, Packing, Placement], Lowered | None] = field(default_factory=dict)
-    maps: list[LinearMap] = field(default_factory=list)  # keeps ids in `memo` alive
+    covers: dict[tuple[int, Packing, Placement], Cover | None] = field(default_factory=dict)
+    splits: dict[int, Lowered] = field(default_factory=dict)
+    maps: list[LinearMap] = field(default_factory=list)  # keeps the ids in `covers` alive
 
     def run(self, nodes: list[Node]) -> tuple[Chosen, ...]:
         """The cheapest program found."""
@@ -109,12 +114,13 @@ class Search:
         source = state.packings[node.operands[0]]
         alike = [p for p in state.packings.values() if p.size == node.map.out_size]
         choices = placements(node.map, source, node.geometry, alike)
-        return [s for c in choices if (s := self._apply(state, node, node.map, source, c)) is not None]
+        covers = [c for choice in choices if (c := self._cover(node.map, source, choice)) is not None]
+        covers.sort(key=lambda c: c.products)
+        # splitting rotations is the slow part: leave out what costs far more by its products alone
+        few = [c for c in covers if c.products <= HOPELESS * covers[0].products + HOPELESS_ANYWAY]
+        return [self._apply(state, node, node.map, self._split(c)) for c in few]
 
-    def _apply(self, state: State, node: Node, map: LinearMap, source: Packing, choice: Placement) -> State | None:
-        lowered = self._lower(map, source, choice)
-        if lowered is None:
-            return None
+    def _apply(self, state: State, node: Node, map: LinearMap, lowered: Lowered) -> State:
         step = Chosen(
             "linear", node.op, node.operands, node.result, node.like, 1, lowered.out, lowered, map, node.label
         )
@@ -157,9 +163,13 @@ class Search:
         moved = f"{name}.at{len(state.steps)}"
         step = Node("linear", node.op, (name,), moved, name)
         places = Placement("direct", packing=Packing.of(target.digits, target.ring, target.offset))
-        found = self._apply(state, step, _identity(target.size), state.packings[name], places)
+        map = _identity(target.size)
+        found = self._cover(map, state.packings[name], places)
         assert found is not None, "a direct placement always fits"
-        return found, moved
+        after = self._apply(state, step, map, self._split(found))
+        # one more level makes all that came before dearer, and may ask for a larger ring
+        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, self._level(node))
+        return State(after.cost + extra, after.packings, after.steps), moved
 
     # costs
 
@@ -185,13 +195,17 @@ class Search:
             return count * polynomial_cost(node, self.primitives, self.degree, level)
         return count * self.primitives.per_prime("add", self.degree, level)
 
-    def _lower(self, map: LinearMap, source: Packing, choice: Placement) -> Lowered | None:
+    def _cover(self, map: LinearMap, source: Packing, choice: Placement) -> Cover | None:
         key = (id(map), source, choice)
-        if key not in self.memo:
+        if key not in self.covers:
             self.maps.append(map)
-            self.memo[key] = lower_map(map, source, choice)
-        return self.memo[key]
+            self.covers[key] = cover(map, source, choice)
+        return self.covers[key]
 
+    def _split(self, found: Cover) -> Lowered:
+        if id(found) not in self.splits:
+            self.splits[id(found)] = found.lowered()
+        return self.splits[id(found)]
 
 
 _identity = lru_cache(maxsize=64)(identity)  # one object a size: the memo goes by object
