@@ -30,10 +30,10 @@ setup: .venv/.ready
 	       --extra-index-url $(TORCH_CPU_INDEX) torch==$(TORCH_VERSION)+cpu 2>/dev/null \
 	  || { echo "no CPU build of PyTorch in reach; installing the one of PyPI"; \
 	       $(PIP) install --quiet torch==$(TORCH_VERSION); }
-	$(BIN)/python -c 'import torch'
+	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[he,mpc,tee,dev]'
 # CrypTen's metadata requires "sklearn", a package that refuses to build; what it truly needs is in the mpc extra.
 	$(PIP) install --quiet --no-deps -c constraints.txt crypten
-	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[he,mpc,tee,dev]'
+	$(BIN)/python -c 'import torch, tenseal, onnxruntime, ppc'
 	touch .venv/.ready
 
 demo: setup
