@@ -192,7 +192,7 @@ TREEENSEMBLEREGRESSOR = declare(
     "Sum (or mean, least, largest) of the leaves that a sample reaches: (N, targets).",
     *_TREE,
     *(need(name, tuple) for name in ("target_treeids", "target_nodeids", "target_ids", "target_weights")),
-    attr("n_targets", int, 1),
+    need("n_targets", int),
     attr("aggregate_function", str, "SUM"),
 )
 _SVM = (

@@ -34,11 +34,11 @@ def post_transform(scores: Array, transform: str) -> Array:
 def two_columns(score: Array, transform: str, probability: bool) -> Array:
     """Both columns of a binary classifier that has one score (N, 1), as onnxruntime writes them.
 
-    The first column is 1 - score where the score is a probability, else its negative.
+    The first column is 1 - score where the score is a probability, else its negative; of the transforms only
+    LOGISTIC applies (PROBIT leaves one column).
     """
     if transform == "LOGISTIC":
         return np.concatenate([sigmoid(-score), sigmoid(score)], 1)
     if transform == "PROBIT":
         return post_transform(score, transform)
-    both = np.concatenate([1.0 - score if probability else -score, score], 1)
-    return post_transform(both, transform) if transform in ("SOFTMAX", "SOFTMAX_ZERO") else both
+    return np.concatenate([1.0 - score if probability else -score, score], 1)

@@ -86,10 +86,11 @@ def _coupled(decisions: Array, prob_a: Floats, prob_b: Floats, classes: int) -> 
     for _ in range(max(100, classes)):
         qp = np.einsum("ncd,nd->nc", q, p)
         pqp = (p * qp).sum(1)
-        if (np.abs(qp - pqp[:, None]) < 0.005 / classes).all():
+        moving = (np.abs(qp - pqp[:, None]) >= 0.005 / classes).any(axis=1)  # each sample stops on its own
+        if not moving.any():
             break
         for t in range(classes):
-            step = (pqp - qp[:, t]) / q[:, t, t]
+            step = np.where(moving, (pqp - qp[:, t]) / q[:, t, t], 0.0)
             p[:, t] += step
             scale = 1.0 + step
             pqp = (pqp + step * (step * q[:, t, t] + 2.0 * qp[:, t])) / scale**2
@@ -115,7 +116,7 @@ def svm_classifier(
 ) -> tuple[Array, Array]:
     """Labels (N,) and scores (N, C).
 
-    Scores are probabilities where prob_a is given; pairwise decision values otherwise (both signs for two classes).
+    The label is the class that wins most pairs, also where prob_a makes the scores probabilities. Else they are pairwise decision values (both signs for two classes).
     Without support vectors each row of coefficients is one linear class score.
     """
     x = x.astype(np.float64, copy=False)
@@ -128,10 +129,9 @@ def svm_classifier(
     vectors = np.asarray(support_vectors).reshape(supports, -1)
     alpha = np.asarray(coefficients).reshape(classes - 1, supports)
     decisions = _pairs(_kernel(x, vectors, kernel_type, kernel_params), alpha, vectors_per_class, rho)
-    if prob_a:
-        probabilities = _coupled(decisions, prob_a, prob_b or (), classes)
-        return labels[probabilities.argmax(1)], transform_scores(probabilities, post_transform)
     picked = labels[_votes(decisions, classes).argmax(1)]
+    if prob_a:
+        return picked, transform_scores(_coupled(decisions, prob_a, prob_b or (), classes), post_transform)
     if classes == 2:
-        return picked, two_columns(decisions, post_transform, probability=False)[:, ::-1]
+        return picked, two_columns(decisions, post_transform, probability=post_transform != "NONE")
     return picked, transform_scores(decisions, post_transform)

@@ -28,8 +28,8 @@ class Forest:
     false: Array
     missing_true: Array
     roots: Array
-    rows: dict[tuple[int, int], int]  # (tree id, node id) -> row
     leaves: Array  # (node, target) dense weights
+    votes: Array  # (node, target) true where a leaf has a weight for the target, be it zero
 
     def walk(self, x: Array) -> Array:
         """The leaf that each sample reaches in each tree: (N, trees)."""
@@ -63,9 +63,10 @@ def _forest(
     first: dict[int, int] = {}
     for i, tree in enumerate(treeids):
         first.setdefault(tree, i)
-    leaves = np.zeros((len(modes), targets))
+    leaves, votes = np.zeros((len(modes), targets)), np.zeros((len(modes), targets), np.bool_)
     for tree, node, target, weight in weights:
         leaves[rows[tree, node], target] += weight
+        votes[rows[tree, node], target] = True
     return Forest(
         np.array(featureids),
         np.array(values),
@@ -74,8 +75,8 @@ def _forest(
         np.array(false),
         np.array(missing or [0] * len(modes), np.bool_),
         np.array(list(first.values())),
-        rows,
         leaves,
+        votes,
     )
 
 
@@ -100,9 +101,9 @@ def tree_ensemble_regressor(
     target_nodeids: Ints,
     target_ids: Ints,
     target_weights: Floats,
+    n_targets: int,
     nodes_missing_value_tracks_true: Ints | None = None,
     nodes_hitrates: Floats | None = None,
-    n_targets: int = 1,
     aggregate_function: str = "SUM",
     base_values: Floats | None = None,
     post_transform: str = "NONE",
@@ -162,7 +163,9 @@ def tree_ensemble_classifier(
     binary = len(labels) == 2 and len(set(class_ids)) == 1
     if not binary:
         scores = _scores(x, forest, "SUM", base_values)
-        return labels[scores.argmax(axis=1)], transform_scores(scores, post_transform)
+        voted = forest.votes[forest.walk(x.astype(np.float64, copy=False))].any(axis=1)
+        eligible = scores if base_values else np.where(voted, scores, -np.inf)  # no tree voted: not a candidate
+        return labels[eligible.argmax(axis=1)], transform_scores(scores, post_transform)
     column = class_ids[0]
     score = _scores(x, forest, "SUM", None)[:, column : column + 1]
     if base_values:

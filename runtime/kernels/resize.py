@@ -52,7 +52,7 @@ def _interpolate(
     reach = math.ceil((1 if mode == "linear" else 2) * stretch)
     taps = np.floor(at)[:, None] + np.arange(-reach, reach + 1)  # (out, taps)
     weights = _tap_weights(mode, (at[:, None] - taps) / stretch, a)
-    if exclude_outside or antialias:
+    if exclude_outside:
         weights = np.where((taps < 0) | (taps >= extent), 0.0, weights)
     weights = weights / weights.sum(axis=1, keepdims=True)
     clamped = np.clip(taps, 0, extent - 1).astype(np.int64)

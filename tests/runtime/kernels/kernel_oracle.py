@@ -57,13 +57,10 @@ STATIC: dict[str, list[tuple[str, Any, int] | None]] = {
     "Trilu": [("k", I64, 0)],
     "CenterCropPad": [("shape", I64, 1)],
 }
-for _name in "Sum Mean Max Min Prod L1 L2 LogSum LogSumExp SumSquare".split():
+for _name in ["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"]:
     STATIC["Reduce" + _name] = [("axes", I64, 1)]
 
-ML = (
-    "LinearClassifier LinearRegressor TreeEnsembleClassifier TreeEnsembleRegressor SVMClassifier SVMRegressor Scaler "
-    "Normalizer Binarizer Imputer OneHotEncoder LabelEncoder FeatureVectorizer ArrayFeatureExtractor"
-).split()
+ML = ["LinearClassifier", "LinearRegressor", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "SVMClassifier", "SVMRegressor", "Scaler", "Normalizer", "Binarizer", "Imputer", "OneHotEncoder", "LabelEncoder", "FeatureVectorizer", "ArrayFeatureExtractor"]
 OPSETS = {"RMSNormalization": 23, "Swish": 24}
 ENUM = {"f16": 10, "f32": 1, "f64": 11, "i64": 7, "i32": 6, "i16": 5, "i8": 3, "u64": 13, "u32": 12, "u16": 4, "u8": 2,
         "bool": 9, "str": 8}  # fmt: skip
@@ -115,6 +112,8 @@ def _translated(case: Case, attrs: dict[str, Any]) -> dict[str, Any]:
 def model_of(case: Case) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """A one-node model and its feeds."""
     attrs = dict(case.attrs)
+    if case.op == "OneHot":  # ONNX has no default for it
+        attrs.setdefault("values", (0.0, 1.0))
     arrays = [*case.operands, *_static(case, attrs)]
     names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
     while names and not names[-1]:

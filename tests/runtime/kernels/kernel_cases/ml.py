@@ -14,8 +14,10 @@ def flat(*shape: int, low: float = -2.0, high: float = 2.0) -> tuple[float, ...]
 
 def trees(count: int, targets: tuple[int, ...], prefix: str, low: float = -2.0) -> dict[str, object]:
     """Complete trees of depth 2 over four features; each leaf has a weight for one of the targets."""
-    nodes: dict[str, list[object]] = {k: [] for k in "treeids nodeids featureids values modes truenodeids falsenodeids".split()}
-    leaves: dict[str, list[object]] = {k: [] for k in "treeids nodeids ids weights".split()}
+    nodes: dict[str, list[object]] = {
+        k: [] for k in ["treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids"]
+    }
+    leaves: dict[str, list[object]] = {k: [] for k in ["treeids", "nodeids", "ids", "weights"]}
     weights = iter(flat(4 * count, low=low))
     for tree in range(count):
         for node in range(7):
@@ -29,10 +31,7 @@ def trees(count: int, targets: tuple[int, ...], prefix: str, low: float = -2.0) 
                     leaves.values(), (tree, node, targets[(node + tree) % len(targets)], next(weights)), strict=True
                 ):
                     values.append(value)
-    names = {"treeids": "treeids", "nodeids": "nodeids", "ids": "ids", "weights": "weights"}
-    return {f"nodes_{k}": tuple(v) for k, v in nodes.items()} | {
-        f"{prefix}_{names[k]}": tuple(v) for k, v in leaves.items()
-    }
+    return {f"nodes_{k}": tuple(v) for k, v in nodes.items()} | {f"{prefix}_{k}": tuple(v) for k, v in leaves.items()}
 
 
 def _with_mode(attrs: dict[str, object], mode: str) -> dict[str, object]:
@@ -64,19 +63,27 @@ CASES: list[Case] = [
     Case(
         "LinearClassifier",
         [X],
-        {"coefficients": flat(2, 4), "intercepts": flat(2), "classlabels_strings": ("no", "yes"), "post_transform": "SOFTMAX"},
+        {
+            "coefficients": flat(2, 4),
+            "intercepts": flat(2),
+            "classlabels_strings": ("no", "yes"),
+            "post_transform": "SOFTMAX",
+        },
     ),
     Case("LinearClassifier", [i(5, 4)], {**THREE, "post_transform": "NONE"}),
     Case("LinearRegressor", [X], {"coefficients": flat(4), "intercepts": flat(1)}),
     Case("LinearRegressor", [X], {"coefficients": flat(3, 4), "targets": 3, "intercepts": flat(3)}),
     *(Case("TreeEnsembleClassifier", [X], {**VOTE3, "post_transform": t}) for t in TRANSFORMS),
-    *(Case("TreeEnsembleClassifier", [X], {**VOTE2, "post_transform": t}) for t in TRANSFORMS),
+    *(Case("TreeEnsembleClassifier", [X], {**VOTE2, "post_transform": t}, reference=True) for t in TRANSFORMS),
     *(Case("TreeEnsembleClassifier", [X], {**ONE_COLUMN, "post_transform": t}) for t in TRANSFORMS),
     *(Case("TreeEnsembleClassifier", [X], {**POSITIVE, "post_transform": t}) for t in TRANSFORMS),
     Case("TreeEnsembleClassifier", [X], {**ONE_COLUMN, "base_values": (0.25,), "post_transform": "LOGISTIC"}),
     Case("TreeEnsembleClassifier", [X], {**VOTE3, "base_values": (0.25, 0.5, -0.5)}),
     Case("TreeEnsembleRegressor", [X], SUM2),
-    *(Case("TreeEnsembleRegressor", [X], {**trees(5, (0,), "target"), "aggregate_function": a}) for a in ("AVERAGE", "MIN", "MAX")),
+    *(
+        Case("TreeEnsembleRegressor", [X], {**trees(5, (0,), "target"), "n_targets": 1, "aggregate_function": a})
+        for a in ("AVERAGE", "MIN", "MAX")
+    ),
     Case("TreeEnsembleRegressor", [X], {**SUM2, "base_values": (1.5, -1.0)}),
     *(
         Case("TreeEnsembleRegressor", [X], _with_mode(SUM2, f"BRANCH_{mode}"))
@@ -86,18 +93,24 @@ CASES: list[Case] = [
     Case("TreeEnsembleRegressor", [NAN], SUM2),
     *(Case("SVMClassifier", [X], {**SVM2, **k}) for k in KERNELS),
     *(Case("SVMClassifier", [X], {**SVM3, **k}) for k in KERNELS),
-    *(Case("SVMClassifier", [X], {**SVM2, **KERNELS[0], "prob_a": (-1.2,), "prob_b": (0.1,)}) for _ in "x"),
+    Case("SVMClassifier", [X], {**SVM2, **KERNELS[0], "prob_a": (-1.2,), "prob_b": (0.1,)}),
+    *(Case("SVMClassifier", [X], {**SVM2, **KERNELS[1], "post_transform": t}) for t in TRANSFORMS[1:]),
+    *(Case("SVMClassifier", [X], {**SVM3, **KERNELS[1], "post_transform": t}) for t in TRANSFORMS[1:]),
     Case("SVMClassifier", [X], {**SVM3, **KERNELS[0], "prob_a": (-1.2, -0.5, -2.0), "prob_b": (0.1, 0.0, -0.1)}),
     Case(
         "SVMClassifier",
         [X],
-        {"coefficients": flat(3, 4), "rho": (0.2,), "classlabels_ints": (0, 1, 2), "kernel_type": "LINEAR"},
+        {"coefficients": flat(3, 4), "rho": (0.2,), "classlabels_ints": (0, 1, 2), **KERNELS[1]},
     ),
     *(
-        Case("SVMRegressor", [X], {**k, "n_supports": 5, "support_vectors": flat(5, 4), "coefficients": flat(5), "rho": (0.4,)})
+        Case(
+            "SVMRegressor",
+            [X],
+            {**k, "n_supports": 5, "support_vectors": flat(5, 4), "coefficients": flat(5), "rho": (0.4,)},
+        )
         for k in KERNELS
     ),
-    Case("SVMRegressor", [X], {"coefficients": flat(4), "rho": (0.4,)}),
+    Case("SVMRegressor", [X], {**KERNELS[1], "coefficients": flat(4), "rho": (0.4,)}),
     Case("Scaler", [X], {"offset": flat(4), "scale": flat(4)}),
     Case("Scaler", [i(3, 4)], {"offset": (0.5,), "scale": (2.0,)}),
     *(Case("Normalizer", [np.concatenate([X, 0 * X[:1]])], {"norm": n}) for n in ("MAX", "L1", "L2")),

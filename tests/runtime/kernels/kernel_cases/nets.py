@@ -38,7 +38,11 @@ CASES: list[Case] = [
     *_cells("GRU", 3),
     *_cells("LSTM", 4),
     Case("RNN", [X, *weights(1)], {**_HS, "activations": ("Relu",)}),
-    Case("RNN", [X, *weights(1)], {**_HS, "activations": ("Affine",), "activation_alpha": (0.5,), "activation_beta": (0.1,)}),
+    Case(
+        "RNN",
+        [X, *weights(1)],
+        {**_HS, "activations": ("Affine",), "activation_alpha": (0.5,), "activation_beta": (0.1,)},
+    ),
     Case("GRU", [X, *weights(3)], {**_HS, "linear_before_reset": 1}),
     Case(
         "GRU",
@@ -57,5 +61,8 @@ CASES: list[Case] = [
     Case("DequantizeLinear", [i(3, 4, low=0, dtype=np.uint8), f(4, low=0.01, high=0.1), _ZERO]),
     Case("DequantizeLinear", [i(3, 6, dtype=np.int8), f(3, 3, low=0.01, high=0.1)], {"axis": 1, "block_size": 2}),
     Case("MatMulInteger", [i(3, 4, low=0, dtype=np.uint8), i(4, 5, low=0, dtype=np.uint8)]),
-    Case("MatMulInteger", [i(3, 4, low=0, dtype=np.uint8), i(4, 5, dtype=np.int8), np.array(7, np.uint8), np.array(-2, np.int8)]),
+    Case(
+        "MatMulInteger",
+        [i(3, 4, low=0, dtype=np.uint8), i(4, 5, dtype=np.int8), np.array(7, np.uint8), np.array(-2, np.int8)],
+    ),
 ]
