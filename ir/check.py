@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op, Stage
-from ppc.ir.policy.ast import AllowParameters, Line
+from ppc.ir.parameters import parameters_of
+from ppc.ir.policy.ast import Line
 from ppc.ir.policy.bind import Grant, ResolvedPolicy, node_name
 from ppc.ir.printer import print_op
 from ppc.ir.trust import missing_trust
@@ -38,20 +39,6 @@ CARRIERS = ("he.drop", "he.view")
 
 #: Whoever may know the result of one of these may know its operand: they only move elements.
 VIEWS = ("Reshape", "Transpose", "Identity", "Flatten", "Squeeze", "Unsqueeze")
-
-#: Attributes that hold trained numbers. A plan is public, so they would be as well.
-PARAMETERS = {
-    "LinearClassifier": ("coefficients", "intercepts"),
-    "LinearRegressor": ("coefficients", "intercepts"),
-    "SVMClassifier": ("coefficients", "support_vectors", "rho", "prob_a", "prob_b"),
-    "SVMRegressor": ("coefficients", "support_vectors", "rho"),
-    "TreeEnsembleClassifier": ("nodes_values", "nodes_featureids", "class_weights"),
-    "TreeEnsembleRegressor": ("nodes_values", "nodes_featureids", "target_weights"),
-    "TreeEnsemble": ("nodes_splits", "nodes_featureids", "leaf_weights"),
-    "Scaler": ("offset", "scale"),
-    "Imputer": ("imputed_value_floats",),
-    "Normalizer": (),
-}
 
 
 def check(module: Module, policy: ResolvedPolicy) -> Views:
@@ -110,6 +97,7 @@ class _Check:
         operands = [self._operand(op, o, spec) for o in op.operands if o and not o.startswith("@")]
         constants = [o for o in op.operands if o.startswith("@")]
         labels = [f.label for f in operands] + [self._constant(op, c, spec) for c in constants]
+        labels += [self.policy.parameter_label] if parameters_of(op) else []
         sources = frozenset[str]().union(*(f.sources for f in operands)) | self._constant_sources(constants)
         late = spec.reveals or any(f.late for f in operands)
         fact = Fact(spec.writes or "", join(labels), node_name(op), 0, frozenset(), sources, late)
@@ -308,12 +296,10 @@ class _Check:
 
     def _parameters(self) -> None:
         """Trained numbers in attributes are public with the plan."""
-        allowed = self.policy.policy.all(AllowParameters)
-        if allowed or not self.policy.any_weight.owners:
+        if not self.policy.parameter_label.owners:
             return
         for op in self.module.ops:
-            held = [a for a in PARAMETERS.get(op.name.rpartition(".")[2], ()) if op.attrs.get(a)]
-            if held:
+            if held := parameters_of(op):
                 self._refuse("PPC2021", f"{', '.join(held)} of this {op.name} would stand in the public plan", op)
 
     def _security(self) -> None:

@@ -27,8 +27,8 @@ NUMPY = {
 _PLAIN = re.compile(r"[A-Za-z0-9_.]+").fullmatch
 #: Words that the grammar uses itself are quoted where a name is meant.
 _RESERVED = frozenset(
-    ["module", "const", "input", "output", "on", "in", "loc", "public", "secret", "range", "sha256"]
-    + ["true", "false", "inf", "nan", "_"]
+    {"module", "const", "input", "output", "on", "in", "loc", "public", "secret", "range", "sha256"}
+    | {"true", "false", "inf", "nan", "_"}
 )
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*").fullmatch
 

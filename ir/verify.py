@@ -10,6 +10,7 @@ from ppc.ir.diagnostic import InternalError
 from ppc.ir.lookup import find_opdef, result_label, table_is_there
 from ppc.ir.module import Attr, Module, Op, Stage
 from ppc.ir.opdef import OpDef
+from ppc.ir.parameters import parameters_of
 from ppc.ir.printer import print_op, sigil
 from ppc.ir.render import printable
 from ppc.ir.types import DTYPES
@@ -150,8 +151,10 @@ def _labels(m: Module) -> Iterator[Violation]:
         operands = [label for o in op.operands if o and (label := m.label_of(o)) is not None]
         label = result_label(op.name.rpartition(".")[2], operands)
         for r in op.results:
-            if m.values[r].label != label and op.name != "client.input":
-                yield Violation(f"{sigil(r)} is {m.values[r].label}; the label rule gives {label}", op, sigil(r))
+            found = m.values[r].label
+            allowed = parameters_of(op) and found is not None and label.owners <= found.owners
+            if found != label and not allowed and op.name != "client.input":
+                yield Violation(f"{sigil(r)} is {found}; the label rule gives {label}", op, sigil(r))
 
 
 def _domains(m: Module) -> Iterator[Violation]:

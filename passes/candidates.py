@@ -10,6 +10,7 @@ from typing import Literal
 
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Module, Op
+from ppc.ir.parameters import parameters_of
 from ppc.ir.policy.ast import Line
 from ppc.ir.policy.bind import ResolvedPolicy, node_name
 from ppc.ir.printer import print_op
@@ -144,6 +145,8 @@ class _Judge:
         if domain not in (Domain.CLIENT, Domain.SERVER):
             return None
         party = domain.value
+        if parameters_of(op) and not self.policy.parameter_label.flows_to(party):
+            return Reason("label", f"the {party} would hold trained parameters ({', '.join(parameters_of(op))})")
         for o in dict.fromkeys(op.operands):
             label = self.module.label_of(o) if o else None
             if label is None or label.flows_to(party) or o in self._visible[party]:

@@ -10,6 +10,7 @@ from typing import ClassVar
 from ppc.ir.label import Label
 from ppc.ir.lookup import result_label
 from ppc.ir.module import Module, Stage
+from ppc.ir.parameters import parameters_of
 from ppc.ir.policy import DEFAULT, Policy
 
 
@@ -34,6 +35,8 @@ class LabelFlow:
         labels: dict[str, Label] = {n: c.label for n, c in constants.items()} | dict(bound.inputs)
         for op in module.ops:
             label = result_label(op.name, [labels[o] for o in op.operands if o])
+            if parameters_of(op):
+                label = label.join(bound.parameter_label)
             labels |= dict.fromkeys(op.results, label)
         values = {n: replace(v, label=labels[n]) for n, v in module.values.items()}
         return replace(module, stage=Stage.LABELLED, constants=constants, values=values)

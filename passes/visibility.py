@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ppc.ir.module import Module
+from ppc.ir.parameters import parameters_of
 from ppc.ir.policy.bind import ResolvedPolicy
 
 #: Operators that move elements without losing one: whoever may know the result may know the operand.
@@ -25,6 +26,8 @@ def visible(module: Module, policy: ResolvedPolicy, party: str) -> frozenset[str
         if op.name in INVERTIBLE and op.results[0] in seen:
             seen |= {o for o in op.operands[:1] if not o.startswith("@")}
     for op in module.ops:
+        if parameters_of(op) and not policy.parameter_label.flows_to(party):
+            continue
         if all(o in seen or _knows_constant(module, o, party) for o in op.operands if o):
             seen |= set(op.results)
     return frozenset(seen)

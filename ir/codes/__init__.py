@@ -1,7 +1,7 @@
 """Every code a diagnostic may carry: title, explanation, fix. `ppc explain CODE` prints a row.
 
-One file a hundred: 1xxx model, 19xx text form of the IR, 2xxx policy and information flow, 3xxx placement, 4xxx accuracy and
-parameters, 5xxx environment, 9xxx bugs of ours. Codes of the running parties (6xxx) are in
+One file a hundred: 1xxx model, 19xx text form of the IR, 2xxx policy and information flow, 3xxx placement, 4xxx
+accuracy and parameters, 5xxx environment, 9xxx bugs of ours. Codes of the running parties (6xxx) are in
 `ppc.runtime.errors`, because a party installs no compiler. A code is never reused.
 """
 

@@ -6,8 +6,8 @@ CODES: list[Code] = [
     Code(
         "PPC3001",
         "no domain can run a node",
-        "The policy, the parties there are, the labels of the operands and the targets leave no place for this node; the "
-        "message gives the reason of each domain.",
+        "The policy, the parties there are, the labels of the operands and the targets leave no place for this node; "
+        "the message gives the reason of each domain.",
         "Relax one of the policy lines that the message names, trust more, or replace the node in the model.",
     ),
     Code(

@@ -126,7 +126,7 @@ CODES: list[Code] = [
     Code(
         "PPC2024",
         "the HE parameters are too weak",
-        "The ring degree and the modulus give fewer bits of security than the policy requires (128 where it is silent).",
+        "Ring degree and modulus give fewer bits of security than the policy requires (128 where it is silent).",
         "Allow a larger ring degree, or fewer levels (more approximation error, or more conversions).",
     ),
     Code(

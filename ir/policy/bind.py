@@ -62,6 +62,11 @@ class ResolvedPolicy:
         public = any(s.what == "weight" and s.owner is None and "*" in s.patterns for s in self.policy.all(ast.Owned))
         return Label() if public else Label.secret(HOLDERS["weight"])
 
+    @property
+    def parameter_label(self) -> Label:
+        """Label of trained numbers in attributes; the policy may let them stand in the public plan."""
+        return Label() if self.policy.all(ast.AllowParameters) else self.any_weight
+
     def denial(self, domain: Domain) -> ast.Line | None:
         """The line that forbids a domain everywhere: `deny`, or an `allow` list that leaves it out."""
         for d in self.policy.all(ast.Deny):
