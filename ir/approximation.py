@@ -7,6 +7,9 @@ from dataclasses import replace
 
 from ppc.ir.module import Op
 
+#: The attributes that the pass adds.
+POLYNOMIAL = frozenset({"he_coefficients", "he_lo", "he_hi", "he_error"})
+
 
 def as_polynomial(op: Op) -> Op:
     """What HE runs for `op`: its polynomial where it has one, else the op itself."""
@@ -18,4 +21,4 @@ def as_polynomial(op: Op) -> Op:
 
 def without_polynomial(op: Op) -> Op:
     """`op` as every domain but HE runs it."""
-    return replace(op, attrs={k: v for k, v in op.attrs.items() if not k.startswith("he_")})
+    return replace(op, attrs={k: v for k, v in op.attrs.items() if k not in POLYNOMIAL})

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from ppc.ir.approximation import without_polynomial
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Array, Module, Op, Stage
 from ppc.runtime import kernels
@@ -67,7 +68,7 @@ def _operand(module: Module, live: Mapping[str, Array], name: str) -> Array:
 def _run(module: Module, op: Op, operands: list[Array]) -> tuple[Array, ...]:
     """Results that the op names, checked against their types."""
     try:
-        results = kernels.run(op.name, operands, op.attrs)
+        results = kernels.run(op.name, operands, without_polynomial(op).attrs)
     except KeyError as e:
         if op.name in kernels.KERNELS:
             raise

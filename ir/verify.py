@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ppc.ir.approximation import POLYNOMIAL
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.lookup import find_opdef, result_label, table_is_there
 from ppc.ir.module import Attr, Module, Op, Stage
@@ -131,7 +132,7 @@ def _declared(m: Module) -> Iterator[Violation]:
 
 def _declared_attributes(op: Op, opdef: OpDef) -> Iterator[Violation]:
     specs = {spec.name: spec for spec in opdef.attrs}
-    for key in op.attrs.keys() - specs.keys():
+    for key in sorted(op.attrs.keys() - specs.keys() - POLYNOMIAL):
         yield Violation(f"{op.name} has no attribute {key} (it has {', '.join(specs) or 'none'})", op, key)
     for spec in opdef.attrs:
         value = op.attrs.get(spec.name)

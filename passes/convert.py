@@ -77,11 +77,13 @@ class _Converter:
             for r in op.results:
                 self._define(r, r, op.domain)
             self.ops.append(replace(run, operands=operands))
+        outputs = []
         for name, shown in zip(m.outputs, self._names("output_names", m.outputs), strict=True):
             goal = self.options.recipients.get(name, CLIENT)
             copy = self._in_domain(name, goal)
+            outputs.append(copy)
             self.ops.append(Op(f"{goal}.output", (copy,), (), {"name": shown}, shown, goal))
-        return replace(m, stage=Stage.CONVERTED, ops=tuple(self.ops), values=self.values)
+        return replace(m, stage=Stage.CONVERTED, outputs=tuple(outputs), ops=tuple(self.ops), values=self.values)
 
     def _names(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         names = self.module.attrs.get(key, default)
