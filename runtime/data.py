@@ -45,6 +45,15 @@ def load_inputs(
     return out, n
 
 
+def fit(feed: Mapping[str, NDArray[Any]], inputs: Sequence[Mapping[str, Any]]) -> tuple[Arrays, int]:
+    """As `load_inputs`, from arrays in memory under the inputs' own names. Raises PPC6005."""
+    out = {i["name"]: _fit("the feed", i, np.asarray(feed[i["name"]])) for i in inputs}
+    counts = {name: len(a) for name, a in out.items()}
+    if len(set(counts.values())) > 1:
+        raise _unfit(f"the inputs have different numbers of samples: {counts}")
+    return out, next(iter(counts.values()), 0)
+
+
 def read_arrays(path: str | Path, code: str = "PPC6005") -> Arrays:
     """All arrays of an .npz, or the one of an .npy (under ""). Pickles are refused; raises `code` for a bad file."""
     try:
