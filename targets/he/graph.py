@@ -1,6 +1,6 @@
 """The HE part of a module as a list of nodes over single samples, before any layout is chosen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -134,7 +134,3 @@ def depth(node: Node) -> int:
         degree = max(len(coefficients) - 1, 1)
         return degree.bit_length() + ((lo, hi) != (-1.0, 1.0))
     return 0
-
-
-def renamed(node: Node, operands: tuple[str, ...]) -> Node:
-    return replace(node, operands=operands)

@@ -59,11 +59,26 @@ def _geometric(source: Packing, geometry: Geometry) -> list[Packing]:
             return []
         space.append((extent, digits[0][1] * stride if digits else 1))
     lead = prod(geometry.out_shape[:2])
-    # the extent of one channel in the input, gaps included: an output channel may be no shorter
-    reach = 1 + sum((e - 1) * s for a in axes[2:] for e, s in a)
+    # a channel may be no shorter than its extent, gaps included, in the input and in the result
+    reach = max(_reach(tuple(d for a in axes[2:] for d in a)), _reach(tuple(space)))
     blocks = {_block(reach, source.ring)}
     blocks |= {s for a in axes[:2] for _, s in a if s >= reach}
-    return [Packing.of(((lead, b), *space), source.ring, source.offset) for b in sorted(blocks)]
+    found = [Packing.of(((lead, b), *space), source.ring, source.offset) for b in sorted(blocks)]
+    return [p for p in found if injective(p.digits)]
+
+
+def injective(digits: tuple[tuple[int, int], ...]) -> bool:
+    """True where no two elements share an address: every stride passes all that the smaller ones reach."""
+    end = 0
+    for extent, stride in sorted(digits, key=lambda d: d[1]):
+        if extent > 1 and stride <= end:
+            return False
+        end += (extent - 1) * stride
+    return True
+
+
+def _reach(digits: tuple[tuple[int, int], ...]) -> int:
+    return 1 + sum((extent - 1) * stride for extent, stride in digits)
 
 
 def _block(size: int, ring: int) -> int:

@@ -36,10 +36,7 @@ def plan_levels(steps: Sequence[Leveled], exit_level: Callable[[str], int]) -> L
     run = [0] * len(steps)
     for i in reversed(range(len(steps))):
         step = steps[i]
-        if step.exit:
-            level = exit_level(step.exit)
-        else:
-            level = of.setdefault(step.result, 0) + step.levels
+        level = exit_level(step.exit) if step.exit else of.setdefault(step.result, 0) + step.levels
         run[i] = level
         for name in step.operands:
             of[name] = max(of.get(name, 0), level)

@@ -68,7 +68,7 @@ def identity(size: int) -> LinearMap:
 
 
 def gather(index: NDArray[np.int64], in_size: int, fill: float = 0.0) -> LinearMap:
-    """y.flat[i] = x.flat[index.flat[i]], or `fill` where the index is -1: every movement of elements is one of these."""
+    """y.flat[i] = x.flat[index.flat[i]], `fill` where the index is -1: every movement of elements is one of these."""
     flat = index.reshape(-1)
     rows = np.flatnonzero(flat >= 0).astype(np.int64)
     bias = np.where(flat >= 0, 0.0, fill)

@@ -51,9 +51,7 @@ class Noise:
     def encoding(self) -> float:
         return sqrt(self.degree / 24) / self.scale
 
-    def propagate(
-        self, steps: Sequence[Chosen], plan: LevelPlan, size: Callable[[str], float]
-    ) -> Mapping[str, float]:
+    def propagate(self, steps: Sequence[Chosen], plan: LevelPlan, size: Callable[[str], float]) -> Mapping[str, float]:
         """The standard deviation of each value's error. `size(name)`: bound of the absolute value of a value."""
         of: dict[str, float] = {}
         for step, level in zip(steps, plan.run, strict=True):

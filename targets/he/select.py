@@ -54,7 +54,6 @@ class State:
         packings = self.packings if step.kind == "leave" else {**self.packings, step.result: step.packing}
         return State(self.cost + cost, packings, (*self.steps, step))
 
-
     def only(self, alive: set[str]) -> "State":
         """Forget the layouts of values that nothing will read."""
         return State(self.cost, {n: p for n, p in self.packings.items() if n in alive}, self.steps)
@@ -147,9 +146,9 @@ class Search:
 
     def _aligned(self, state: State, node: Node, operands: tuple[str, ...]) -> State:
         left, right = (state.packings[o] for o in operands)
-        packing = Packing(
-            left.digits, left.ring, left.offset, max(left.period, right.period), left.clean and right.clean
-        )
+        # where only one operand repeats itself, its copies would stand alone in slots that hold no result
+        clean = left.clean and right.clean and left.period == right.period
+        packing = Packing(left.digits, left.ring, left.offset, max(left.period, right.period), clean)
         return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
 
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:

@@ -24,7 +24,9 @@ class Window:
         All three have shape (*out, *kernel).
         """
         rank = len(self.space)
-        flat, inside, padded = np.zeros((1,) * (2 * rank), np.int64), np.True_, np.True_
+        one = (1,) * (2 * rank)
+        flat = np.zeros(one, np.int64)
+        inside, padded = np.ones(one, np.bool_), np.ones(one, np.bool_)
         for i in range(rank):
             o = np.arange(self.out[i])[:, None] * self.strides[i] - self.pads[i]
             at = o + np.arange(self.kernel[i])[None, :] * self.dilations[i]
@@ -34,7 +36,7 @@ class Window:
             flat = flat * self.space[i] + at
             inside = inside & (at >= 0) & (at < self.space[i])
             padded = padded & (at < self.space[i] + self.pads[rank + i])
-        return flat, np.asarray(inside), np.asarray(padded)
+        return flat, inside, padded
 
 
 def ones(rank: int, value: int = 1) -> Sequence[int]:

@@ -1,0 +1,172 @@
+"""Check a lowered module's HE steps against the contract in docs/architecture.md, from the steps alone.
+
+It shares nothing with the planner but the table of secure moduli: levels are walked forward, layouts compared,
+every rotation looked up among the keys.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ppc.ir.diagnostic import InternalError
+from ppc.ir.module import Module, Op
+from ppc.ir.types import Domain
+from ppc.runtime.layout import Layout, layout_from_attrs
+from ppc.targets.he.parameters import LARGEST_PRIME, MODULUS_BITS, SHARE_BITS
+
+STEPS = ("he.linear", "he.polynomial", "he.add", "he.sub", "he.mul", "he.drop", "he.view")
+
+
+def verify_he(module: Module) -> None:
+    """Raises InternalError, naming the step, where the HE steps could not run as they stand."""
+    if "he.degree" not in module.attrs:
+        left = [op for op in module.ops if op.domain is Domain.HE]
+        if left:
+            raise InternalError(f"node {left[0].loc!r} is in HE and the module has no HE parameters")
+        return
+    _Walk(module).run()
+
+
+class _Walk:
+    """A forward walk: level and layout of every HE value."""
+
+    def __init__(self, module: Module):
+        attrs: Mapping[str, Any] = module.attrs
+        self.module = module
+        self.degree: int = attrs["he.degree"]
+        self.primes: tuple[int, ...] = attrs["he.prime_bits"]
+        self.top: int = attrs["he.top_level"]
+        self.galois = {level: frozenset(steps) for level, steps in attrs["he.galois"]}
+        self.relin = frozenset(attrs["he.relin"])
+        self.level: dict[str, int] = {}
+        self.layout: dict[str, Layout] = {}
+
+    @property
+    def slots(self) -> int:
+        return self.degree // 2
+
+    def run(self) -> None:
+        self._parameters()
+        for op in self.module.ops:
+            self._op(op)
+
+    def _parameters(self) -> None:
+        bits, most = sum(self.primes), MODULUS_BITS.get(self.degree, 0)
+        _require(bits <= most, None, f"{bits} bits of modulus at N = {self.degree}; 128-bit security allows {most}")
+        _require(max(self.primes) <= LARGEST_PRIME, None, f"a prime has more than {LARGEST_PRIME} bits")
+        _require(self.primes[-1] >= max(self.primes), None, "the special prime is not the largest")
+        _require(len(self.primes) == self.top + 2, None, f"{len(self.primes)} primes for top level {self.top}")
+        for level, steps in self.galois.items():
+            inside = all(0 < s < self.slots for s in steps)
+            _require(inside, None, f"a Galois step at level {level} is 0 or past {self.slots} slots")
+
+    def _op(self, op: Op) -> None:
+        if op.name in ("convert.client_to_he", "convert.mpc_to_he"):
+            self._define(op, _int(op, "level"), self._sized(op, layout_from_attrs(op.attrs), op.results[0]))
+        elif op.name in ("convert.he_to_mpc", "reveal.he_to_client"):
+            self._leave(op)
+        elif op.name in STEPS:
+            self._step(op)
+        else:
+            _require(op.domain is not Domain.HE, op, "is not a step of HE")
+
+    def _leave(self, op: Op) -> None:
+        name = op.operands[0]
+        level = self._reads(op, _int(op, "level"))
+        _require(layout_from_attrs(op.attrs) == self.layout[name], op, "does not read the layout its operand has")
+        if op.name == "convert.he_to_mpc":
+            bits = sum(self.primes[: level + 1])
+            _require(bits >= SHARE_BITS, op, f"leaves with {bits} bits of modulus, {SHARE_BITS} hide it")
+        else:
+            privacy = op.attrs.get("privacy")
+            _require(privacy in ("public weights", "flooding"), op, "does not say how the weights stay private")
+            _require(privacy != "flooding" or _int(op, "flood_bits") > 0, op, "floods with no bits")
+
+    def _step(self, op: Op) -> None:
+        if op.name == "he.drop":
+            level, source = _int(op, "level"), op.operands[0]
+            _require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
+            return self._define(op, level, self.layout[source])
+        level = self._reads(op, _int(op, "level"))
+        layout = self.layout[op.operands[0]]
+        if op.name == "he.linear":
+            layout = self._linear(op, level)
+            level -= 1
+        elif op.name == "he.polynomial":
+            level = self._polynomial(op, level)
+        elif op.name == "he.view":
+            layout = self._sized(op, layout_from_attrs(op.attrs, "out_"), op.results[0])
+            _require(layout.ciphertexts <= self.layout[op.operands[0]].ciphertexts, op, "views more ciphertexts")
+        else:
+            left, right = (self.layout[o] for o in op.operands)
+            _require(left == right, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            if op.name == "he.mul":
+                _require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
+                level -= 1
+        self._define(op, level, layout)
+
+    def _linear(self, op: Op, level: int) -> Layout:
+        x, diagonals, bias = op.operands
+        source, target = layout_from_attrs(op.attrs, "in_"), layout_from_attrs(op.attrs, "out_")
+        _require(source == self.layout[x], op, "does not read the layout its operand has")
+        self._sized(op, target, op.results[0])
+        terms: Any = op.attrs["terms"]
+        post: Any = op.attrs["post"]
+        inputs, outputs = source.ciphertexts, target.ciphertexts
+        for ct_in, ct_out, baby, giant in terms:
+            inside = 0 <= ct_in < inputs and 0 <= ct_out < outputs
+            _require(inside, op, f"has a term ({ct_in}, {ct_out}) outside {inputs} and {outputs} ciphertexts")
+            _require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
+        written = {ct_out for _, ct_out, _, _ in terms}
+        _require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
+        used = {s for _, _, baby, giant in terms for s in (baby, giant)} | set(post)
+        missing = used - {0} - self.galois.get(level, frozenset())
+        _require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
+        shapes = self.module.type_of(diagonals).shape, self.module.type_of(bias).shape
+        wanted = (len(terms), self.slots), (outputs, self.slots)
+        _require(shapes == wanted, op, f"has constants of shapes {shapes} where {wanted} are read")
+        return target
+
+    def _polynomial(self, op: Op, level: int) -> int:
+        coefficients: Any = op.attrs["coefficients"]
+        out_level = _int(op, "out_level")
+        shifted = (op.attrs["lo"], op.attrs["hi"]) != (-1.0, 1.0)
+        need = max(len(coefficients) - 1, 1).bit_length() + shifted
+        _require(level - need == out_level, op, f"takes {need} levels, from {level} that is not {out_level}")
+        if len(coefficients) > 2:
+            missing = set(range(out_level + 1, level - shifted + 1)) - self.relin
+            _require(not missing, op, f"relinearises at levels {sorted(missing)} without keys")
+        return out_level
+
+    def _reads(self, op: Op, level: int) -> int:
+        for name in op.operands:
+            if not name.startswith("@"):
+                have = self._level(op, name)
+                _require(have == level, op, f"reads {name!r} at level {level}, where it has level {have}")
+        return level
+
+    def _level(self, op: Op, name: str) -> int:
+        _require(name in self.level, op, f"reads {name!r}, which is no value of HE")
+        return self.level[name]
+
+    def _define(self, op: Op, level: int, layout: Layout) -> None:
+        _require(0 <= level <= self.top, op, f"gives level {level}, outside 0 to {self.top}")
+        self.level[op.results[0]], self.layout[op.results[0]] = level, layout
+
+    def _sized(self, op: Op, layout: Layout, name: str) -> Layout:
+        size = self.module.type_of(name).size
+        _require(layout.size == size, op, f"places {layout.size} elements of {size}")
+        _require(layout.slots == self.slots, op, f"lays out {layout.slots} slots of {self.slots}")
+        return layout
+
+
+def _int(op: Op, name: str) -> int:
+    found = op.attrs.get(name)
+    _require(isinstance(found, int), op, f"lacks the attribute {name!r}")
+    assert isinstance(found, int)
+    return found
+
+
+def _require(holds: bool, op: Op | None, message: str) -> None:
+    if not holds:
+        where = "the HE parameters" if op is None else f"{op.name} of node {op.loc!r}"
+        raise InternalError(f"{where}: {message}")

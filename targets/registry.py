@@ -1,0 +1,23 @@
+"""Every target, by domain: lazy, so that listing them loads none."""
+
+from functools import cache
+from importlib import import_module
+
+from ppc.ir.target import Target
+from ppc.ir.types import Domain
+
+TARGETS: dict[Domain, str] = {
+    Domain.HE: "ppc.targets.he.target:HETarget",
+    Domain.MPC: "ppc.targets.mpc.target:MPCTarget",
+    Domain.TEE: "ppc.targets.tee.target:TEETarget",
+    Domain.CLIENT: "ppc.targets.clear.target:ClientTarget",
+    Domain.SERVER: "ppc.targets.clear.target:ServerTarget",
+}
+
+
+@cache
+def target(domain: Domain) -> Target:
+    """The target of a domain, made once (targets keep caches of costs)."""
+    module, _, name = TARGETS[domain].partition(":")
+    made: Target = getattr(import_module(module), name)()
+    return made

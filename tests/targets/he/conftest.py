@@ -1,0 +1,129 @@
+"""Helpers of the HE lowering's tests: a builder of CONVERTED modules and an interpreter of he.* steps in numpy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+
+from ppc.ir.label import Label
+from ppc.ir.module import Constant, Module, Op, Stage, Value
+from ppc.ir.types import Domain, TensorType
+from ppc.runtime.layout import layout_from_attrs
+
+Array = NDArray[np.float64]
+CLIENT, SERVER = Label.secret("client"), Label.secret("server")
+
+
+class Builder:
+    """Writes a module at stage CONVERTED, one HE op after another; `last` is the newest value."""
+
+    def __init__(self, shape: tuple[int, ...], batch: int = 1):
+        self.batch = batch
+        self.values = {"x": Value(TensorType("f32", shape), CLIENT, Domain.CLIENT)}
+        self.constants: dict[str, Constant] = {}
+        self.ops: list[Op] = []
+        self.last = self.op("convert.client_to_he", ["x"], shape)
+
+    def weight(self, data: Any) -> str:
+        name = f"@w{len(self.constants)}"
+        data = np.asarray(data, np.float64)
+        self.constants[name] = Constant.of(data, TensorType("f64", data.shape), SERVER)
+        return name
+
+    def op(
+        self, name: str, operands: list[str], result_shape: Any, attrs: Any = None, domain: Domain = Domain.HE
+    ) -> str:
+        result = f"v{len(self.ops)}"
+        self.values[result] = Value(TensorType("f32", tuple(result_shape)), CLIENT.join(SERVER), domain)
+        self.ops.append(Op(name, tuple(operands), (result,), attrs or {}, f"node{len(self.ops)}", domain))
+        self.last = result
+        return result
+
+    def module(self, leave: str = "convert.he_to_mpc", attrs: Any = None) -> Module:
+        domain = Domain.MPC if leave.endswith("mpc") else Domain.CLIENT
+        self.op(leave, [self.last], self.values[self.last].type.shape, attrs, domain)
+        return Module(
+            "m",
+            Stage.CONVERTED,
+            ("x",),
+            (self.last,),
+            tuple(self.ops),
+            self.values,
+            self.constants,
+            {"batch": self.batch},
+        )
+
+
+def rotated(v: Array, step: int) -> Array:
+    return np.roll(v, -step, axis=-1)
+
+
+def run_linear(x: Array, diagonals: Array, bias: Array, attrs: Any) -> Array:
+    partial: dict[tuple[int, int], Any] = {}
+    for t, (ct_in, ct_out, baby, giant) in enumerate(attrs["terms"]):
+        key = (ct_out, giant)
+        partial[key] = partial.get(key, 0.0) + rotated(x[ct_in], baby) * diagonals[t]
+    out = np.zeros_like(bias)
+    for (ct_out, giant), v in partial.items():
+        out[ct_out] += rotated(v, giant)
+    for step in attrs["post"]:
+        out = out + rotated(out, step)
+    return out + bias
+
+
+def interpret(module: Module, x: Array) -> dict[str, Any]:
+    """Run a lowered module on slot vectors. Values in HE are (ciphertexts, slots); those in clear have their shape."""
+    env: dict[str, Any] = {"x": x}
+    env |= {n: c.data for n, c in module.constants.items()}
+    for op in module.ops:
+        args = [env[o] for o in op.operands]
+        name, a = op.name, op.attrs
+        shape = module.values[op.results[0]].type.shape
+        if name in ("convert.client_to_he", "convert.mpc_to_he"):
+            r = layout_from_attrs(a).pack(args[0])
+        elif name in ("convert.he_to_mpc", "reveal.he_to_client"):
+            r = layout_from_attrs(a).unpack(args[0], shape)
+        elif name == "he.linear":
+            assert len(args[1]) == len(a["terms"])
+            r = run_linear(args[0], args[1], args[2], a)
+        elif name == "he.polynomial":
+            t = (2 * args[0] - a["lo"] - a["hi"]) / (a["hi"] - a["lo"])
+            r = chebyshev.chebval(t, a["coefficients"])
+        elif name in ("he.add", "he.sub", "he.mul"):
+            r = {"he.add": np.add, "he.sub": np.subtract, "he.mul": np.multiply}[name](*args)
+        elif name in ("he.view", "he.drop"):
+            r = args[0]
+        else:
+            raise AssertionError(f"no HE step should be named {name}")
+        env[op.results[0]] = r
+    return env
+
+
+@pytest.fixture
+def builder() -> type[Builder]:
+    return Builder
+
+
+@pytest.fixture
+def run() -> Callable[[Module, Array], dict[str, Any]]:
+    return interpret
+
+
+@pytest.fixture
+def check() -> Callable[..., Module]:
+    """check(module, x, expected): lower, verify, interpret, compare to 1e-9; gives the lowered module."""
+    from ppc.targets.he.lower import lower_he
+    from ppc.targets.he.verify import verify_he
+
+    def compare(module: Module, x: Array, expected: Array) -> Module:
+        lowered = lower_he(module)
+        verify_he(lowered)
+        assert not [op.name for op in lowered.ops if op.domain is Domain.HE and "." not in op.name]
+        got = interpret(lowered, x)[module.outputs[0]]
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-9)
+        return lowered
+
+    return compare
