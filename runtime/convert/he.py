@@ -6,17 +6,10 @@ import numpy as np
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob, privacy
-from ppc.runtime.he.engine import ClientEngine, receive_ciphertexts, send_ciphertexts
-from ppc.runtime.he.steps import layout_of, level_of, server_engine
+from ppc.runtime.he.attrs import layout_of, level_of
+from ppc.runtime.he.engine import client_engine, receive_ciphertexts, send_ciphertexts, server_engine
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
-
-
-def client_engine(session: Session) -> ClientEngine:
-    engine = session.engines["he"]
-    if not isinstance(engine, ClientEngine):
-        raise PartyError("PPC6006", f"the {session.role} has no HE secret key, and the plan encrypts or decrypts here")
-    return engine
 
 
 def client_to_he(session: Session, step: Step, x: Value) -> Value:

@@ -99,4 +99,6 @@ def integer_coefficients(values: NDArray[np.longdouble]) -> NDArray[np.object_]:
     whole = np.rint(coefficients)
     high = np.floor(whole / np.longdouble(2) ** 40)  # int() of a longdouble loses nothing in two parts
     low = whole - high * np.longdouble(2) ** 40
-    return high.astype(np.int64).astype(object) * (1 << 40) + low.astype(np.int64).astype(object)
+    integers: NDArray[np.object_] = high.astype(np.int64).astype(object) * (1 << 40)
+    integers += low.astype(np.int64).astype(object)
+    return integers

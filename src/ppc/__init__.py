@@ -20,7 +20,7 @@ _PUBLIC = {
     "InferenceSession": "ppc.runtime.session",
 }
 
-__all__ = ["Compiled", "CompileError", "InferenceSession", "__version__", "check", "compile"]
+__all__ = ["CompileError", "Compiled", "InferenceSession", "__version__", "check", "compile"]
 
 
 def __getattr__(name: str) -> Any:
