@@ -5,7 +5,7 @@ import pytest
 
 from ppc.runtime.convert import he as exits
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import privacy, random
+from ppc.runtime.he import embedding, privacy, random
 from ppc.runtime.layout import Layout
 from ppc.runtime.value import Value
 
@@ -108,12 +108,13 @@ def test_random_numbers_are_uniform_in_their_range():
 def test_coefficients_in_extended_precision(shallow):
     n = shallow.context.slots
     values = np.random.default_rng(0).normal(size=n)
-    ours = privacy.integer_coefficients(values.astype(np.longdouble) * 2.0**40)
+    ours = embedding.integer_coefficients(values.astype(np.longdouble) * 2.0**40)
     from ppc.runtime.he import limbs
 
     q = shallow.context.chain.primes[0]
     theirs = limbs.to_coefficients(
         shallow.context, 0, limbs.plaintext_residues(shallow.context.encode(values, 0, 2.0**40), shallow.context)[None]
     )[0, 0]
+    assert np.abs(embedding.slot_values(ours, 2.0**40) - values).max() < 1e-9
     difference = (ours - theirs.astype(object)) % q
     assert max(min(int(d), q - int(d)) for d in difference) <= 1
