@@ -6,14 +6,13 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.runtime.convert.he import client_engine
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import integer_slots, limbs, privacy, vector
 from ppc.runtime.he import blob as blobs
+from ppc.runtime.he import integer_slots, limbs, privacy, vector
+from ppc.runtime.he.attrs import layout_of, level_of
 from ppc.runtime.he.context import Context
-from ppc.runtime.he.engine import receive_ciphertexts, send_ciphertexts
+from ppc.runtime.he.engine import client_engine, receive_ciphertexts, send_ciphertexts, server_engine
 from ppc.runtime.he.random import expand, uniform_residues
-from ppc.runtime.he.steps import layout_of, level_of, server_engine
 from ppc.runtime.layout import Layout
 from ppc.runtime.levels import EXIT_MODULUS_BITS
 from ppc.runtime.party import Session, Step
@@ -99,7 +98,7 @@ def _exit_level(context: Context, level: int, step: Step) -> int:
     if have < EXIT_MODULUS_BITS:
         raise PartyError(
             "PPC6006",
-            f"step {step.id} ({step.name}): {have:.0f} bits of modulus at level {level}, {EXIT_MODULUS_BITS} are needed",
+            f"step {step.id} ({step.name}): {have:.0f} bits of modulus at level {level}, needs {EXIT_MODULUS_BITS}",
             help="the plan must leave HE at a higher level",
         )
     return context.chain.exit_level(level)

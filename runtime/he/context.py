@@ -32,9 +32,9 @@ class Parameters:
             steps = {int(s) % (degree // 2) for level in j["galois"].values() for s in level}
             parameters = Parameters(degree, bits, float(j["scale_bits"]), tuple(sorted(steps - {0})), bool(j["relin"]))
             top, security = int(j["top_level"]), int(j["security_bits"])
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as e:
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as e:
             raise PartyError("PPC6006", f"the HE parameters in plan.json cannot be read ({e!r})") from None
-        if degree not in MAX_MODULUS_BITS or not 2 <= len(bits) or top != len(bits) - 2:
+        if degree not in MAX_MODULUS_BITS or not len(bits) >= 2 or top != len(bits) - 2:
             raise PartyError("PPC6006", f"plan.json has degree {degree}, {len(bits)} primes and top level {top}")
         if security < 128 or sum(bits) > MAX_MODULUS_BITS[degree]:
             raise PartyError(

@@ -59,6 +59,20 @@ def setup(session: Session) -> None:
         session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs))
 
 
+def client_engine(session: Session) -> ClientEngine:
+    engine = session.engines["he"]
+    if not isinstance(engine, ClientEngine):
+        raise PartyError("PPC6006", f"the {session.role} has no HE secret key, and the plan encrypts or decrypts here")
+    return engine
+
+
+def server_engine(session: Session) -> ServerEngine:
+    engine = session.engines["he"]
+    if not isinstance(engine, ServerEngine):
+        raise PartyError("PPC6006", f"the {session.role} has no HE evaluation keys, and the plan evaluates here")
+    return engine
+
+
 def send_ciphertexts(channel: Channel, tag: str, blobs: Sequence[bytes]) -> None:
     """One message of saved ciphertexts."""
     channel.send_bytes(tag, blob.join(blobs))

@@ -41,13 +41,13 @@ def decode(coefficients: Sequence[Integers], slots: Sequence[NDArray[np.int64]],
     factor = 2.0**exponent / scale  # in (1/2, 1]: makes the scale a power of two
     limbs = np.stack([_limbs(_fold(c), WIDE_BITS) for c in coefficients], axis=-1)  # (N/2, limbs, polynomials)
     count, polynomials = limbs.shape[1:]
-    union, sums = _union(slots), []
+    union, sums = np.unique(np.concatenate(list(slots))), list[Integers]()
     for rows in _matrix(degree, union, factor):
-        part: Integers | None = None
+        part: Integers = np.zeros((), object)
         for at in range(0, degree // 2, _COLUMNS):
             block = limbs[at : at + _COLUMNS].reshape(-1, count * polynomials)
             total = (rows[:, at : at + _COLUMNS] @ block).astype(np.int64)
-            part = total.astype(object) if part is None else part + total
+            part = part + total.astype(object)
         sums.append(part)
     wide = np.concatenate(sums).reshape(len(union), count, polynomials)
     shift, half = ROOT_BITS + exponent - FRACTION_BITS, 1 << (WIDE_BITS - 1)
@@ -101,18 +101,15 @@ def residues(integers: Integers, primes: Sequence[int]) -> NDArray[np.uint64]:
 
 def to_ring(integers: Integers) -> NDArray[np.int64]:
     """Python integers modulo 2^64, as two's complement."""
-    return (integers & ((1 << 64) - 1)).astype(np.uint64).view(np.int64)
-
-
-def _union(slots: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.unique(np.concatenate(list(slots)))
+    ring: NDArray[np.int64] = (integers & ((1 << 64) - 1)).astype(np.uint64).view(np.int64)
+    return ring
 
 
 def _fold(coefficients: Integers) -> Integers:
     """What the first N/2 columns must be multiplied with: c_i − c_{N−i}, and c_0 itself."""
     half = len(coefficients) // 2
     folded = coefficients[:half].copy()
-    folded[1:] -= coefficients[: half : -1][: half - 1]
+    folded[1:] -= coefficients[:half:-1][: half - 1]
     return folded
 
 
@@ -135,7 +132,9 @@ def _matrix(degree: int, slots: NDArray[np.int64], factor: float) -> Iterator[ND
 @lru_cache(maxsize=8)
 def _cosines(degree: int, factor: float) -> NDArray[np.float64]:
     """round(2^24·factor·cos(π·k / N)) for k < 2N."""
-    return np.rint(np.cos(np.arange(2 * degree) * (np.pi / degree)) * (factor * 2.0**ROOT_BITS))
+    angles = np.arange(2 * degree) * (np.pi / degree)
+    table: NDArray[np.float64] = np.rint(np.cos(angles) * (factor * 2.0**ROOT_BITS))
+    return table
 
 
 @lru_cache(maxsize=8)

@@ -28,7 +28,7 @@ _CIPHERTEXT = Struct("<4QB3QdQ")  # parms_id, NTT form, polynomials, degree, pri
 _PLAINTEXT = Struct("<4QQd")  # parms_id, coefficients, scale
 _WORDS = Struct("<24Q")
 _POINTER = Struct("<Q")
-_SIZE_WORD = {seal.Ciphertext: 12, seal.Plaintext: 8}  # word of the object that holds the size; the next is the data
+_SIZE_WORD = {seal.Ciphertext: 13, seal.Plaintext: 9}  # word of the object that holds the size; the next is the data
 
 
 def ciphertext_residues(ciphertext: Any) -> Residues:

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import vector
+from ppc.runtime.he.attrs import Term
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ServerKeys
-
-#: (input ciphertext, output ciphertext, baby rotation, giant rotation)
-Term = tuple[int, int, int, int]
 
 
 def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: float) -> list[Any | None]:

@@ -149,7 +149,7 @@ def product_count(degree: int, depth: int) -> int:
 
 @cache
 def _best_leaf(present: tuple[bool, ...], depth: int) -> int:
-    """The leaf degree with the fewest products; the smaller of equals. Depends on which terms exist, not on their size."""
+    """The leaf degree with the fewest products; the smaller of equals."""
     candidates = [1 << i for i in range(1, max(2, len(present).bit_length() + 1))]
     return min(candidates, key=lambda leaf: (_count(present, depth, leaf), leaf))
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import limbs
 from ppc.runtime.he.context import Context
+from ppc.runtime.he.embedding import integer_coefficients
 from ppc.runtime.he.keys import ServerKeys
 from ppc.runtime.he.random import uniform_integers
 from ppc.runtime.layout import Layout
@@ -79,24 +80,9 @@ def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np
 def slot_mask(free: NDArray[np.bool_], bits: int, scale: float) -> NDArray[np.object_]:
     """Integer coefficients, shape (N,), of a polynomial that is uniform in ±2^(bits-1) on free slots and 0 elsewhere.
 
-    The embedding is inverted in extended precision (64-bit mantissa where the machine has it): in float64 a mask of
-    2^40 would leave an error of 2^-10 on the slots in use.
+    Needs the extended precision of `embedding`: in float64 a mask of 2^40 leaves an error of 2^-12 on used slots.
     """
     slots = len(free)
     raw = np.frombuffer(secrets.token_bytes(8 * slots), np.int64)  # 63 random bits after the sign
     values = np.where(free, np.ldexp(raw.astype(np.longdouble), bits - 64), np.longdouble(0))
     return integer_coefficients(values * np.longdouble(scale))
-
-
-def integer_coefficients(values: NDArray[np.longdouble]) -> NDArray[np.object_]:
-    """Rounded coefficients of the real polynomial that takes these values at ζ^(3^j), ζ = exp(iπ/N), j < N/2."""
-    degree = 2 * len(values)
-    exponents = np.array([pow(3, j, 2 * degree) for j in range(len(values))])
-    spectrum = np.zeros(2 * degree, np.clongdouble)
-    spectrum[exponents] = values
-    spectrum[2 * degree - exponents] = values
-    coefficients = np.fft.fft(spectrum)[:degree].real / degree
-    whole = np.rint(coefficients)
-    high = np.floor(whole / np.longdouble(2) ** 40)  # int() of a longdouble loses nothing in two parts
-    low = whole - high * np.longdouble(2) ** 40
-    return high.astype(np.int64).astype(object) * (1 << 40) + low.astype(np.int64).astype(object)

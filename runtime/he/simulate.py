@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import polynomial as recursion
+from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
 from ppc.runtime.he.noise import NoiseModel
-from ppc.runtime.he.steps import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 

@@ -4,18 +4,18 @@ At other parties, which take no part, `Session.step` does not call these. Cipher
 step makes new ones, so a value may be read by several steps; memory goes when the plan's variable does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+import tenseal.sealapi as seal
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import linear as bsgs
 from ppc.runtime.he import polynomial as chebyshev
 from ppc.runtime.he import vector
+from ppc.runtime.he.attrs import Term, layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
 from ppc.runtime.he.cipher import CipherArithmetic
-from ppc.runtime.he.engine import ServerEngine
-from ppc.runtime.layout import Layout
+from ppc.runtime.he.engine import ServerEngine, server_engine
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
@@ -81,70 +81,12 @@ def view(session: Session, step: Step, x: Value) -> Value:
     return Value("he", step.shape, x.data, layout_of(step.attrs, "out_layout"))
 
 
-def server_engine(session: Session) -> ServerEngine:
-    engine = session.engines["he"]
-    if not isinstance(engine, ServerEngine):
-        raise PartyError("PPC6006", f"the {session.role} has no HE evaluation keys, and the plan evaluates here")
-    return engine
-
-
-def layout_of(attrs: Mapping[str, Any], key: str) -> Layout:
-    """A layout attribute, as plan.json writes it. Raises PartyError PPC6006 where it is absent or malformed."""
-    found = attrs.get(key)
-    if isinstance(found, Layout):
-        return found
-    try:
-        return Layout.from_json(found)  # type: ignore[arg-type]
-    except (TypeError, KeyError, ValueError) as e:
-        raise PartyError("PPC6006", f"plan.json has no valid {key} for a step ({e!r})") from None
-
-
-def level_of(step: Step, key: str = "level") -> int:
-    try:
-        return int(step.attrs[key])
-    except (KeyError, TypeError, ValueError):
-        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
-
-
-def linear_terms(step: Step, inputs: int) -> tuple[list[bsgs.Term], int]:
-    """The terms, checked, and the number of output ciphertexts."""
-    terms = [(int(i), int(o), int(b), int(g)) for i, o, b, g in step.attrs["terms"]]
-    outputs = max(layout_of(step.attrs, "out_layout").ciphertexts, 1 + max((t[1] for t in terms), default=0))
-    if any(not 0 <= t[0] < inputs or t[1] < 0 for t in terms):
-        raise PartyError("PPC6006", f"step {step.id} ({step.name}) reads a ciphertext that its operand does not have")
-    return terms, outputs
-
-
-def linear_arrays(
-    step: Step, diagonals: Weight, bias: Weight | None, terms: int, outputs: int, slots: int
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Diagonals of shape (terms, slots) and bias of shape (outputs, slots), in float64."""
-    rows = np.asarray(diagonals.data, np.float64)
-    offsets = np.zeros((outputs, slots)) if bias is None else np.asarray(bias.data, np.float64).reshape(-1, slots)
-    if rows.shape != (terms, slots) or offsets.shape != (outputs, slots):
-        raise PartyError(
-            "PPC6006",
-            f"step {step.id} ({step.name}): weights of shapes {rows.shape} and {offsets.shape} where "
-            f"{(terms, slots)} and {(outputs, slots)} belong",
-        )
-    return rows, offsets
-
-
-def polynomial_attrs(step: Step) -> tuple[list[float], float, float, int]:
-    """coefficients, lo, hi, out_level."""
-    coefficients = [float(c) for c in step.attrs["coefficients"]]
-    lo, hi = float(step.attrs["lo"]), float(step.attrs["hi"])
-    if len(coefficients) < 2 or not lo < hi:
-        raise PartyError("PPC6006", f"step {step.id} ({step.name}) is no polynomial on an interval")
-    return coefficients, lo, hi, level_of(step, "out_level")
-
-
 def _encode_linear(
     engine: ServerEngine,
     step: Step,
     diagonals: Weight,
     bias: Weight | None,
-    terms: Sequence[bsgs.Term],
+    terms: Sequence[Term],
     outputs: int,
     level: int,
 ) -> tuple[list[Any], list[Any]]:
@@ -165,7 +107,7 @@ def _slotwise(session: Session, step: Step, x: Value, y: Value, operation: str) 
     run = getattr(engine.context.evaluator, operation)
     data = []
     for a, b in zip(x.data, y.data, strict=True):
-        out = vector.seal.Ciphertext()
+        out = seal.Ciphertext()
         run(a, b, out)
         data.append(out)
     return Value("he", step.shape, data, x.layout)

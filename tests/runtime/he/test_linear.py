@@ -95,20 +95,20 @@ def test_wrong_levels_and_missing_keys_are_plan_errors(shallow, make):
     n = shallow.context.slots
     x, low = shallow.encrypt(np.ones(n), 2), shallow.encrypt(np.ones(n), 1)
     layout = Layout.dense(n, n).to_json()
-    with pytest.raises(PartyError, match="PPC6006.*levels"):
+    with pytest.raises(PartyError, match=r"PPC6006.*levels"):
         steps.add(shallow.server, make.step("he.add", (n,)), x, low)
     attrs = {"level": 2, "out_layout": layout}
-    with pytest.raises(PartyError, match="PPC6006.*Galois"):
+    with pytest.raises(PartyError, match=r"PPC6006.*Galois"):
         step = make.step("he.linear", (n,), id=70, terms=[[0, 0, 77, 0]], **attrs)
         steps.linear(shallow.server, step, x, make.weight(np.ones((1, n))))
-    with pytest.raises(PartyError, match="PPC6006.*planned at level 2"):
+    with pytest.raises(PartyError, match=r"PPC6006.*planned at level 2"):
         step = make.step("he.linear", (n,), id=71, terms=[[0, 0, 1, 0]], **attrs)
         steps.linear(shallow.server, step, low, make.weight(np.ones((1, n))))
-    with pytest.raises(PartyError, match="PPC6006.*shapes"):
+    with pytest.raises(PartyError, match=r"PPC6006.*shapes"):
         step = make.step("he.linear", (n,), id=72, terms=[[0, 0, 1, 0]], **attrs)
         steps.linear(shallow.server, step, x, make.weight(np.ones((2, n))))
-    with pytest.raises(PartyError, match="PPC6006.*does not have"):
+    with pytest.raises(PartyError, match=r"PPC6006.*does not have"):
         step = make.step("he.linear", (n,), id=73, terms=[[1, 0, 1, 0]], **attrs)
         steps.linear(shallow.server, step, x, make.weight(np.ones((1, n))))
-    with pytest.raises(PartyError, match="PPC6006.*no HE evaluation keys"):
+    with pytest.raises(PartyError, match=r"PPC6006.*no HE evaluation keys"):
         steps.add(shallow.client, make.step("he.add", (n,)), Value("he", (n,)), Value("he", (n,)))

@@ -54,7 +54,7 @@ def test_sparse_even_and_vanishing_coefficients(deep, make, coefficients):
 def test_too_few_levels_is_a_plan_error(deep, make):
     n = deep.context.slots
     step = make.step("he.polynomial", (n,), level=2, out_level=0, coefficients=[1.0] * 8, lo=-1, hi=1)
-    with pytest.raises(PartyError, match="PPC6006.*needs 3 levels"):
+    with pytest.raises(PartyError, match=r"PPC6006.*needs 3 levels"):
         steps.polynomial(deep.server, step, deep.encrypt(np.zeros(n), 2))
 
 

@@ -1,0 +1,69 @@
+"""Attributes of HE steps, read and checked. What is wrong is a damaged plan: PartyError PPC6006.
+
+Needs no HE library: the clear and simulate modes read the same attributes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.layout import Layout
+from ppc.runtime.party import Step
+from ppc.runtime.value import Weight
+
+#: (input ciphertext, output ciphertext, baby rotation, giant rotation)
+Term = tuple[int, int, int, int]
+
+
+def layout_of(attrs: Mapping[str, Any], key: str) -> Layout:
+    """A layout attribute, as plan.json writes it. Raises PartyError PPC6006 where it is absent or malformed."""
+    found = attrs.get(key)
+    if isinstance(found, Layout):
+        return found
+    try:
+        return Layout.from_json(found)  # type: ignore[arg-type]
+    except (TypeError, KeyError, ValueError) as e:
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for a step ({e!r})") from None
+
+
+def level_of(step: Step, key: str = "level") -> int:
+    try:
+        return int(step.attrs[key])
+    except (KeyError, TypeError, ValueError):
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
+
+
+def linear_terms(step: Step, inputs: int) -> tuple[list[Term], int]:
+    """The terms, checked, and the number of output ciphertexts."""
+    terms = [(int(i), int(o), int(b), int(g)) for i, o, b, g in step.attrs["terms"]]
+    outputs = max(layout_of(step.attrs, "out_layout").ciphertexts, 1 + max((t[1] for t in terms), default=0))
+    if any(not 0 <= t[0] < inputs or t[1] < 0 for t in terms):
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) reads a ciphertext that its operand does not have")
+    return terms, outputs
+
+
+def linear_arrays(
+    step: Step, diagonals: Weight, bias: Weight | None, terms: int, outputs: int, slots: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Diagonals of shape (terms, slots) and bias of shape (outputs, slots), in float64."""
+    rows = np.asarray(diagonals.data, np.float64)
+    offsets = np.zeros((outputs, slots)) if bias is None else np.asarray(bias.data, np.float64).reshape(-1, slots)
+    if rows.shape != (terms, slots) or offsets.shape != (outputs, slots):
+        raise PartyError(
+            "PPC6006",
+            f"step {step.id} ({step.name}): weights of shapes {rows.shape} and {offsets.shape} where "
+            f"{(terms, slots)} and {(outputs, slots)} belong",
+        )
+    return rows, offsets
+
+
+def polynomial_attrs(step: Step) -> tuple[list[float], float, float, int]:
+    """coefficients, lo, hi, out_level."""
+    coefficients = [float(c) for c in step.attrs["coefficients"]]
+    lo, hi = float(step.attrs["lo"]), float(step.attrs["hi"])
+    if len(coefficients) < 2 or not lo < hi:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) is no polynomial on an interval")
+    return coefficients, lo, hi, level_of(step, "out_level")
