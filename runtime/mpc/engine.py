@@ -57,14 +57,17 @@ class Party:
         self._weights += 1
         return (self._plain if self.rank == SERVER else self._masked)[index]
 
+    def swap(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """The peer's arrays of the same types and shapes: one round."""
+        return self._channel.exchange(self._name(), *arrays)
+
     def open(self, *shares: NDArray[Any]) -> list[NDArray[Any]]:
         """Sums of additive shares, to both parties: one round."""
-        theirs = self._channel.exchange(self._name(), *shares)
-        return [a + b for a, b in zip(shares, theirs, strict=True)]
+        return [a + b for a, b in zip(shares, self.swap(*shares), strict=True)]
 
     def open_xor(self, shares: NDArray[Any]) -> NDArray[Any]:
         """XOR of shares, to both parties: one round."""
-        (theirs,) = self._channel.exchange(self._name(), shares)
+        (theirs,) = self.swap(shares)
         opened: NDArray[Any] = shares ^ theirs
         return opened
 
