@@ -20,8 +20,8 @@ from ppc.runtime.value import Value
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _SCALE = float(1 << FRACTION_BITS)
-#: Magnitudes that fit the ring with one bit to spare, in units of the value.
-_BOUND = 2.0 ** (RING_BITS - 2 - FRACTION_BITS)
+#: Shared values stay below this, so that a product of two still fits a signed ring element before it is truncated.
+_BOUND = 2.0 ** (RING_BITS - 2 - 2 * FRACTION_BITS)
 _PARTIES = ("client", "server")
 
 

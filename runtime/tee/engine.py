@@ -70,6 +70,12 @@ def owners(session: Session) -> list[str]:
 
 def _convince(session: Session, root: bytes) -> tuple[Claims, Link]:
     """The owner's side: challenge, verify, release a fresh key."""
+    if not root:
+        raise PartyError(
+            "PPC6011",
+            f"{session.role} has no attestation root, so it could believe any enclave",
+            help="make one for the deployment with `ppc keys`, or give the hardware vendor's root certificates",
+        )
     channel, policy = session.channel(ENCLAVE), session.manifest["tee"]
     nonce = os.urandom(NONCE_BYTES)
     channel.send_bytes("tee.nonce", nonce)
