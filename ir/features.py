@@ -71,7 +71,7 @@ def _samples(x: TensorType) -> int:
 
 def _window(op: Op, x: list[TensorType], y: TensorType) -> int:
     taps: Any = op.attrs["kernel_shape"]
-    return y.size * prod(taps)
+    return int(y.size * prod(taps))
 
 
 def _coefficients(op: Op, x: list[TensorType], y: TensorType) -> int:

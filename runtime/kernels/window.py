@@ -71,4 +71,5 @@ def windows(x: Array, kernel: Ints, strides: Ints, dil: Ints, counts: Ints) -> A
     starts: tuple[Any, ...] = tuple(slice(None, (n - 1) * s + 1, s) for n, s in zip(counts, strides, strict=True))
     taps: tuple[Any, ...] = tuple(slice(None, None, e) for e in dil)
     index: tuple[Any, ...] = (..., *starts, *taps)
-    return view[index]
+    chosen: Array = view[index]
+    return chosen
