@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from ppc.ir.module import Module, Op
 from ppc.ir.ops.linalg import einsum_extents
 from ppc.ir.types import TensorType
 
-Types = list[TensorType | None]
 Count = Callable[[Op, list[TensorType], TensorType], int]
 
 
@@ -59,27 +59,34 @@ def _recurrent(op: Op, x: list[TensorType], y: TensorType) -> int:
     return steps * (x[1].size + x[2].size)
 
 
+def _length(op: Op, name: str) -> int:
+    """Entries of a list attribute; 0 where it is absent."""
+    values = op.attrs.get(name)
+    return len(values) if isinstance(values, tuple) else 0
+
+
+def _samples(x: TensorType) -> int:
+    return x.shape[0] if len(x.shape) > 1 else 1
+
+
 def _window(op: Op, x: list[TensorType], y: TensorType) -> int:
-    taps = op.attrs["kernel_shape"]
-    return y.size * prod(taps) if isinstance(taps, tuple) else 0  # type: ignore[arg-type]
+    taps: Any = op.attrs["kernel_shape"]
+    return int(y.size * prod(taps))
 
 
 def _coefficients(op: Op, x: list[TensorType], y: TensorType) -> int:
     """Samples times coefficients of a linear model."""
-    values = op.attrs["coefficients"]
-    samples = x[0].shape[0] if len(x[0].shape) > 1 else 1
-    return samples * len(values) if isinstance(values, tuple) else 0
+    return _samples(x[0]) * _length(op, "coefficients")
 
 
 def _svm(op: Op, x: list[TensorType], y: TensorType) -> int:
-    vectors = op.attrs.get("support_vectors") or ()
-    samples = x[0].shape[0] if len(x[0].shape) > 1 else 1
-    return samples * len(vectors) + _coefficients(op, x, y) if isinstance(vectors, tuple) else 0
+    """Each sample with each support vector, then the weighted sums."""
+    return _samples(x[0]) * (_length(op, "support_vectors") + _length(op, "coefficients"))
 
 
 def _polynomial(op: Op, x: list[TensorType], y: TensorType) -> int:
-    values = op.attrs["coefficients"]
-    return x[0].size * (len(values) - 1) if isinstance(values, tuple) else 0
+    """One a coefficient but the first (Clenshaw)."""
+    return x[0].size * (_length(op, "coefficients") - 1)
 
 
 def _input(op: Op, x: list[TensorType], y: TensorType) -> int:

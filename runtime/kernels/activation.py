@@ -9,7 +9,8 @@ SELU_GAMMA = 1.05070102214813232421875
 
 
 def relu(x: Array) -> Array:
-    return np.maximum(x, x.dtype.type(0))
+    y: Array = np.maximum(x, x.dtype.type(0))
+    return y
 
 
 def leaky_relu(x: Array, *, alpha: float = 0.01) -> Array:

@@ -13,7 +13,8 @@ def div(a: Array, b: Array) -> Array:
         return np.divide(a, b)
     quotient = a // b
     inexact = quotient * b != a
-    return (quotient + (inexact & ((a < 0) != (b < 0)))).astype(a.dtype)
+    y: Array = (quotient + (inexact & ((a < 0) != (b < 0)))).astype(a.dtype)
+    return y
 
 
 def pow(base: Array, exponent: Array) -> Array:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -98,13 +99,15 @@ def conv_transpose(
     n, c, m = x.shape[0], x.shape[1], w.shape[1] * group
     rows = w.reshape(group, c // group, w.shape[1] * prod(taps)).transpose(0, 2, 1)
     columns = (rows @ x.reshape(n, group, c // group, prod(dims))).reshape(n, m, *taps, *dims)
-    full = [max(o + p, (d - 1) * s + (k - 1) * e + 1) for o, p, d, k, s, e in zip(
-        out, pads, dims, taps, strides, dilations, strict=False)]  # fmt: skip
+    reach = [(d - 1) * s + (k - 1) * e + 1 for d, k, s, e in zip(dims, taps, strides, dilations, strict=True)]
+    full = [max(o + p, r) for o, p, r in zip(out, pads, reach, strict=False)]
     y = np.zeros((n, m, *full), columns.dtype)
     for tap in product(*map(range, taps)):
-        place = tuple(
+        place: tuple[Any, ...] = tuple(
             slice(t * e, t * e + (d - 1) * s + 1, s) for t, e, d, s in zip(tap, dilations, dims, strides, strict=True)
         )
-        y[(..., *place)] += columns[(slice(None), slice(None), *tap)]
-    y = y[(..., *(slice(p, p + o) for p, o in zip(pads, out, strict=False)))]
+        here: tuple[Any, ...] = (slice(None), slice(None), *tap)
+        y[(slice(None), slice(None), *place)] += columns[here]
+    kept: tuple[Any, ...] = tuple(slice(p, p + o) for p, o in zip(pads, out, strict=False))
+    y = y[(slice(None), slice(None), *kept)]
     return y if b is None else y + b.reshape(1, m, *(1,) * rank)

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.kernels import Array
+from ppc.runtime.kernels.index import gather
 
 Floats = Sequence[float]
 
@@ -21,10 +23,11 @@ def normalizer(x: Array, *, norm: str = "MAX") -> Array:
     """Each row over its largest element (MAX), sum of absolutes (L1) or Euclidean length (L2); a zero row stays."""
     y = x.astype(np.float64, copy=False)
     if norm == "MAX":
-        size = y.max(axis=-1, keepdims=True)
+        size: Array = y.max(axis=-1, keepdims=True)
     else:
         size = np.linalg.norm(y, ord=1 if norm == "L1" else 2, axis=-1, keepdims=True)
-    return np.divide(y, size, out=y.copy(), where=size != 0)
+    out: Array = np.divide(y, size, out=y.copy(), where=size != 0)
+    return out
 
 
 def binarizer(x: Array, *, threshold: float = 0.0) -> Array:
@@ -49,13 +52,14 @@ def imputer(
 def one_hot_encoder(
     x: Array, *, cats_int64s: Sequence[int] | None = None, cats_strings: Sequence[str] | None = None, zeros: int = 1
 ) -> Array:
-    """A new last axis with a one at the category. With `zeros` = 0 an unknown category is an error (ValueError)."""
+    """A new last axis with a one at the category. With `zeros` = 0 an unknown category is an error (PartyError)."""
     categories: Array = np.array(cats_strings) if cats_strings else np.array(cats_int64s)
     whole = x.astype(np.int64) if x.dtype.kind == "f" else x
     hot = whole[..., None] == categories
     if not zeros and not hot.any(axis=-1).all():
-        raise ValueError("OneHotEncoder: a value is none of the categories")
-    return hot.astype(np.float64)
+        raise PartyError("PPC6005", f"a value is none of the {len(categories)} categories of a OneHotEncoder")
+    one_hot: Array = hot.astype(np.float64)
+    return one_hot
 
 
 def label_encoder(x: Array, *, keys: Sequence[Any], values: Sequence[Any], default: Any) -> Array:
@@ -79,4 +83,4 @@ def feature_vectorizer(*xs: Array, inputdimensions: Sequence[int] | None = None)
 
 def array_feature_extractor(x: Array, indices: Array) -> Array:
     """Columns of the last axis: (..., F) -> (..., I); a vector becomes one row."""
-    return np.take(np.atleast_2d(x), indices.reshape(-1), -1)
+    return gather(np.atleast_2d(x), indices.reshape(-1), axis=-1)

@@ -22,7 +22,8 @@ def _kernel(x: Array, vectors: Array, kernel_type: str, params: Floats | None) -
     gamma, coef0, degree = params or (0.0, 0.0, 3.0)
     if kernel_type == "RBF":
         squares = (x * x).sum(1)[:, None] + (vectors * vectors).sum(1) - 2.0 * x @ vectors.T
-        return np.exp(-gamma * np.maximum(squares, 0.0))
+        k: Array = np.exp(-gamma * np.maximum(squares, 0.0))
+        return k
     dot: Array = x @ vectors.T
     if kernel_type == "LINEAR":
         return dot
@@ -61,7 +62,8 @@ def _pairs(k: Array, alpha: Array, per_class: Ints, rho: Floats) -> Array:
         k[:, own[i]] @ alpha[j - 1, own[i]] + k[:, own[j]] @ alpha[i, own[j]]
         for i, j in combinations(range(len(own)), 2)
     ]
-    return np.stack(columns, 1) + np.asarray(rho)
+    decisions: Array = np.stack(columns, 1) + np.asarray(rho)
+    return decisions
 
 
 def _votes(decisions: Array, classes: int) -> Array:
@@ -116,8 +118,9 @@ def svm_classifier(
 ) -> tuple[Array, Array]:
     """Labels (N,) and scores (N, C).
 
-    The label is the class that wins most pairs, also where prob_a makes the scores probabilities. Else they are pairwise decision values (both signs for two classes).
-    Without support vectors each row of coefficients is one linear class score.
+    The label is the class that wins most pairs. Scores are probabilities where prob_a is given, else pairwise
+    decision values (both signs for two classes). Without support vectors each row of coefficients is one linear
+    class score.
     """
     x = x.astype(np.float64, copy=False)
     labels = class_labels(classlabels_ints, classlabels_strings)

@@ -30,7 +30,8 @@ def batch_normalization(
 
 
 def _standardise(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
-    return (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + epsilon)
+    y: Array = (x - x.mean(axis=axes, keepdims=True)) / np.sqrt(x.var(axis=axes, keepdims=True) + epsilon)
+    return y
 
 
 def instance_normalization(x: Array, scale: Array, b: Array, *, epsilon: float = 1e-5) -> Array:
@@ -59,7 +60,8 @@ def layer_normalization(
 
 def rms_normalization(x: Array, scale: Array, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1) -> Array:
     axes = tuple(range(axis % x.ndim, x.ndim))
-    return x / np.sqrt(np.square(x).mean(axis=axes, keepdims=True) + epsilon) * scale
+    y: Array = x / np.sqrt(np.square(x).mean(axis=axes, keepdims=True) + epsilon) * scale
+    return y
 
 
 def lrn(x: Array, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Array:
@@ -68,13 +70,15 @@ def lrn(x: Array, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: f
     width = [(0, 0), (before + 1, size - 1 - before)] + [(0, 0)] * (x.ndim - 2)
     running = np.pad(x * x, width).cumsum(axis=1)
     total = running[:, size:] - running[:, :-size]
-    return x / (bias + alpha / size * total) ** beta
+    y: Array = x / (bias + alpha / size * total) ** beta
+    return y
 
 
 def lp_normalization(x: Array, *, axis: int = -1, p: int = 2) -> Array:
     """x / ||x||_p along the axis; zero where the norm is zero."""
     norm = np.linalg.norm(x, ord=p, axis=axis, keepdims=True)
-    return np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
+    y: Array = np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
+    return y
 
 
 def mean_variance_normalization(x: Array, *, axes: Sequence[int] = (0, 2, 3)) -> Array:

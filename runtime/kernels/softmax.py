@@ -7,12 +7,14 @@ from ppc.runtime.kernels import Array
 
 def log_softmax(x: Array, *, axis: int = -1) -> Array:
     shifted = x - x.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    y: Array = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    return y
 
 
 def softmax(x: Array, *, axis: int = -1) -> Array:
     e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    y: Array = e / e.sum(axis=axis, keepdims=True)
+    return y
 
 
 def hardmax(x: Array, *, axis: int = -1) -> Array:

@@ -68,6 +68,8 @@ def windows(x: Array, kernel: Ints, strides: Ints, dil: Ints, counts: Ints) -> A
     rank = len(kernel)
     spans = tuple((k - 1) * e + 1 for k, e in zip(kernel, dil, strict=True))
     view = sliding_window_view(x, spans, axis=tuple(range(x.ndim - rank, x.ndim)))
-    starts = tuple(slice(None, (n - 1) * s + 1, s) for n, s in zip(counts, strides, strict=True))
-    taps = tuple(slice(None, None, e) for e in dil)
-    return view[(..., *starts, *taps)]
+    starts: tuple[Any, ...] = tuple(slice(None, (n - 1) * s + 1, s) for n, s in zip(counts, strides, strict=True))
+    taps: tuple[Any, ...] = tuple(slice(None, None, e) for e in dil)
+    index: tuple[Any, ...] = (..., *starts, *taps)
+    chosen: Array = view[index]
+    return chosen

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from ppc.ir.ops import opdef
+from ppc.ir.ops import OPS, opdef
 from ppc.ir.types import TensorType
 
 Array = NDArray[Any]
@@ -60,7 +60,7 @@ STATIC: dict[str, list[tuple[str, Any, int] | None]] = {
 for _name in ["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"]:
     STATIC["Reduce" + _name] = [("axes", I64, 1)]
 
-ML = ["LinearClassifier", "LinearRegressor", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "SVMClassifier", "SVMRegressor", "Scaler", "Normalizer", "Binarizer", "Imputer", "OneHotEncoder", "LabelEncoder", "FeatureVectorizer", "ArrayFeatureExtractor"]
+ML = {name for name, row in OPS.items() if row.startswith("ppc.ir.ops.ml:")}
 OPSETS = {"RMSNormalization": 23, "Swish": 24}
 ENUM = {"f16": 10, "f32": 1, "f64": 11, "i64": 7, "i32": 6, "i16": 5, "i8": 3, "u64": 13, "u32": 12, "u16": 4, "u8": 2,
         "bool": 9, "str": 8}  # fmt: skip
