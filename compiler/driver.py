@@ -33,7 +33,7 @@ from ppc.passes.lower import Lower
 from ppc.passes.fold import Fold
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
-from ppc.targets.he.parameters import RUNGS
+from ppc.targets.he.target import rungs
 from ppc.targets.registry import load_targets
 
 #: Seconds that using a domain costs once per session: keys, attestation, dealer material.
@@ -148,10 +148,10 @@ def _assign(
     table: Candidates,
     recipients: Mapping[str, Domain],
     pricing: Pricing,
-    rungs: tuple[HeRung, ...] = RUNGS,
+    choices: tuple[HeRung, ...] = (),
 ) -> Outcome:
     allowed = {result: frozenset(d for d, why in row.items() if why is None) for result, row in table.table.items()}
-    return Assign(allowed, recipients, pricing, rungs).search(module)
+    return Assign(allowed, recipients, pricing, choices or tuple(rungs().values())).search(module)
 
 
 def _without_pins(

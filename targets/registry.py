@@ -10,8 +10,8 @@ TARGETS: dict[Domain, str] = {
     Domain.HE: "ppc.targets.he.target:HETarget",
     Domain.MPC: "ppc.targets.mpc.target:MPCTarget",
     Domain.TEE: "ppc.targets.tee.target:TEETarget",
-    Domain.CLIENT: "ppc.targets.clear.target:ClientTarget",
-    Domain.SERVER: "ppc.targets.clear.target:ServerTarget",
+    Domain.CLIENT: "ppc.targets.clear.target:client_target",
+    Domain.SERVER: "ppc.targets.clear.target:server_target",
 }
 
 
@@ -21,3 +21,8 @@ def target(domain: Domain) -> Target:
     module, _, name = TARGETS[domain].partition(":")
     made: Target = getattr(import_module(module), name)()
     return made
+
+
+def load_targets() -> dict[Domain, Target]:
+    """Every target, by domain."""
+    return {domain: target(domain) for domain in TARGETS}

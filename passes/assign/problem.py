@@ -89,7 +89,7 @@ def build(
         at[value] = node(value, (), [0.0 if d is Domain.CLIENT else None for d in DOMAINS], 0, value)
     for op in module.ops:
         may = allowed[op.results[0]]
-        costs = [pricing.seconds(pricing.targets[d].cost(op, module, rung)) if d in may else None for d in DOMAINS]
+        costs = [_cost(op, d, module, rung, pricing) if d in may else None for d in DOMAINS]
         levels = pricing.targets[Domain.HE].depth(op, module) if Domain.HE in may else 0
         sources = [at[o] for o in op.operands if o in at]
         v = node(op.results[0], sources, costs, levels, op.results[0])
@@ -99,6 +99,12 @@ def build(
         node(f"output {value}", [at[value]], [0.0 if d is goal else None for d in DOMAINS], 0, None)
     setup = tuple(pricing.setup.get(d, 0.0) for d in DOMAINS)
     return Problem(tuple(names), tuple(preds), tuple(cost), tuple(depth), tuple(move), setup, rung.levels)
+
+
+def _cost(op: Op, domain: Domain, module: Module, rung: HeRung, pricing: Pricing) -> float | None:
+    """Seconds, or None where the target finds no way after all (infinity)."""
+    seconds = pricing.seconds(pricing.targets[domain].cost(op, module, rung))
+    return seconds if seconds < inf else None
 
 
 def _moves(value: str | None, module: Module, rung: HeRung, pricing: Pricing) -> tuple[tuple[float, ...], ...]:

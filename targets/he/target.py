@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ppc.ir.approximation import as_polynomial
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
@@ -30,10 +31,11 @@ class HETarget:
     _costs: dict[tuple[int, HeRung], tuple[Op, Cost]] = field(default_factory=dict, repr=False)
 
     def refuses(self, op: Op, module: Module) -> str | None:
-        return refusal(op, module)
+        return refusal(as_polynomial(op), module)
 
     def depth(self, op: Op, module: Module) -> int:
         """Levels that `op` takes, as if nothing were merged: an upper bound but for realigned operands."""
+        op = as_polynomial(op)
         if "coefficients" in op.attrs:
             coefficients, lo, hi = polynomial(op)
             return max(len(coefficients) - 1, 1).bit_length() + ((lo, hi) != (-1.0, 1.0))
@@ -50,7 +52,7 @@ class HETarget:
         """Computation at the middle of the rung's levels; HE has no traffic between its steps."""
         key = (id(op), rung)
         if key not in self._costs:  # the op is kept with its cost, so that its id stays its own
-            self._costs[key] = (op, Cost(seconds=self._milliseconds(op, module, rung) / 1000))
+            self._costs[key] = (op, Cost(seconds=self._milliseconds(as_polynomial(op), module, rung) / 1000))
         return self._costs[key][1]
 
     def setup(self, rung: HeRung) -> Cost:
