@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ppc.runtime.clear import give_output, run_kernel, take_input
-from ppc.runtime.layout import layout_from_attrs
 from ppc.runtime.party import Session, Step
 from ppc.runtime.schema import FRACTION_BITS, StepSpec
 from ppc.runtime.value import Value, Weight
@@ -28,9 +27,12 @@ class LocalSession(Session):
             return take_input(self, step)
         if spec.writes is None:
             return give_output(self, step, operands[0])  # type: ignore[arg-type,func-returns-value]
+        if step.name in ("convert.client_to_he", "convert.mpc_to_he"):
+            return self._he().client_to_he(self, step, *operands)
+        if step.name == "reveal.he_to_client":
+            return self._he().he_to_client(self, step, *operands)
         if spec.reads == spec.writes == "he":
-            simulated = import_module("ppc.runtime.he.simulate")
-            return getattr(simulated, step.name.partition(".")[2])(self, step, *operands)
+            return getattr(self._he(), step.name.partition(".")[2])(self, step, *operands)
         if spec.reads == spec.writes:
             return (
                 self._rounded(run_kernel(self, step, *operands), step)
@@ -39,18 +41,20 @@ class LocalSession(Session):
             )
         return self._move(spec, step, operands[0])  # type: ignore[arg-type]
 
+    def _he(self) -> Any:
+        """The HE steps on slot vectors; loaded only where a plan has any."""
+        simulate = import_module("ppc.runtime.he.simulate")
+        if "he" not in self.engines:
+            noise = import_module("ppc.runtime.he.noise").NoiseModel.of(self.manifest["he"]) if self.noise else None
+            self.engines["he"] = simulate.SlotEngine(noise)
+        return simulate
+
     def _move(self, spec: StepSpec, step: Step, value: Value) -> Value:
         """A conversion or reveal: the same numbers in another representation."""
         data = value.data
         if spec.reads == "he":
             assert value.layout is not None
             data = value.layout.unpack(data, step.shape)
-        if spec.writes == "he":
-            layout = layout_from_attrs(step.attrs, "layout")
-            packed = layout.pack(data)
-            if self.noise:
-                packed = import_module("ppc.runtime.he.simulate").fresh(self, packed)
-            return Value("he", step.shape, packed, layout)
         moved = Value(spec.writes or "", step.shape, data)
         return self._rounded(moved, step) if "mpc" in (spec.writes, spec.reads) else moved
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.layout import Layout
+from ppc.runtime.layout import Layout, layout_from_attrs
 from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
@@ -20,11 +20,8 @@ Term = tuple[int, int, int, int]
 
 def layout_of(attrs: Mapping[str, Any], key: str) -> Layout:
     """A layout attribute, as plan.json writes it. Raises PartyError PPC6006 where it is absent or malformed."""
-    found = attrs.get(key)
-    if isinstance(found, Layout):
-        return found
     try:
-        return Layout.from_json(found)  # type: ignore[arg-type]
+        return layout_from_attrs(attrs, key.removesuffix("layout"))
     except (TypeError, KeyError, ValueError) as e:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for a step ({e!r})") from None
 
