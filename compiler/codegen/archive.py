@@ -19,6 +19,6 @@ def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o600 << 16
             data = io.BytesIO()
-            np.lib.format.write_array(data, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            np.lib.format.write_array(data, np.asarray(arrays[name], order="C"), allow_pickle=False)
             archive.writestr(entry, data.getvalue(), compresslevel=6)
     return buffer.getvalue()
