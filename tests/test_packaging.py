@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tarfile
 import tomllib
-import venv
 import zipfile
 from pathlib import Path
 
@@ -84,11 +83,16 @@ def test_wheel_and_source_distribution(tree: Path, tmp_path: Path) -> None:
     files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert files == expected()
 
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path)
-    empty = tmp_path / "empty"
+    # Into a folder of its own, which comes before this environment's editable copy; numpy is taken from here.
+    site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
-    imports = "import ppc, " + ", ".join(f"ppc.{layer}" for layer in LAYERS)
-    where = run(python, "-c", imports + "; print(ppc.__version__, ppc.__file__)", cwd=empty)
-    assert str(tmp_path / "venv") in where
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", site, wheel, cwd=tmp_path)
+    layers = [f"ppc.{layer}" for layer in LAYERS]
+    code = f"import sys; sys.path.insert(0, {str(site)!r}); import {', '.join(['ppc', *layers])}"
+    where = run(
+        sys.executable,
+        "-c",
+        f"{code}; print(*(m.__file__ for m in ({', '.join(['ppc', *layers])})), sep='\\n')",
+        cwd=empty,
+    )
+    assert len(where.split()) == 1 + len(LAYERS) and all(line.startswith(str(site)) for line in where.split())

@@ -6,8 +6,10 @@ tell who listens outside how many there are.
 """
 
 import secrets
+from math import prod
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
@@ -57,14 +59,14 @@ def mpc_to_tee(session: Session, step: Step, x: Value) -> Value:
 
 
 def tee_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """The enclave splits a value into two uniform shares of the operating system's randomness.
+    """The enclave splits a value into two uniform shares.
 
     Error at most 2^-17 (rounding to 16 fractional bits). Raises PartyError PPC6010 for what the ring cannot hold.
     """
     if session.role != ENCLAVE:
         return Value("mpc", step.shape, _link(session, ENCLAVE).receive(step.tag, step.shape))
     ring = _encode(np.asarray(x.data), step)
-    mask = np.frombuffer(secrets.token_bytes(ring.nbytes), np.uint64).reshape(ring.shape)
+    mask = _uniform(ring.shape)
     for party, share in zip(_PARTIES, (mask, ring - mask), strict=True):
         _link(session, party).send(step.tag, share.view(np.int64))
     return Value("mpc", step.shape)
@@ -88,6 +90,13 @@ def _out_of(session: Session, step: Step, x: Value, owner: str) -> Value:
 def _link(session: Session, peer: str) -> Link:
     engine: TeeEngine = session.engines["tee"]
     return engine.links[peer]
+
+
+def _uniform(shape: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Uniform ring elements: AES-256 in counter mode under a key of the operating system's randomness, used once."""
+    cipher = Cipher(algorithms.AES(secrets.token_bytes(32)), modes.CTR(bytes(16)))
+    stream = cipher.encryptor().update(bytes(8 * prod(shape)))
+    return np.frombuffer(stream, np.uint64).reshape(shape)
 
 
 def _typed(x: Array, dtype: str) -> Array:

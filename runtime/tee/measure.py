@@ -44,9 +44,10 @@ def digest(parts: Mapping[str, str]) -> bytes:
 
 
 def manifest_digest(manifest: Mapping[str, Any]) -> str:
-    """sha384 of plan.json in canonical JSON (sorted keys, no spaces, UTF-8), `tee.measurement` left out."""
+    """sha384 of plan.json in canonical JSON (sorted keys, no spaces, ASCII), `tee.measurement` left out."""
     tee = {k: v for k, v in manifest["tee"].items() if k != "measurement"}
-    text = json.dumps({**manifest, "tee": tee}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    read_back = json.loads(json.dumps({**manifest, "tee": tee}))  # keys are texts, and sort as texts
+    text = json.dumps(read_back, sort_keys=True, separators=(",", ":"))
     return hashlib.sha384(text.encode()).hexdigest()
 
 

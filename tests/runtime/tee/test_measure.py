@@ -10,10 +10,11 @@ import pytest
 from ppc.runtime.tee import measure
 
 PLAN: dict[str, Any] = {
+    "model": "caf\u00e9 \ud800",  # names are hostile
     "steps": [{"step": "tee.Relu", "attrs": {"axis": (1, 2)}}],
     "policy": {"hash": "sha256:aa"},
     "server_file": "sha256:bb",
-    "he": {"scale": 2.0**40 + 0.1},
+    "he": {"scale": 2.0**40 + 0.1, "galois": {9: [1], 10: [2]}},
     "tee": {"kind": "simulated", "allow_simulated": True},
 }
 
