@@ -162,7 +162,7 @@ class SocketChannel:
     def _flush(self, tag: str) -> None:
         self._check()
         try:
-            self._sender.flush(self.timeout)
+            self._sender.flush()
         except SendFailed as e:
             raise self._unsent(e, tag) from None
 
