@@ -5,7 +5,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,8 +34,12 @@ def load_inputs(
     just `rest`, one sample. It is found under the input's name, `in_<name>`, or, for a model with one input, under
     `lone_name` if that is given, else "x", else as the only array of the file. Raises PPC6005.
     """
-    found = read_arrays(path)
-    out = {i["name"]: _fit(path, i, _find(path, found, i["name"], len(inputs) == 1, lone_name)) for i in inputs}
+    with _open(path, "PPC6005") as files:
+        # only these are read: what else lies in the file need not be numbers
+        raw = {
+            i["name"]: _array(files, _find(path, list(files), i["name"], len(inputs) == 1, lone_name)) for i in inputs
+        }
+    out = {i["name"]: _fit(path, i, raw[i["name"]]) for i in inputs}
     counts = {name: len(a) for name, a in out.items()}
     if len(set(counts.values())) > 1:
         raise _unfit(f"the inputs in {path} have different numbers of samples: {counts}")
@@ -56,13 +60,17 @@ def fit(feed: Mapping[str, NDArray[Any]], inputs: Sequence[Mapping[str, Any]]) -
 
 def read_arrays(path: str | Path, code: str = "PPC6005") -> Arrays:
     """All arrays of an .npz, or the one of an .npy (under ""). Pickles are refused; raises `code` for a bad file."""
+    with _open(path, code) as files:
+        return {name: _array(files, name) for name in files}
+
+
+@contextmanager
+def _open(path: str | Path, code: str) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of a file, each read when it is asked for. Any fault found meanwhile is raised as `code`."""
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return {"": content}
-        with content:
-            arrays = {name: content[name] for name in content.files}
-            return {name: a for name, a in arrays.items() if isinstance(a, np.ndarray)}  # others are foreign files
+        with open(path, "rb") as f:
+            content = np.load(f, allow_pickle=False)
+            yield {"": content} if isinstance(content, np.ndarray) else content
     except FileNotFoundError:
         raise PartyError(code, f"{path} does not exist") from None
     except OSError as e:
@@ -74,6 +82,13 @@ def read_arrays(path: str | Path, code: str = "PPC6005") -> Arrays:
         ) from None
     except (EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, MemoryError):
         raise PartyError(code, f"{path} is damaged or truncated", help="write it again with numpy.savez") from None
+
+
+def _array(files: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    array = files[name]
+    if not isinstance(array, np.ndarray):  # NumPy gives the bytes of a member that is no array
+        raise ValueError("not an array")
+    return array
 
 
 def passes(samples: int, batch: int) -> int:
@@ -127,17 +142,18 @@ def _write(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def _find(path: str | Path, found: Arrays, name: str, lone: bool, lone_name: str | None) -> NDArray[Any]:
+def _find(path: str | Path, found: Sequence[str], name: str, lone: bool, lone_name: str | None) -> str:
+    """Under which name the array of an input lies in the file."""
     usual = [name, f"in_{name}", "x"] if lone else [name, f"in_{name}"]
     wanted = [lone_name] if lone and lone_name is not None else usual
     for candidate in wanted:
         if candidate in found:
-            return found[candidate]
+            return candidate
     if lone and len(found) == 1 and (lone_name is None or "" in found):
-        return next(iter(found.values()))
-    names = ", ".join(f"{k!r} {_show(a.shape)}" for k, a in list(found.items())[:8]) or "no arrays"
+        return found[0]
     which = "choose one with --input NAME" if lone else f"name the arrays after the model's inputs, {name!r} among them"
-    raise _unfit(f"{path} has no array for input {name!r} (looked for {', '.join(wanted)}); it has {names}", which)
+    has = ", ".join(map(repr, found[:12])) or "nothing"
+    raise _unfit(f"{path} has no array for input {name!r} (looked for {', '.join(wanted)}); it has {has}", which)
 
 
 def _fit(path: str | Path, spec: Mapping[str, Any], array: NDArray[Any]) -> NDArray[Any]:

@@ -79,6 +79,8 @@ def make_keys(folder: Path, parties: Iterable[str], days: int = 365, passphrase:
             _write(folder / party, "cert.pem", cert.public_bytes(serialization.Encoding.PEM))
             _write(folder / party, "ca.pem", authority.cert.public_bytes(serialization.Encoding.PEM))
     except OSError as e:
+        for name in ("ca", *parties):  # none of them was there before
+            shutil.rmtree(folder / name, ignore_errors=True)
         raise PartyError("PPC6012", f"cannot write keys under {folder}: {e.strerror}") from None
 
 

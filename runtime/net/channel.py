@@ -5,6 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.errors import PartyError
+
 #: What a receiver expects: dtype and shape. A frame that differs is refused before memory is allocated.
 Spec = tuple[np.dtype[Any] | str, tuple[int, ...]]
 
@@ -33,4 +35,10 @@ class Channel(Protocol):
 
     def receive_bytes(self, tag: str, limit: int) -> bytes: ...
 
-    def close(self) -> None: ...
+    def abort(self, error: PartyError) -> None:
+        """Tell the peer why this party stops, so that it stops with the same error at once; and close. Never raises."""
+        ...
+
+    def close(self) -> None:
+        """Close once everything sent is on its way."""
+        ...

@@ -4,13 +4,14 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack, suppress
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.keys import PartyKeys
 from ppc.runtime.net import hello, tls
 from ppc.runtime.net.address import Address, show
+from ppc.runtime.net.channel import Channel
 from ppc.runtime.net.hello import Direction
 from ppc.runtime.net.listen import HANDSHAKE, Listener, Pair
 from ppc.runtime.net.socket_channel import SocketChannel
@@ -60,7 +61,8 @@ def connect_all(
         ends: dict[str, Pair] = {}
         try:
             for peer in called:
-                ends[peer] = _call(role, peer, addresses, keys, plan, deadline)
+                check = listener.check if listener is not None else _nothing
+                ends[peer] = _call(role, peer, addresses, keys, plan, deadline, check)
             if listener is not None:
                 ends |= listener.wait(max(0.0, deadline - time.monotonic()))
         except BaseException:
@@ -71,17 +73,21 @@ def connect_all(
     return {p: SocketChannel(role, p, sending, receiving, plan, wait) for p, (sending, receiving) in ends.items()}
 
 
-def abort_all(channels: Mapping[str, SocketChannel], error: PartyError) -> None:
+def abort_all(channels: Mapping[str, Channel], error: PartyError) -> None:
     """Tell every peer why this party stops, and close. Never raises."""
     for channel in channels.values():
         channel.abort(error)
 
 
-def close_all(channels: Mapping[str, SocketChannel]) -> None:
+def close_all(channels: Mapping[str, Channel]) -> None:
     """Close after everything was delivered; raises the first error after all are closed."""
     with ExitStack() as stack:
         for channel in channels.values():
             stack.callback(channel.close)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _own_address(role: str, addresses: Mapping[str, Address], listen: Address | None, awaited: list[str]) -> Address:
@@ -96,7 +102,13 @@ def _own_address(role: str, addresses: Mapping[str, Address], listen: Address | 
 
 
 def _call(
-    role: str, peer: str, addresses: Mapping[str, Address], keys: PartyKeys, plan: bytes, deadline: float
+    role: str,
+    peer: str,
+    addresses: Mapping[str, Address],
+    keys: PartyKeys,
+    plan: bytes,
+    deadline: float,
+    check: Callable[[], None],
 ) -> Pair:
     """Both connections to a peer that listens."""
     address = addresses.get(peer)
@@ -115,6 +127,7 @@ def _call(
             last = (e.strerror if isinstance(e, OSError) else None) or str(e) or "no answer"
         except OSError as e:  # no route, network down: may come up
             last = e.strerror or str(e)
+        check()
         if time.monotonic() + pause > deadline:
             raise PartyError(
                 "PPC6001",
@@ -129,9 +142,9 @@ def _connect_pair(context: ssl.SSLContext, peer: str, address: Address, plan: by
     pairing = secrets.token_bytes(16)
     with ExitStack() as undo:
         out = undo.enter_context(_connect(context, peer, address, deadline))
-        _introduce(out, peer, Direction.TO_LISTENER, plan, pairing)
+        _introduce(out, peer, address, Direction.TO_LISTENER, plan, pairing)
         back = undo.enter_context(_connect(context, peer, address, deadline))
-        _introduce(back, peer, Direction.TO_CONNECTOR, plan, pairing)
+        _introduce(back, peer, address, Direction.TO_CONNECTOR, plan, pairing)
         undo.pop_all()
         return out, back
 
@@ -156,15 +169,18 @@ def _connect(context: ssl.SSLContext, peer: str, address: Address, deadline: flo
     return connection
 
 
-def _introduce(connection: ssl.SSLSocket, peer: str, direction: Direction, plan: bytes, pairing: bytes) -> None:
+def _introduce(
+    connection: ssl.SSLSocket, peer: str, address: Address, direction: Direction, plan: bytes, pairing: bytes
+) -> None:
     """TLS 1.3 lets a connector finish before the listener has judged its certificate: a refusal shows up here."""
     try:
-        hello.say(connection, direction, plan, pairing)
+        with suppress(OSError):  # where the listener hung up, its reason is still to be read
+            hello.say(connection, direction, plan, pairing)
         hello.hear_reply(connection, peer, plan)
     except ssl.SSLEOFError:
         raise ConnectionResetError("closed during the first words") from None
     except ssl.SSLError as e:
-        raise _untrusted(e, peer, connection.getpeername()[:2]) from None
+        raise _untrusted(e, peer, address) from None
 
 
 def _untrusted(error: ssl.SSLError, peer: str, address: Address) -> PartyError:

@@ -32,7 +32,7 @@ MAX_REPORT = 4096
 NO_SEQUENCE = 2**64 - 1
 
 _DTYPES = ("|b1", "|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
-_CODE = {np.dtype(d): i for i, d in enumerate(_DTYPES)}
+_CODE = {d: i for i, d in enumerate(_DTYPES)}
 
 
 class Kind(IntEnum):
@@ -96,7 +96,7 @@ def describe(tag: str, specs: Sequence[Spec]) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _describe(tag: str, specs: tuple[tuple[np.dtype[Any], tuple[int, ...]], ...]) -> bytes:
-    table = b"".join(struct.pack(f"<BB{len(shape)}Q", _CODE[d], len(shape), *shape) for d, shape in specs)
+    table = b"".join(struct.pack(f"<BB{len(shape)}Q", _CODE[d.str], len(shape), *shape) for d, shape in specs)
     description = describe_tag(tag) + struct.pack("<H", len(specs)) + table
     assert len(description) < 2**16, f"{len(specs)} arrays do not fit in one message; send several"
     return description

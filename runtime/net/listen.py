@@ -17,6 +17,8 @@ from ppc.runtime.net.hello import Direction, Verdict
 #: A stranger who connects and says nothing holds a thread this long (seconds), and at most so many do.
 HANDSHAKE = 5.0
 AT_ONCE = 32
+#: How long the last words to one that is sent away may take to be read (seconds).
+PARTING = 0.5
 
 #: The two TLS connections of a pair: (this side writes, this side reads).
 Pair = tuple[ssl.SSLSocket, ssl.SSLSocket]
@@ -59,12 +61,16 @@ class Listener:
         for connection in left:
             connection.close()
 
+    def check(self) -> None:
+        """Raise what went wrong so far, for a party that is still connecting elsewhere."""
+        if self._error is not None:
+            raise self._error
+
     def wait(self, timeout: float) -> dict[str, Pair]:
         """Both connections of every peer."""
         with self._changed:
             self._changed.wait_for(lambda: self._error is not None or self._pairs.keys() == self._peers, timeout)
-            if self._error is not None:
-                raise self._error
+            self.check()
             missing = sorted(self._peers - self._pairs.keys())
             if missing:
                 who = " and ".join(missing)
@@ -97,22 +103,18 @@ class Listener:
                 raw.close()
 
     def _greet(self, raw: socket.socket, address: tuple[str, int]) -> None:
+        connection = None
         try:
             raw.settimeout(HANDSHAKE)
             tls.tune(raw)
-            connection = self._context.wrap_socket(raw, server_side=True)
-        except (OSError, ValueError) as e:
-            raw.close()
-            why = tls.explain(e, "it") if isinstance(e, ssl.SSLError) else "it did not finish the TLS handshake"
-            self._refuse(f"{show((address[0], address[1]))} ({why})")
-            self._open.release()
-            return
-        try:
+            connection = self._context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+            connection.do_handshake()
             if not self._admit(connection):
-                connection.close()
-        except (OSError, PartyError) as e:
-            connection.close()
-            self._refuse(f"{show((address[0], address[1]))} ({e})")
+                _see_off(connection)
+        except (OSError, ValueError, PartyError) as e:
+            why = tls.explain(e, "it") if isinstance(e, ssl.SSLError) else str(e)
+            self._refuse(f"{show((address[0], address[1]))} ({why})")
+            _see_off(connection or raw)
         finally:
             self._open.release()
 
@@ -138,6 +140,11 @@ class Listener:
                 self._changed.notify_all()
             return False
         with self._changed:
+            if self._closed:
+                return False
+            for stale in [key for key in self._halves if key[0] == peer and key[1] != words.pairing]:
+                for half in self._halves.pop(stale).values():
+                    half.close()
             halves = self._halves.setdefault((peer, words.pairing), {})
             halves[words.direction] = connection
             if len(halves) == 2:
@@ -148,6 +155,16 @@ class Listener:
 
     def _refuse(self, why: str) -> None:
         self._refused = [*self._refused[-9:], why]
+
+
+def _see_off(connection: socket.socket) -> None:
+    """Close so that the other side can read why: closing with its words unread would reset the connection."""
+    with suppress(OSError, ValueError), connection:
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(PARTING)
+        for _ in range(4):
+            if not connection.recv(16 * 1024):
+                return
 
 
 def _listen(address: Address) -> socket.socket:

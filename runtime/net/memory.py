@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.net.channel import Spec
+from ppc.runtime.net.frame import RelayedError
 
 
 class MemoryChannel:
@@ -31,6 +32,8 @@ class MemoryChannel:
             raise PartyError(
                 "PPC6002", f"{self.peer} sent nothing for {self._timeout:g} s (waiting for {tag})"
             ) from None
+        if isinstance(payload, PartyError):
+            raise RelayedError(self.peer, payload.code, payload.message)
         if got != tag:
             raise PartyError("PPC6003", f"{self.peer} sent {got!r} where {tag!r} was due")
         self.transcript.append((tag, payload))
@@ -58,6 +61,9 @@ class MemoryChannel:
             raise PartyError("PPC6003", f"{self.peer} sent {len(blob)} bytes where at most {limit} were due ({tag})")
         self.bytes_received += len(blob)
         return blob
+
+    def abort(self, error: PartyError) -> None:
+        self._out.put(("", error))
 
     def close(self) -> None:
         pass

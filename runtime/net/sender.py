@@ -64,13 +64,15 @@ class Sender:
                 if len(rest):
                     self._enqueue([rest])
                 return
-            if not self._changed.wait_for(lambda: self._room(total) or self._failed is not None, self.timeout):
-                raise SendFailed(f"took nothing for {self.timeout:g} s", slow=True)
+            self._changed.wait_for(lambda: self._room(total) or self._failed is not None)
             self._check()
             self._enqueue([memoryview(p if borrow else bytes(p)) for p in parts])
 
-    def flush(self, timeout: float) -> None:
-        """Wait until everything is written; the parts that were borrowed are free again. Raises SendFailed."""
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until everything is written; the parts that were borrowed are free again. Raises SendFailed.
+
+        Without a time limit it still ends: the thread gives up on a peer that takes nothing for `self.timeout`.
+        """
         with self._changed:
             done = self._changed.wait_for(lambda: not self._queue or self._failed is not None, timeout)
             self._check()
@@ -87,6 +89,7 @@ class Sender:
         """End the thread and the connection; what is still queued is not sent."""
         with self._changed:
             self._closing = True
+            self._failed = self._failed or SendFailed("closed")
             self._changed.notify_all()
         with suppress(OSError):  # the peer was faster: nothing is left to shut down
             self._connection.shutdown(socket.SHUT_RDWR)  # wakes the thread where it waits

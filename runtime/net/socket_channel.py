@@ -21,6 +21,8 @@ from ppc.runtime.net.sender import Bytes, Sender, SendFailed
 
 #: How long the end of a channel may wait for the peer to take an error report, or for the peer's own (seconds).
 GRACE = 1.0
+#: AES-GCM may protect about 2^24.5 records of 16 KB under one key (RFC 8446, 5.5); this is half of it, in bytes.
+LIFETIME = 2**37
 
 
 class SocketChannel:
@@ -123,6 +125,8 @@ class SocketChannel:
     def _send(self, kind: Kind, tag: str, description: bytes, payload: Sequence[Bytes], *, borrow: bool) -> None:
         self._check()
         length = sum(len(p) for p in payload)
+        if self.bytes_sent + length > LIFETIME:
+            raise self._break(_worn_out(self.peer))
         header = frame.pack_header(kind, self._plan, self._sent, len(description), length)
         try:
             self._sender.post([header + description, *payload], borrow=borrow)
@@ -158,7 +162,7 @@ class SocketChannel:
     def _flush(self, tag: str) -> None:
         self._check()
         try:
-            self._sender.flush(self.timeout)
+            self._sender.flush()
         except SendFailed as e:
             raise self._unsent(e, tag) from None
 
@@ -245,6 +249,14 @@ def silent(peer: str, seconds: float, doing: str) -> PartyError:
         "PPC6002",
         f"{peer} does not answer: nothing for {seconds:g} s ({doing})",
         help=f"raise --timeout for a slow network or a long step, or look at the log of {peer}",
+    )
+
+
+def _worn_out(peer: str) -> PartyError:
+    return PartyError(
+        "PPC6001",
+        f"the connection to {peer} has carried {LIFETIME >> 30} GB, the most that its keys are good for",
+        help="split the data over several runs",
     )
 
 

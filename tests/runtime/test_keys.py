@@ -1,5 +1,6 @@
 """Keys of a deployment: made safely, and refused with a reason where they are not right."""
 
+import errno
 import os
 import stat
 
@@ -124,3 +125,20 @@ def test_no_place_to_write(tmp_path):
     with pytest.raises(PartyError) as e:
         keys.make_keys(tmp_path / "file" / "k", ["client"])
     assert e.value.code == "PPC6012"
+
+
+def test_a_full_disk_leaves_no_half_a_deployment(tmp_path, monkeypatch):
+    write, written = keys._write, []
+
+    def fills(folder, name, content):
+        if len(written) == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written.append(name)
+        write(folder, name, content)
+
+    monkeypatch.setattr(keys, "_write", fills)
+    with pytest.raises(PartyError, match="No space left") as e:
+        keys.make_keys(tmp_path / "k", PARTIES)
+    assert e.value.code == "PPC6012" and list((tmp_path / "k").iterdir()) == []
+    monkeypatch.undo()
+    keys.make_keys(tmp_path / "k", PARTIES)

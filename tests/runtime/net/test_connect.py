@@ -121,7 +121,9 @@ def test_strangers_do_not_stop_the_listener(folder, port, join, both):
         from ppc.runtime.net import connect, hello, tls
 
         half = connect._connect(tls.connecting_context(me), "server", ("127.0.0.1", port), time.monotonic() + 5)
-        connect._introduce(half, "server", hello.Direction.TO_LISTENER, bytes.fromhex("ab" * 32), bytes(16))
+        connect._introduce(
+            half, "server", ("127.0.0.1", port), hello.Direction.TO_LISTENER, bytes.fromhex("ab" * 32), bytes(16)
+        )
         half.close()
         client = join("client")
         silent.close()
@@ -255,3 +257,38 @@ def test_a_plan_hash_that_is_none(text, folder):
     with pytest.raises(PartyError) as e:
         connect_all("client", {}, ["client"], keys.load(folder, "client"), text, 1)
     assert e.value.code == "PPC6006"
+
+
+def test_another_plan_is_told_while_a_third_party_is_missing(folder, both):
+    """The dealer waits for a server that never comes; a client with another plan is news worth ending for."""
+    with socket.socket() as a, socket.socket() as b:
+        a.bind(("127.0.0.1", 0)), b.bind(("127.0.0.1", 0))
+        addresses = {"server": a.getsockname(), "dealer": b.getsockname()}
+
+    def party(role, plan, pairs):
+        return connect_all(role, addresses, PARTIES, keys.load(folder, role), plan, 10, pairs=pairs)
+
+    start = time.monotonic()
+    d, c = both(
+        lambda: party("dealer", "ab" * 32, [("dealer", "server"), ("dealer", "client")]),
+        lambda: party("client", "cd" * 32, [("dealer", "client")]),
+    )
+    assert d.code == c.code == "PPC6003" and time.monotonic() - start < 5
+
+
+def test_a_half_of_an_earlier_attempt_is_dropped(folder, port, join, both):
+    """A client that died between its two connections, and was started again."""
+    from ppc.runtime.net import connect, hello, tls
+    from ppc.runtime.net.listen import Listener
+
+    plan, address = bytes.fromhex("ab" * 32), ("127.0.0.1", port)
+    with Listener(address, ["client"], keys.load(folder, "server"), plan) as listener:
+        context = tls.connecting_context(keys.load(folder, "client"))
+        for i in range(5):
+            half = connect._connect(context, "server", address, time.monotonic() + 5)
+            connect._introduce(half, "server", address, hello.Direction.TO_LISTENER, plan, bytes([i]) * 16)
+            half.close()
+        pair = connect._connect_pair(context, "server", address, plan, time.monotonic() + 5)
+        for connection in (*pair, *listener.wait(5)["client"]):
+            connection.close()
+        assert not listener._halves

@@ -201,6 +201,33 @@ def test_a_second_pair_of_connections_is_not_taken(folder, port):
         with pytest.raises(PartyError) as e:
             connect._connect_pair(context, "server", ("127.0.0.1", port), PLAN, time.monotonic() + 5)
         assert code(e.value) == "PPC6003"
-        assert list(listener.wait(5)) == ["client"]
-    for connection in first:
+        second = listener.wait(5)
+        assert list(second) == ["client"]
+    for connection in (*first, *second["client"]):
         connection.close()
+
+
+def test_arrays_of_a_failed_exchange_do_not_leave_later(pair):
+    """After the error the caller may write other data into its array; none of it may still be on its way."""
+    s, c = pair
+    mine = np.zeros(16 << 20)
+    c.send_bytes("other", b"")
+    with pytest.raises(PartyError):
+        s.exchange("t", mine)
+    mine[:] = 1.0
+    got = bytearray()
+    c._receiver.timeout = 2
+    while chunk := c._receiver._connection.recv(1 << 16):
+        got += chunk
+    assert 0 < len(got) < mine.nbytes and np.float64(1.0).tobytes() not in got
+
+
+def test_keys_of_a_connection_wear_out(pair, monkeypatch):
+    monkeypatch.setattr("ppc.runtime.net.socket_channel.LIFETIME", 10_000)
+    s, c = pair
+    s.send("t", np.zeros(1000))
+    with pytest.raises(PartyError, match="keys are good for"):
+        s.send("t", np.zeros(1000))
+    c.receive("t", ("f8", (1000,)))
+    with pytest.raises(RelayedError):
+        c.receive("t", ("f8", (1000,)))

@@ -106,3 +106,26 @@ def test_a_small_exchange_is_fast(pair, both):
 def test_an_unknown_type_is_refused_at_the_sender(pair):
     with pytest.raises(KeyError):
         pair[0].send("t", np.array(["text"]))
+
+
+def test_a_slow_network_is_not_a_silent_peer(pair, both):
+    """Sending takes several times the time limit, but never stands still for as long."""
+    s, c = pair
+    s.timeout = 0.4
+
+    def send():
+        start = time.monotonic()
+        s.send("t", np.zeros(8 << 20))
+        s.close()
+        return time.monotonic() - start
+
+    def take():
+        total = 0
+        while chunk := c._receiver._connection.recv(1 << 14):
+            total += len(chunk)
+            if total % (2 << 20) < len(chunk):
+                time.sleep(0.05)
+        return total
+
+    seconds, total = both(send, take)
+    assert total > 64 << 20 and seconds > 0.8
