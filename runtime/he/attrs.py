@@ -4,6 +4,7 @@ Needs no HE library: the clear and simulate modes read the same attributes.
 """
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,18 @@ def layout_of(attrs: Mapping[str, Any], key: str) -> Layout:
         return Layout.from_json(found)  # type: ignore[arg-type]
     except (TypeError, KeyError, ValueError) as e:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for a step ({e!r})") from None
+
+
+def packed_layout(step: Step, slots: int, key: str = "layout") -> Layout:
+    """The layout of what a step packs or unpacks; must be for ciphertexts of this many slots."""
+    layout = layout_of(step.attrs, key)
+    if layout.slots != slots or layout.size != prod(step.shape):
+        raise PartyError(
+            "PPC6006",
+            f"step {step.id} ({step.name}): a layout of {layout.size} elements in {layout.slots} slots does not fit "
+            f"a value of {prod(step.shape)} elements in ciphertexts of {slots} slots",
+        )
+    return layout
 
 
 def level_of(step: Step, key: str = "level") -> int:

@@ -45,12 +45,12 @@ def setup(session: Session) -> None:
     Runs once a session, at client and server at the same time; other parties do nothing. The server encodes its
     weights when a step first meets them and keeps them for later passes.
     """
-    if session.role not in ("client", "server"):
+    if session.role not in ("client", "server") or not session.manifest.get("he"):
         return
     context = Context(Parameters.from_json(session.manifest["he"]))
     if session.role == "client":
         keys = ClientKeys(context)
-        for i, key in enumerate(keys.evaluation_blobs()):
+        for i, key in enumerate(keys.evaluation_blobs()):  # each goes out while the next is made
             session.channel("server").send_bytes(f"he.setup.{i}", key)
         session.engines["he"] = ClientEngine(context, keys)
     else:

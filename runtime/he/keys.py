@@ -1,5 +1,6 @@
 """Keys: the client makes and keeps them; the server gets the evaluation keys and the public key, by type."""
 
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import tenseal.sealapi as seal
@@ -30,17 +31,17 @@ class ClientKeys:
         self.decryptor.decrypt(ciphertext, plaintext)
         return plaintext
 
-    def evaluation_blobs(self) -> list[bytes]:
+    def evaluation_blobs(self) -> Iterator[bytes]:
         """Public key, relinearisation key, Galois keys: what `ServerKeys.load` reads. Absent keys are empty.
 
         The binding has no seeded form of the public key; the others go seeded.
         """
         public, parameters = seal.PublicKey(), self._context.parameters
         self._generator.create_public_key(public)
-        relin = blob.dump(self._generator.create_relin_keys()) if parameters.relin else b""
+        yield blob.dump(public)
+        yield blob.dump(self._generator.create_relin_keys()) if parameters.relin else b""
         elements = galois_elements(self._context)
-        galois = blob.dump(self._generator.create_galois_keys(elements)) if elements else b""
-        return [blob.dump(public), relin, galois]
+        yield blob.dump(self._generator.create_galois_keys(elements)) if elements else b""
 
     def __repr__(self) -> str:
         return "ClientKeys(...)"

@@ -106,10 +106,10 @@ def sub(session: Session, step: Step, x: Value, y: Value) -> Value:
 
 
 def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
-    """attrs: level (of the operands) in the simulate mode."""
+    """attrs: level (of the operands) where the plan gives it; scales differ little between levels."""
     noise, data = slot_engine(session).noise, x.data * y.data
     if noise is not None:
-        data = data + noise.product(data.shape, level_of(step))
+        data = data + noise.product(data.shape, int(step.attrs.get("level", noise.chain.top)))
     return Value("he", step.shape, data, x.layout)
 
 

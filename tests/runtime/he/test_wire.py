@@ -68,7 +68,7 @@ def test_secret_key_is_hidden_and_not_at_the_server(shallow):
 
 def test_key_upload_is_seeded_and_bounded(shallow):
     context = shallow.context
-    blobs = shallow.client.engines["he"].keys.evaluation_blobs()
+    blobs = list(shallow.client.engines["he"].keys.evaluation_blobs())
     limits = keys.key_limits(context)
     assert all(0.4 * limit < len(b) <= limit for b, limit in zip(blobs, limits, strict=True))
     full = 2 * 8 * context.degree * 4 * 3
