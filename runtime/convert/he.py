@@ -9,7 +9,8 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob, embedding, integer_slots, limbs, privacy
 from ppc.runtime.he.attrs import level_of, packed_layout
 from ppc.runtime.he.context import Context
-from ppc.runtime.he.engine import client_engine, receive_ciphertexts, send_ciphertexts, server_engine
+from ppc.runtime.he.state import client_engine, server_engine
+from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
 

@@ -11,8 +11,9 @@ from ppc.runtime.he import blob as blobs
 from ppc.runtime.he import integer_slots, limbs, privacy, vector
 from ppc.runtime.he.attrs import level_of, packed_layout
 from ppc.runtime.he.context import Context
-from ppc.runtime.he.engine import client_engine, receive_ciphertexts, send_ciphertexts, server_engine
 from ppc.runtime.he.random import expand, uniform_residues
+from ppc.runtime.he.state import client_engine, server_engine
+from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
 from ppc.runtime.layout import Layout
 from ppc.runtime.levels import EXIT_MODULUS_BITS
 from ppc.runtime.party import Session, Step
