@@ -25,5 +25,5 @@ def setup(session: Session) -> None:
     else:
         encoded = prepare.all_linear(session, context)  # while the client makes its keys
         channel = session.channel("client")
-        blobs = [channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context))]
+        blobs = (channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context)))
         session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.he.attrs import level_of, linear_arrays, linear_terms
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.linear import encode_rows
@@ -30,10 +31,13 @@ class Encoded:
             return self.kept[step.id]
         level, (terms, outputs) = level_of(step), linear_terms(step)
         rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, context.slots)
-        plaintexts = (
-            encode_rows(context, rows, level, context.scale(level)),
-            encode_rows(context, offsets, level - 1, context.scale(level - 1)),
-        )
+        try:
+            plaintexts = (
+                encode_rows(context, rows, level, context.scale(level)),
+                encode_rows(context, offsets, level - 1, context.scale(level - 1)),
+            )
+        except ValueError as e:
+            raise PartyError("PPC6006", f"a weight of step {step.id} cannot be encoded at level {level}: {e}") from None
         size = 8 * context.degree * ((level + 1) * len(terms) + level * outputs)
         if self.size + size <= self.limit:
             self.kept[step.id], self.size = plaintexts, self.size + size

@@ -4,6 +4,10 @@ At other parties, which take no part, `Session.step` does not call these. Cipher
 step makes new ones, so a value may be read by several steps; memory goes when the plan's variable does.
 """
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 import tenseal.sealapi as seal
 
 from ppc.runtime.errors import PartyError
@@ -16,7 +20,23 @@ from ppc.runtime.he.state import ServerEngine, server_engine
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
+StepFunction = Callable[..., Value]
 
+
+def refusals_are_plan_errors(function: StepFunction) -> StepFunction:
+    """What SEAL refuses (a scale beyond the modulus, say) is a plan that cannot run: PPC6006 with the step."""
+
+    @wraps(function)
+    def run(session: Session, step: Step, *operands: Any) -> Value:
+        try:
+            return function(session, step, *operands)
+        except (ValueError, RuntimeError) as e:
+            raise PartyError("PPC6006", f"step {step.id} ({step.name}) cannot be evaluated: {e}") from None
+
+    return run
+
+
+@refusals_are_plan_errors
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
     """attrs: level (of x), terms, post, in_layout, out_layout. Result at level - 1."""
     engine = server_engine(session)
@@ -30,6 +50,7 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 
+@refusals_are_plan_errors
 def polynomial(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, out_level, coefficients (Chebyshev), lo, hi."""
     engine = server_engine(session)
@@ -37,23 +58,23 @@ def polynomial(session: Session, step: Step, x: Value) -> Value:
     coefficients, lo, hi, out_level = polynomial_attrs(step)
     arithmetic = CipherArithmetic(engine.context, engine.keys)
     scale = engine.context.scale(out_level)
-    try:
-        data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
-    except ValueError as e:
-        raise PartyError("PPC6006", f"step {step.id} ({step.name}): {e}") from None
+    data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
     return Value("he", step.shape, data, x.layout)
 
 
+@refusals_are_plan_errors
 def add(session: Session, step: Step, x: Value, y: Value) -> Value:
     """Same level on both sides."""
     return _slotwise(session, step, x, y, "add")
 
 
+@refusals_are_plan_errors
 def sub(session: Session, step: Step, x: Value, y: Value) -> Value:
     """Same level on both sides."""
     return _slotwise(session, step, x, y, "sub")
 
 
+@refusals_are_plan_errors
 def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
     """Ciphertext times ciphertext: relinearised and rescaled, one level down."""
     engine = server_engine(session)
@@ -66,6 +87,7 @@ def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
     return Value("he", step.shape, data, x.layout)
 
 
+@refusals_are_plan_errors
 def drop(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, that of the result; its scale is exact."""
     engine = server_engine(session)

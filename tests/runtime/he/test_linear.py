@@ -136,3 +136,15 @@ def test_weights_named_in_the_plan_are_encoded_at_set_up(shallow, make):
     encoded.limit = encoded.size
     encoded.of(shallow.context, make.step("he.linear", (n,), id=9, **attrs), make.weight(np.ones((1, n))), None)
     assert set(encoded.kept) == {3}  # beyond the limit: encoded, not kept
+
+
+def test_what_seal_refuses_names_the_step(make):
+    tight = make.start(8192, [40, 50, 58], 50, [1])  # scale 2^50 squared does not fit 90 bits
+    n = tight.context.slots
+    layout = Layout.dense(n, n).to_json()
+    step = make.step("he.linear", (n,), id=5, level=1, terms=[[0, 0, 1, 0]], out_layout=layout)
+    with pytest.raises(PartyError, match=r"PPC6006.*step 5"):
+        steps.linear(tight.server, step, tight.encrypt(np.ones(n), 1), make.weight(np.ones((1, n))))
+    huge = make.step("he.linear", (n,), id=6, level=1, terms=[[0, 0, 1, 0]], out_layout=layout)
+    with pytest.raises(PartyError, match=r"PPC6006.*step 6 cannot be encoded"):
+        steps.linear(tight.server, huge, tight.encrypt(np.ones(n), 1), make.weight(np.full((1, n), 1e30)))

@@ -47,7 +47,7 @@ def test_bad_parameters_are_refused(change, reason):
 def test_galois_steps_become_elements():
     context = Context(Parameters.from_json(GOOD))
     assert context.parameters.galois == (1, 8, 4095)
-    assert keys.galois_elements(context) == [3, pow(3, 8, 16384), pow(3, 4095, 16384)]
+    assert keys.galois_elements(context, context.parameters.galois) == [3, pow(3, 8, 16384), pow(3, 4095, 16384)]
 
 
 def test_secret_key_is_hidden_and_not_at_the_server(shallow):
@@ -58,7 +58,8 @@ def test_secret_key_is_hidden_and_not_at_the_server(shallow):
     assert not hasattr(client.keys, "__dict__") and not hasattr(server.keys, "__dict__")
     assert set(keys.ServerKeys.__slots__) == {"encryptor", "galois", "relin", "steps"}
     kinds = {type(getattr(server.keys, name)).__name__ for name in keys.ServerKeys.__slots__}
-    assert kinds == {"Encryptor", "GaloisKeys", "RelinKeys", "frozenset"}
+    assert kinds == {"Encryptor", "RelinKeys", "dict", "frozenset"}
+    assert {type(k).__name__ for k in server.keys.galois.values()} == {"GaloisKeys"}
     import tenseal.sealapi as seal
 
     plaintext = server.context.encode(1.0, 0, 2.0**20)
@@ -75,11 +76,13 @@ def test_key_upload_is_seeded_and_bounded(shallow):
     assert len(blobs[1]) < 0.55 * full
     keys.ServerKeys.load(context, blobs)
     with pytest.raises(PartyError, match=r"PPC6003.*relinearisation key"):
-        keys.ServerKeys.load(context, [blobs[0], blobs[1][:1000], blobs[2]])
+        keys.ServerKeys.load(context, [blobs[0], blobs[1][:1000], *blobs[2:]])
     with pytest.raises(PartyError, match=r"PPC6003.*Galois key"):
-        keys.ServerKeys.load(context, [blobs[0], blobs[1], blobs[1]])
+        keys.ServerKeys.load(context, [*blobs[:2], blobs[1], blobs[3]])
+    with pytest.raises(PartyError, match=r"PPC6003.*rotations by"):
+        keys.ServerKeys.load(context, [*blobs[:2], blobs[3], blobs[2]])
     with pytest.raises(PartyError, match=r"PPC6003.*public key"):
-        keys.ServerKeys.load(context, [os.urandom(1000), blobs[1], blobs[2]])
+        keys.ServerKeys.load(context, [os.urandom(1000), *blobs[1:]])
 
 
 def fresh(two, level=2):
