@@ -8,7 +8,6 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_VERSION := 26.3
 TORCH_VERSION := 2.13.0
-TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .PHONY: setup demo test test-all lint bench clean
 .DEFAULT_GOAL := help
@@ -23,12 +22,11 @@ setup: .venv/.ready
 	$(PYTHON) -m venv .venv
 	$(PIP) install --quiet pip==$(PIP_VERSION)
 	$(PIP) install --quiet -c constraints.txt setuptools
-# PyTorch's build on PyPI for Linux does not import without 3 GB of CUDA libraries. The CPU build is taken where a
-# configured index has it, else from PyTorch's own index; where neither is in reach, PyPI's with all it needs.
-	$(PIP) install --quiet -c constraints.txt torch==$(TORCH_VERSION)+cpu 2>/dev/null \
-	  || $(PIP) install --quiet -c constraints.txt --retries 1 --timeout 20 \
-	       --extra-index-url $(TORCH_CPU_INDEX) torch==$(TORCH_VERSION)+cpu 2>/dev/null \
-	  || { echo "no CPU build of PyTorch in reach; installing the one of PyPI"; \
+# PyTorch's build on PyPI for Linux brings 3 GB of CUDA libraries. The CPU build is taken where pip's configuration, or
+# TORCH_INDEX=<the address of PyTorch's CPU wheels>, offers it; else PyPI's.
+	$(PIP) install --quiet -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	       torch==$(TORCH_VERSION)+cpu 2>/dev/null \
+	  || { echo "no CPU build of PyTorch in reach (TORCH_INDEX=... names one); installing PyPI's, 3 GB"; \
 	       $(PIP) install --quiet torch==$(TORCH_VERSION); }
 	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[he,mpc,tee,dev]'
 # CrypTen's metadata requires "sklearn", a package that refuses to build; what it truly needs is in the mpc extra.

@@ -91,7 +91,7 @@ def compile_model(request: Request) -> Compiled:
     lowered = Lower().run(lower_he(converted))
     verify(lowered)
     views = check(lowered, resolved)
-    return _files(request, policy, lowered, views, outcome, free, table, pricing, warnings)
+    return _files(request, policy, resolved, lowered, views, outcome, free, table, pricing, warnings)
 
 
 def read_policy(policy: Path | str | Policy | None) -> Policy:
@@ -193,6 +193,7 @@ def _assumed_ranges(module: Module) -> list[Diagnostic]:
 def _files(
     request: Request,
     policy: Policy,
+    resolved: ResolvedPolicy,
     lowered: Module,
     views: Views,
     outcome: Outcome,
@@ -227,19 +228,20 @@ def _files(
     }
     manifest["steps"] = plan_json.steps(lowered, sources)
     manifest["report"] = report
-    manifest["tee"] = _tee(manifest)
+    manifest["tee"] = _tee(manifest, resolved)
     text = plan_json.dump(manifest)
     plan = emit(lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text))
     return Compiled(plan, text, server, public_bytes, manifest, lowered, outcome.module, tuple(warnings))
 
 
-def _tee(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _tee(manifest: Mapping[str, Any], resolved: ResolvedPolicy) -> dict[str, Any]:
     """What the enclave has to prove; empty where the plan has none."""
     if "tee" not in manifest["uses"]:
         return {}
     from ppc.runtime.tee.measure import measurement
 
-    wanted = {"kind": "simulated", "allow_simulated": True}
+    simulated = isinstance(resolved.tee, AllowSimulatedTee)
+    wanted: dict[str, Any] = {"kind": "simulated" if simulated else resolved.tee.hardware, "allow_simulated": simulated}
     return {**wanted, "measurement": measurement({**manifest, "tee": wanted})}
 
 

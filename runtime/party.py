@@ -78,7 +78,7 @@ class Session:
             raise PartyError("PPC6006", f"the plan asks for weight {name!r}, which plan.json does not list")
         return Weight(name, tuple(info["shape"]), self.weights.get(name))
 
-    def step(self, name: str, *operands: Value | Weight | None, **shown: Any) -> Any:
+    def step(self, name: str, /, *operands: Value | Weight | None, **shown: Any) -> Any:
         """Take the next step. `shown` are the attributes that the plan's line spells out for its reader."""
         if self.next_step >= len(self.manifest["steps"]):
             raise PartyError("PPC6006", "plan.py has more steps than plan.json")

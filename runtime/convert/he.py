@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob, embedding, integer_slots, limbs, privacy
-from ppc.runtime.he.attrs import layout_of, level_of
+from ppc.runtime.he.attrs import level_of, packed_layout
 from ppc.runtime.he.context import Context
-from ppc.runtime.he.engine import client_engine, receive_ciphertexts, send_ciphertexts, server_engine
+from ppc.runtime.he.state import client_engine, server_engine
+from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
 
@@ -19,10 +20,11 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
 
     The ciphertexts are seeded (c1 is the seed it was drawn from): half the bytes. The server learns the shape.
     """
-    layout, level = layout_of(step.attrs, "layout"), level_of(step)
+    level, tag = level_of(step), f"{step.tag}.he"
     if session.role == "client":
-        engine = client_engine(session)
-        context = engine.context
+        client = client_engine(session)
+        context = client.context
+        layout = packed_layout(step, context.slots)
         slots = layout.pack(x.data)
         if not np.isfinite(slots).all():
             raise PartyError("PPC6005", f"step {step.id}: the value to encrypt holds NaN or infinity")
@@ -32,18 +34,12 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
             raise PartyError(
                 "PPC6010", f"step {step.id}: a value is too large for the HE parameters of this plan"
             ) from None
-        send_ciphertexts(session.channel("server"), f"{step.tag}.he", [engine.keys.encrypt(p) for p in plaintexts])
+        send_ciphertexts(session.channel("server"), tag, [client.keys.encrypt(p) for p in plaintexts])
         return Value("he", step.shape, None, layout)
-    engine_ = server_engine(session)
-    data = receive_ciphertexts(
-        session.channel("client"),
-        f"{step.tag}.he",
-        engine_.context,
-        layout.ciphertexts,
-        level,
-        engine_.context.scale(level),
-        seeded=True,
-    )
+    context = server_engine(session).context
+    layout, channel = packed_layout(step, context.slots), session.channel("client")
+    scale = context.scale(level)
+    data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, level, scale, seeded=True)
     return Value("he", step.shape, data, layout)
 
 
@@ -53,7 +49,7 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     The client decrypts. With `privacy` "flooding" the server hides its weights first (`ppc.runtime.he.privacy`);
     with "public weights" there is nothing to hide. A result beyond `bound` is PPC6010 at the client.
     """
-    layout, level = layout_of(step.attrs, "layout"), level_of(step)
+    level = level_of(step)
     kind = step.attrs.get("privacy")
     if kind not in ("flooding", "public weights"):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not say how it keeps the weights private")
@@ -62,11 +58,13 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
         server = server_engine(session)
         out: list[Any] = x.data
         if kind == "flooding":
-            out = privacy.flood(server.context, server.keys, x.data, layout, int(step.attrs["flood_bits"]))
+            layout = packed_layout(step, server.context.slots)
+            out = privacy.flood(server.context, server.keys, x.data, layout, level_of(step, "flood_bits"))
         send_ciphertexts(session.channel("client"), tag, [blob.dump(c) for c in out])
         return Value("client", step.shape)
     client = client_engine(session)
     context = client.context
+    layout = packed_layout(step, context.slots)
     data = receive_ciphertexts(session.channel("server"), tag, context, layout.ciphertexts, level, context.scale(level))
     plaintexts = [client.keys.decrypt(c) for c in data]
     if kind == "flooding":  # the masks of unused slots are too large for SEAL's decoder

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob as blobs
 from ppc.runtime.he import integer_slots, limbs, privacy, vector
-from ppc.runtime.he.attrs import layout_of, level_of
+from ppc.runtime.he.attrs import level_of, packed_layout
 from ppc.runtime.he.context import Context
-from ppc.runtime.he.engine import client_engine, receive_ciphertexts, send_ciphertexts, server_engine
 from ppc.runtime.he.random import expand, uniform_residues
+from ppc.runtime.he.state import client_engine, server_engine
+from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
 from ppc.runtime.layout import Layout
 from ppc.runtime.levels import EXIT_MODULUS_BITS
 from ppc.runtime.party import Session, Step
@@ -31,20 +32,19 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
     are dropped first. One message, server to client.
     """
-    layout, level = layout_of(step.attrs, "layout"), level_of(step)
-    slots = _slots_by_ciphertext(layout)
-    tag = f"{step.tag}.he"
+    level, tag = level_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
         context, low = client.context, _exit_level(client.context, level, step)
-        data = receive_ciphertexts(session.channel("server"), tag, context, len(slots), low, context.scale(level))
+        layout, channel = packed_layout(step, context.slots), session.channel("server")
+        data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, context.scale(level))
         decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
         return Value("mpc", step.shape, _decode_shares(context, low, level, decrypted, layout, step.shape))
     server = server_engine(session)
     context = server.context
-    low, primes = _exit_level(context, level, step), context.chain.primes
-    primes = primes[: low + 1]
-    masks, masked = np.empty((len(slots), low + 1, context.degree), np.uint64), []
+    layout, low = packed_layout(step, context.slots), _exit_level(context, level, step)
+    primes = context.chain.primes[: low + 1]
+    masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
     for mask, ciphertext in zip(masks, x.data, strict=True):
         fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
         polynomials = limbs.ciphertext_residues(fresh)
@@ -65,10 +65,10 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     Both take their share in [-2^63, 2^63); the sum over the integers is the value unless it wraps, with a chance of
     |value|·2^16 / 2^64 an element (2^-40 for |value| < 256). One message, client to server.
     """
-    layout, level = layout_of(step.attrs, "layout"), level_of(step)
-    tag = f"{step.tag}.he"
+    level, tag = level_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
+        layout = packed_layout(step, client.context.slots)
         seed = secrets.token_bytes(32)
         share = np.asarray(x.data, np.int64).reshape(-1) - expand(seed, layout.size)
         encoded = _encode_share(client.context, level, layout, share)
@@ -80,6 +80,7 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
         return Value("he", step.shape, None, layout)
     server, channel = server_engine(session), session.channel("client")
     context = server.context
+    layout = packed_layout(step, context.slots)
     seed = channel.receive_bytes(f"{step.tag}.seed", 32)
     if len(seed) != 32:
         raise PartyError("PPC6003", f"a seed of {len(seed)} bytes came where 32 were due")

@@ -4,6 +4,7 @@ Needs no HE library: the clear and simulate modes read the same attributes.
 """
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,18 @@ def layout_of(attrs: Mapping[str, Any], key: str) -> Layout:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for a step ({e!r})") from None
 
 
+def packed_layout(step: Step, slots: int, key: str = "layout") -> Layout:
+    """The layout of what a step packs or unpacks; must be for ciphertexts of this many slots."""
+    layout = layout_of(step.attrs, key)
+    if layout.slots != slots or layout.size != prod(step.shape):
+        raise PartyError(
+            "PPC6006",
+            f"step {step.id} ({step.name}): a layout of {layout.size} elements in {layout.slots} slots does not fit "
+            f"a value of {prod(step.shape)} elements in ciphertexts of {slots} slots",
+        )
+    return layout
+
+
 def level_of(step: Step, key: str = "level") -> int:
     try:
         return int(step.attrs[key])
@@ -33,11 +46,11 @@ def level_of(step: Step, key: str = "level") -> int:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
 
 
-def linear_terms(step: Step, inputs: int) -> tuple[list[Term], int]:
-    """The terms, checked, and the number of output ciphertexts."""
+def linear_terms(step: Step, inputs: int | None = None) -> tuple[list[Term], int]:
+    """The terms, checked against the number of input ciphertexts where it is known; and that of the outputs."""
     terms = [(int(i), int(o), int(b), int(g)) for i, o, b, g in step.attrs["terms"]]
     outputs = max(layout_of(step.attrs, "out_layout").ciphertexts, 1 + max((t[1] for t in terms), default=0))
-    if any(not 0 <= t[0] < inputs or t[1] < 0 for t in terms):
+    if any(t[0] < 0 or t[1] < 0 or (inputs is not None and t[0] >= inputs) for t in terms):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) reads a ciphertext that its operand does not have")
     return terms, outputs
 

@@ -70,9 +70,8 @@ class Context:
             raise PartyError("PPC6007", "this SEAL chooses other primes than the compiler; install the pinned tenseal")
         self.parms_ids = self._walk()
         for level, scale in enumerate(self.chain.scales):
-            # level 0 may stay unused, its prime no larger than the scale; SEAL refuses a value that comes there
-            if not 1 < scale or (level > 0 and scale >= self.chain.modulus(level)):
-                raise PartyError("PPC6006", f"the scale at level {level} is 2^{log2(scale):.1f}, out of its modulus")
+            if scale <= 1:  # a scale beyond a modulus is refused by SEAL if such a level is ever used
+                raise PartyError("PPC6006", f"the scale at level {level} is 2^{log2(scale):.1f}: nothing is left of it")
         self.encoder = seal.CKKSEncoder(self.seal)
         self.evaluator = seal.Evaluator(self.seal)
         self._levels = {tuple(p): level for level, p in enumerate(self.parms_ids)}

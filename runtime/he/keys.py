@@ -1,5 +1,6 @@
 """Keys: the client makes and keeps them; the server gets the evaluation keys and the public key, by type."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import tenseal.sealapi as seal
@@ -7,6 +8,9 @@ import tenseal.sealapi as seal
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob
 from ppc.runtime.he.context import Context
+
+#: Galois keys in a message.
+GROUP = 4
 
 
 class ClientKeys:
@@ -30,17 +34,18 @@ class ClientKeys:
         self.decryptor.decrypt(ciphertext, plaintext)
         return plaintext
 
-    def evaluation_blobs(self) -> list[bytes]:
-        """Public key, relinearisation key, Galois keys: what `ServerKeys.load` reads. Absent keys are empty.
+    def evaluation_blobs(self) -> Iterator[bytes]:
+        """Public key, relinearisation key (empty where none is needed), groups of Galois keys: for `ServerKeys.load`.
 
-        The binding has no seeded form of the public key; the others go seeded.
+        Made one after another, so that one is sent and loaded while the next is made. The binding has no seeded form
+        of the public key; the others go seeded.
         """
         public, parameters = seal.PublicKey(), self._context.parameters
         self._generator.create_public_key(public)
-        relin = blob.dump(self._generator.create_relin_keys()) if parameters.relin else b""
-        elements = galois_elements(self._context)
-        galois = blob.dump(self._generator.create_galois_keys(elements)) if elements else b""
-        return [blob.dump(public), relin, galois]
+        yield blob.dump(public)
+        yield blob.dump(self._generator.create_relin_keys()) if parameters.relin else b""
+        for group in galois_groups(self._context):
+            yield blob.dump(self._generator.create_galois_keys(galois_elements(self._context, group)))
 
     def __repr__(self) -> str:
         return "ClientKeys(...)"
@@ -54,35 +59,42 @@ class ServerKeys:
 
     __slots__ = ("encryptor", "galois", "relin", "steps")
 
-    def __init__(self, encryptor: Any, relin: Any, galois: Any, steps: frozenset[int]):
+    def __init__(self, encryptor: Any, relin: Any, galois: Mapping[int, Any]):
         self.encryptor = encryptor  # under the public key
         self.relin = relin
-        self.galois = galois
-        self.steps = steps  # rotations that have a key
+        self.galois = galois  # rotation step -> the SEAL object that holds its key
+        self.steps = frozenset(galois)  # rotations that have a key
 
     @staticmethod
-    def load(context: Context, blobs: list[bytes]) -> "ServerKeys":
+    def load(context: Context, blobs: Iterable[bytes]) -> "ServerKeys":
         """Raises PartyError PPC6003 where a key is malformed or not the one the plan asks for."""
-        public = _load(context, seal.PublicKey(), blobs[0], "public")
-        relin = galois = None
+        arriving = iter(blobs)
+        public, saved_relin, relin = _load(context, seal.PublicKey(), next(arriving), "public"), next(arriving), None
         if context.parameters.relin:
-            relin = _load(context, seal.RelinKeys(), blobs[1], "relinearisation")
+            relin = _load(context, seal.RelinKeys(), saved_relin, "relinearisation")
             if relin.size() != 1:
                 raise PartyError("PPC6003", f"{relin.size()} relinearisation keys came where one was due")
-        elements = galois_elements(context)
-        if elements:
-            galois = _load(context, seal.GaloisKeys(), blobs[2], "Galois")
-            if galois.size() != len(elements) or not all(map(galois.has_key, elements)):
-                raise PartyError("PPC6003", f"the {len(elements)} Galois keys of the plan were due, others came")
-        return ServerKeys(seal.Encryptor(context.seal, public), relin, galois, frozenset(context.parameters.galois))
+        galois: dict[int, Any] = {}
+        for group, data in zip(galois_groups(context), arriving, strict=True):
+            keys = _load(context, seal.GaloisKeys(), data, "Galois")
+            if keys.size() != len(group) or not all(map(keys.has_key, galois_elements(context, group))):
+                raise PartyError("PPC6003", f"the Galois keys for rotations by {group} were due, others came")
+            galois |= dict.fromkeys(group, keys)
+        return ServerKeys(seal.Encryptor(context.seal, public), relin, galois)
 
     def __repr__(self) -> str:
         return f"ServerKeys({len(self.steps)} Galois keys)"
 
 
-def galois_elements(context: Context) -> list[int]:
-    """Galois elements of the plan's rotation steps. SEAL's `create_galois_keys` takes these, not steps."""
-    return [pow(3, step, 2 * context.degree) for step in context.parameters.galois]
+def galois_groups(context: Context) -> list[tuple[int, ...]]:
+    """The plan's rotation steps in the groups in which their keys travel."""
+    steps = context.parameters.galois
+    return [steps[i : i + GROUP] for i in range(0, len(steps), GROUP)]
+
+
+def galois_elements(context: Context, steps: Iterable[int]) -> list[int]:
+    """Galois elements of rotation steps. SEAL's `create_galois_keys` takes these, not steps."""
+    return [pow(3, step, 2 * context.degree) for step in steps]
 
 
 def key_limits(context: Context) -> list[int]:
@@ -95,7 +107,7 @@ def key_limits(context: Context) -> list[int]:
     return [
         blob.raw_bound(2, primes, degree),
         (4096 + switch) * context.parameters.relin,
-        (4096 + degree * 8) + switch * len(context.parameters.galois) if context.parameters.galois else 0,
+        *(8 * degree + 4096 + switch * len(group) for group in galois_groups(context)),
     ]
 
 

@@ -14,15 +14,14 @@ from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ServerKeys
 
 
-def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: float) -> list[Any | None]:
-    """Each row as a plaintext; None for a row that is zero at this scale.
+def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: float) -> list[Any]:
+    """Each row as a plaintext.
 
-    SEAL refuses a product that is zero ("transparent"). Leaving it out is seen by nobody but the server, whose
-    weight it is: what goes over the wire is the same in number and size.
+    SEAL refuses a product with zero ("transparent"). Leaving such a row out would tell the number of zero rows by
+    the time a step takes, so the smallest plaintext, 1/scale in every slot, stands for it: less than the noise.
     """
-    zero = np.abs(rows).max(axis=1, initial=0.0) * scale < 2.0**-20
-    plaintexts = [None if z else context.encode(row, level, scale) for row, z in zip(rows, zero, strict=True)]
-    return [p if p is not None and not p.is_zero() else None for p in plaintexts]
+    plaintexts = [context.encode(row, level, scale) for row in rows]
+    return [context.encode(1 / scale, level, scale) if p.is_zero() else p for p in plaintexts]
 
 
 def evaluate(
@@ -30,8 +29,8 @@ def evaluate(
     keys: ServerKeys,
     inputs: Sequence[Any],
     terms: Sequence[Term],
-    diagonals: Sequence[Any | None],
-    bias: Sequence[Any | None],
+    diagonals: Sequence[Any],
+    bias: Sequence[Any],
     post: Sequence[int],
 ) -> list[Any]:
     """Ciphertexts at the next level, scale S_{level-1}.
@@ -48,7 +47,7 @@ def evaluate(
             moved = vector.rotate(context, keys, sums.pop(step), key)
             sums[parent] = vector.accumulate(context, sums.get(parent), moved)
         total = sums.get(0)
-        if total is None:  # every weight is zero: an encryption of zero stands for the sum
+        if total is None:  # no term at all: an encryption of zero stands for the sum
             total = seal.Ciphertext()
             keys.encryptor.encrypt_zero(context.parms_ids[level], total)
             total.scale = context.scale(level) ** 2
@@ -57,21 +56,19 @@ def evaluate(
                 raise PartyError("PPC6006", f"plan.json lists no Galois key for rotation by {step % slots}")
             context.evaluator.add_inplace(total, vector.rotate(context, keys, total, step % slots))
         vector.rescale(context, total, context.scale(level - 1))
-        offset = bias[o]
-        if offset is not None:
-            context.evaluator.add_plain_inplace(total, offset)
+        context.evaluator.add_plain_inplace(total, bias[o])
         results.append(total)
     return results
 
 
 def _products(
-    context: Context, keys: ServerKeys, inputs: Sequence[Any], terms: Sequence[Term], diagonals: Sequence[Any | None]
+    context: Context, keys: ServerKeys, inputs: Sequence[Any], terms: Sequence[Term], diagonals: Sequence[Any]
 ) -> dict[tuple[int, int], Any]:
     """Σ rot(in, baby) ⊙ diagonal for each (output, giant). One input ciphertext at a time, to hold few rotations."""
     slots, level = context.slots, context.level(inputs[0])
     partial: dict[tuple[int, int], Any] = {}
     for c, ciphertext in enumerate(inputs):
-        mine = [t for t, term in enumerate(terms) if term[0] == c and diagonals[t] is not None]
+        mine = [t for t, term in enumerate(terms) if term[0] == c]
         turned = {0: ciphertext}
         for step, parent, key in vector.rotation_tree((terms[t][2] for t in mine), keys.steps, slots):
             turned[step] = vector.rotate(context, keys, turned[parent], key)

@@ -17,6 +17,7 @@ from ppc.runtime.he import polynomial as recursion
 from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.party import Session, Step
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value, Weight
 
 Slots = NDArray[np.float64]
@@ -52,6 +53,19 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     if noise is not None and step.attrs.get("privacy") == "flooding":
         slots = slots + noise.flood(slots.shape, level_of(step), int(step.attrs["flood_bits"]))
     return Value("client", step.shape, layout.unpack(slots, step.shape))
+
+
+def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
+    """attrs: layout. In these modes a shared value is one float array; simulated, it has FRACTION_BITS."""
+    values = layout_of(step.attrs, "layout").unpack(x.data, step.shape)
+    if slot_engine(session).noise is not None:
+        values = np.floor(values * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+    return Value("mpc", step.shape, values)
+
+
+def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, layout."""
+    return client_to_he(session, step, x)
 
 
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
@@ -106,10 +120,10 @@ def sub(session: Session, step: Step, x: Value, y: Value) -> Value:
 
 
 def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
-    """attrs: level (of the operands) in the simulate mode."""
+    """attrs: level (of the operands) where the plan gives it; scales differ little between levels."""
     noise, data = slot_engine(session).noise, x.data * y.data
     if noise is not None:
-        data = data + noise.product(data.shape, level_of(step))
+        data = data + noise.product(data.shape, int(step.attrs.get("level", noise.chain.top)))
     return Value("he", step.shape, data, x.layout)
 
 

@@ -4,7 +4,8 @@ At other parties, which take no part, `Session.step` does not call these. Cipher
 step makes new ones, so a value may be read by several steps; memory goes when the plan's variable does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import tenseal.sealapi as seal
@@ -13,26 +14,43 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he import linear as bsgs
 from ppc.runtime.he import polynomial as chebyshev
 from ppc.runtime.he import vector
-from ppc.runtime.he.attrs import Term, layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
+from ppc.runtime.he.attrs import layout_of, level_of, linear_terms, polynomial_attrs
 from ppc.runtime.he.cipher import CipherArithmetic
-from ppc.runtime.he.engine import ServerEngine, server_engine
+from ppc.runtime.he.state import ServerEngine, server_engine
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
+StepFunction = Callable[..., Value]
 
+
+def refusals_are_plan_errors(function: StepFunction) -> StepFunction:
+    """What SEAL refuses (a scale beyond the modulus, say) is a plan that cannot run: PPC6006 with the step."""
+
+    @wraps(function)
+    def run(session: Session, step: Step, *operands: Any) -> Value:
+        try:
+            return function(session, step, *operands)
+        except (ValueError, RuntimeError) as e:
+            raise PartyError("PPC6006", f"step {step.id} ({step.name}) cannot be evaluated: {e}") from None
+
+    return run
+
+
+@refusals_are_plan_errors
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
     """attrs: level (of x), terms, post, in_layout, out_layout. Result at level - 1."""
     engine = server_engine(session)
     level = _at_level(engine, step, x)
     if level < 1:
-        raise PartyError("PPC6006", f"step {step.id} ({step.name}) needs a level below {level}")
-    terms, outputs = linear_terms(step, len(x.data))
-    rows, offsets = engine.encoded.get(step.id) or _encode_linear(engine, step, diagonals, bias, terms, outputs, level)
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) consumes a level, and level {level} is the last")
+    terms, _ = linear_terms(step, len(x.data))
+    rows, offsets = engine.encoded.of(engine.context, step, diagonals, bias)
     post = [int(s) for s in step.attrs.get("post", ())]
     data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, post)
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 
+@refusals_are_plan_errors
 def polynomial(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, out_level, coefficients (Chebyshev), lo, hi."""
     engine = server_engine(session)
@@ -40,35 +58,36 @@ def polynomial(session: Session, step: Step, x: Value) -> Value:
     coefficients, lo, hi, out_level = polynomial_attrs(step)
     arithmetic = CipherArithmetic(engine.context, engine.keys)
     scale = engine.context.scale(out_level)
-    try:
-        data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
-    except ValueError as e:
-        raise PartyError("PPC6006", f"step {step.id} ({step.name}): {e}") from None
+    data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
     return Value("he", step.shape, data, x.layout)
 
 
+@refusals_are_plan_errors
 def add(session: Session, step: Step, x: Value, y: Value) -> Value:
     """Same level on both sides."""
     return _slotwise(session, step, x, y, "add")
 
 
+@refusals_are_plan_errors
 def sub(session: Session, step: Step, x: Value, y: Value) -> Value:
     """Same level on both sides."""
     return _slotwise(session, step, x, y, "sub")
 
 
+@refusals_are_plan_errors
 def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
     """Ciphertext times ciphertext: relinearised and rescaled, one level down."""
     engine = server_engine(session)
     level = _same_level(engine, step, x, y)
     if level < 1:
-        raise PartyError("PPC6006", f"step {step.id} ({step.name}) needs a level below {level}")
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) consumes a level, and level {level} is the last")
     arithmetic = CipherArithmetic(engine.context, engine.keys)
     scale = engine.context.scale(level - 1)
     data = [arithmetic.finish(arithmetic.product(a, b), scale) for a, b in zip(x.data, y.data, strict=True)]
     return Value("he", step.shape, data, x.layout)
 
 
+@refusals_are_plan_errors
 def drop(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, that of the result; its scale is exact."""
     engine = server_engine(session)
@@ -81,34 +100,17 @@ def view(session: Session, step: Step, x: Value) -> Value:
     return Value("he", step.shape, x.data, layout_of(step.attrs, "out_layout"))
 
 
-def _encode_linear(
-    engine: ServerEngine,
-    step: Step,
-    diagonals: Weight,
-    bias: Weight | None,
-    terms: Sequence[Term],
-    outputs: int,
-    level: int,
-) -> tuple[list[Any], list[Any]]:
-    """Plaintexts of the diagonals at S_level and of the bias at S_{level-1}; kept for later passes."""
-    context = engine.context
-    rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, context.slots)
-    encoded = (
-        bsgs.encode_rows(context, rows, level, context.scale(level)),
-        bsgs.encode_rows(context, offsets, level - 1, context.scale(level - 1)),
-    )
-    engine.keep(step.id, encoded, level, len(terms) + outputs)
-    return encoded
-
-
 def _slotwise(session: Session, step: Step, x: Value, y: Value, operation: str) -> Value:
     engine = server_engine(session)
-    _same_level(engine, step, x, y)
+    level = _same_level(engine, step, x, y)
     run = getattr(engine.context.evaluator, operation)
     data = []
     for a, b in zip(x.data, y.data, strict=True):
         out = seal.Ciphertext()
-        run(a, b, out)
+        if a is b and operation == "sub":  # SEAL refuses a ciphertext whose every residue is zero
+            out = CipherArithmetic(engine.context, engine.keys).zero(level, a.scale)
+        else:
+            run(a, b, out)
         data.append(out)
     return Value("he", step.shape, data, x.layout)
 

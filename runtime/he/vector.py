@@ -95,7 +95,7 @@ def rotation_tree(needed: Iterable[int], keys: frozenset[int], slots: int) -> li
 def rotate(context: Context, keys: ServerKeys, a: Any, step: int) -> Any:
     """rot(a, step)[i] = a[i + step]; the step must have a key."""
     out = seal.Ciphertext()
-    context.evaluator.rotate_vector(a, step, keys.galois, out)
+    context.evaluator.rotate_vector(a, step, keys.galois[step], out)
     return out
 
 

@@ -112,3 +112,39 @@ def test_wrong_levels_and_missing_keys_are_plan_errors(shallow, make):
         steps.linear(shallow.server, step, x, make.weight(np.ones((1, n))))
     with pytest.raises(PartyError, match=r"PPC6006.*no HE evaluation keys"):
         steps.add(shallow.client, make.step("he.add", (n,)), Value("he", (n,)), Value("he", (n,)))
+
+
+def test_a_value_less_itself_is_an_encryption_of_zero(shallow, make):
+    x = shallow.encrypt(np.ones(4), 1)
+    out = steps.sub(shallow.server, make.step("he.sub", (4,)), x, x).data[0]
+    assert np.abs(shallow.decrypt(out)).max() < 1e-6 and not out.is_transparent()
+
+
+def test_weights_named_in_the_plan_are_encoded_at_set_up(shallow, make):
+    from ppc.runtime.he import prepare
+    from ppc.runtime.party import Session
+
+    n = shallow.context.slots
+    attrs = {"level": 2, "terms": [[0, 0, 1, 0]], "post": [], "out_layout": Layout.dense(n, n).to_json()}
+    line = {"id": 3, "step": "he.linear", "op": "", "node": "", "shape": [n], "dtype": "f32"}
+    weights = {"d": {"shape": [1, n]}, "b": {"shape": [1, n]}}
+    steps_ = [line | {"attrs": attrs | {"diagonals": "d", "bias": "b"}}, line | {"id": 4, "attrs": attrs}]
+    session = Session("server", {"weights": weights, "steps": steps_})
+    session.weights = {"d": np.ones((1, n)), "b": np.zeros((1, n))}
+    encoded = prepare.all_linear(session, shallow.context)
+    assert set(encoded.kept) == {3} and encoded.size == 8 * 8192 * (3 + 2)
+    encoded.limit = encoded.size
+    encoded.of(shallow.context, make.step("he.linear", (n,), id=9, **attrs), make.weight(np.ones((1, n))), None)
+    assert set(encoded.kept) == {3}  # beyond the limit: encoded, not kept
+
+
+def test_what_seal_refuses_names_the_step(make):
+    tight = make.start(8192, [40, 50, 58], 50, [1])  # scale 2^50 squared does not fit 90 bits
+    n = tight.context.slots
+    layout = Layout.dense(n, n).to_json()
+    step = make.step("he.linear", (n,), id=5, level=1, terms=[[0, 0, 1, 0]], out_layout=layout)
+    with pytest.raises(PartyError, match=r"PPC6006.*step 5"):
+        steps.linear(tight.server, step, tight.encrypt(np.ones(n), 1), make.weight(np.ones((1, n))))
+    huge = make.step("he.linear", (n,), id=6, level=1, terms=[[0, 0, 1, 0]], out_layout=layout)
+    with pytest.raises(PartyError, match=r"PPC6006.*step 6 cannot be encoded"):
+        steps.linear(tight.server, huge, tight.encrypt(np.ones(n), 1), make.weight(np.full((1, n), 1e30)))

@@ -79,14 +79,14 @@ def test_there_and_back(deep, make):
 
 def test_what_the_client_decrypts_is_uniform(shallow, make):
     """Chi-square of the top 5 bits of the residues that the client sees, for a message that is far from uniform."""
-    from ppc.runtime.he import engine, limbs
+    from ppc.runtime.he import limbs, wire
 
     layout = Layout.dense(1000, shallow.context.slots)
     leave(shallow, make, np.full(1000, 3.0), 1, layout)
     tag, message = shallow.client.channels["server"].transcript[-1]
     assert tag == "0.1.he"
     context = shallow.context
-    ciphertext = engine.check_ciphertext(message[12:], context, 1, context.scale(1))
+    ciphertext = wire.check_ciphertext(message[12:], context, 1, context.scale(1))
     seen = limbs.plaintext_residues(shallow.client.engines["he"].keys.decrypt(ciphertext), context)
     coefficients = limbs.to_coefficients(context, 1, seen[None])[0]
     for residues in (seen, coefficients):

@@ -1,0 +1,36 @@
+"""HE state of a party: the client holds `ClientEngine`, the server `ServerEngine`, in `session.engines["he"]`."""
+
+from dataclasses import dataclass
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.he.context import Context
+from ppc.runtime.he.keys import ClientKeys, ServerKeys
+from ppc.runtime.he.prepare import Encoded
+from ppc.runtime.party import Session
+
+
+@dataclass
+class ClientEngine:
+    context: Context
+    keys: ClientKeys
+
+
+@dataclass
+class ServerEngine:
+    context: Context
+    keys: ServerKeys
+    encoded: Encoded
+
+
+def client_engine(session: Session) -> ClientEngine:
+    engine = session.engines["he"]
+    if not isinstance(engine, ClientEngine):
+        raise PartyError("PPC6006", f"the {session.role} has no HE secret key, and the plan encrypts or decrypts here")
+    return engine
+
+
+def server_engine(session: Session) -> ServerEngine:
+    engine = session.engines["he"]
+    if not isinstance(engine, ServerEngine):
+        raise PartyError("PPC6006", f"the {session.role} has no HE evaluation keys, and the plan evaluates here")
+    return engine
