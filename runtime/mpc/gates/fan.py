@@ -15,6 +15,7 @@ from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
 
 Bits = NDArray[np.uint8]
+_BLOCK = 1 << 15
 
 
 def parity(x: NDArray[Any]) -> Bits:
@@ -46,14 +47,24 @@ def deal(d: Dealer, gates: int, m: int) -> None:
     onehot = np.zeros((gates, size // 64), np.uint64)
     onehot[np.arange(gates), a >> 6] = np.uint64(1) << (a & np.uint16(63)).astype(np.uint64)
     d.share_xor(onehot)
-    opened = np.arange(size, dtype=np.uint16)
-    product = np.ones((gates, size), np.uint8)
-    total = np.zeros((gates, size), np.uint8)
+    table = np.empty((gates, size // 64), np.uint64)
+    for start in range(0, gates, _BLOCK):  # bounds the memory: a byte a bit
+        part = slice(start, start + _BLOCK)
+        table[part] = _sums(a[part], b[part], m)
+    d.share_xor(table)
+
+
+def _sums(a: NDArray[np.uint16], b: NDArray[np.uint16], m: int) -> NDArray[np.uint64]:
+    """W[E] for every E, as packed rows."""
+    opened = np.arange(1 << (m - 1), dtype=np.uint16)
+    product = np.ones((a.size, opened.size), np.uint8)
+    total = np.zeros((a.size, opened.size), np.uint8)
+    differ = opened[None] ^ a[:, None]
     for j in range(m):
         total ^= product & ((b >> np.uint16(j)) & np.uint16(1)).astype(np.uint8)[:, None]
         if j < m - 1:
-            product &= (((opened[None] ^ a[:, None]) >> np.uint16(j)) & np.uint16(1)).astype(np.uint8)
-    d.share_xor(_words(total).astype(np.uint64))
+            product &= (differ >> np.uint16(j)).astype(np.uint8) & np.uint8(1)
+    return _words(total)
 
 
 def online(p: Party, equal: Sequence[Bits], less: Sequence[Bits]) -> Bits:
