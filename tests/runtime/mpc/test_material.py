@@ -119,9 +119,15 @@ def test_nothing_secret_is_shown(step_of_mpc: Any) -> None:
     assert state.dealer_key.hex() not in shown and repr(state.dealer_key) not in shown
 
 
+def test_operands_that_do_not_fit_each_other_are_refused(step_of_mpc: Any) -> None:
+    with pytest.raises(PartyError) as caught:
+        step_of_mpc("MatMul", np.ones((2, 3)), np.ones((4, 5)), shape=(2, 5), timeout=0.2)
+    assert code_of(caught) == "PPC6003" and "(2, 3)" in str(caught.value)
+
+
 def test_wrong_shapes_are_refused_before_any_message(step_of_mpc: Any) -> None:
     with pytest.raises(PartyError) as caught:
-        step_of_mpc("Relu", np.ones((2, 3)), shape=(3, 2))
+        step_of_mpc("Relu", np.ones((2, 3)), shape=(3, 2), timeout=0.2)
     assert code_of(caught) == "PPC6003"
     session = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["server"]
     step = Step(1, "mpc.Relu", "Relu", "", (2,), "f32", {})
