@@ -43,14 +43,14 @@ def deal(d: Dealer, gates: int, m: int) -> None:
     size = 1 << (m - 1)
     a = d.random_xor((gates,), "uint16") & np.uint16(size - 1)
     b = d.random_xor((gates,), "uint16")
-    onehot = np.zeros((gates, size // 64), np.uint64)
+    onehot = np.zeros((size // 64, gates), np.uint64)
     place = _places(m)[a]
-    onehot[np.arange(gates), place >> 6] = np.uint64(1) << (place & 63).astype(np.uint64)
+    onehot[place >> 6, np.arange(gates)] = np.uint64(1) << (place & 63).astype(np.uint64)
     d.share_xor(onehot)
-    table = np.empty((gates, size // 64), np.uint64)
+    table = np.empty((size // 64, gates), np.uint64)
     for start in range(0, gates, _BLOCK):  # bounds the memory: a byte a bit
         part = slice(start, start + _BLOCK)
-        table[part] = _sums(a[part], b[part], m)
+        table[:, part] = _sums(a[part], b[part], m).T
     d.share_xor(table)
 
 
@@ -72,11 +72,11 @@ def online(p: Party, equal: Bits, less: Bits) -> Bits:
     m, gates = less.shape
     size = 1 << (m - 1)
     a, b = p.random((gates,), "uint16") & np.uint16(size - 1), p.random((gates,), "uint16")
-    onehot, table = p.share((gates, size // 64)), p.share((gates, size // 64))
+    onehot, table = p.share((size // 64, gates)), p.share((size // 64, gates))
     e, g = _pack(equal) ^ a, _pack(less) ^ b & np.uint16((1 << m) - 1)
     opened = p.open_xor(np.stack([e, g]))
     index, chosen = opened[0].astype(np.int64), opened[1].astype(np.uint8 if m <= 8 else np.uint16)
-    row = table[np.arange(gates), index >> 6] >> (index & 63).astype(np.uint64)
+    row = table[index >> 6, np.arange(gates)] >> (index & 63).astype(np.uint64)
     result = (row & np.uint64(1)).astype(np.uint8)
     for j, part in enumerate(_parities(onehot, _places(m)[~index & (size - 1)], m)):
         result ^= part & (chosen >> j).astype(np.uint8)
@@ -92,17 +92,14 @@ def _pack(bits: Bits) -> NDArray[np.uint16]:
 
 def _parities(onehot: NDArray[np.uint64], place: NDArray[np.int64], m: int) -> Iterator[Bits]:
     """For j = 0 .. m − 1: the parity over the entries whose first j bits (of m − 1) are those of `place`."""
-    gates, words = onehot.shape
-    yield parity(np.bitwise_xor.reduce(onehot, axis=1))
-    by_word = onehot
-    rows, left = np.arange(gates), m - 1
+    words, left = len(onehot), m - 1
+    yield parity(np.bitwise_xor.reduce(onehot, axis=0))
     while words > 1:
         words //= 2
         left -= 1
-        pairs = by_word.reshape(gates, 2, words)
-        by_word = pairs[rows, (place >> left) & 1]
-        yield parity(np.bitwise_xor.reduce(by_word, axis=1))
-    cell = by_word[:, 0]
+        onehot = np.where((place >> left) & 1, onehot[words:], onehot[:words])
+        yield parity(np.bitwise_xor.reduce(onehot, axis=0))
+    cell = onehot[0]
     while left:
         left -= 1
         width = 1 << left
