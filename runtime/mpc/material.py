@@ -24,6 +24,8 @@ KINDS: dict[str, tuple[str | None, str | None]] = {
     "server": (None, "seed"),
 }
 DTYPES = ("bit", "uint8", "uint16", "uint32", "uint64")
+#: Elements of one array of material; what is announced beyond is refused before memory is allocated.
+LARGEST_ROW = 1 << 33
 STEP_STREAM, WEIGHT_STREAM, INPUT_STREAM = 1, 2, 3
 
 
@@ -42,6 +44,8 @@ class Row:
         good = isinstance(shape, list) and all(isinstance(n, int) and 0 <= n < 2**40 for n in shape)
         if kind not in KINDS or dtype not in DTYPES or not good or shape is None:
             raise PartyError("PPC6003", "the dealer described its material in a way this version does not know")
+        if prod(shape) > LARGEST_ROW:
+            raise PartyError("PPC6003", f"the dealer announced an array of {prod(shape)} elements, the limit is {LARGEST_ROW}")
         return Row(kind, dtype, tuple(shape))
 
     def to_json(self) -> list[Any]:

@@ -27,17 +27,26 @@ def run(session: Session, step: Step, *operands: Operand) -> Value:
     arguments = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
     if session.role == "dealer":
         dealer = Dealer(state.keys, step.run, step.id)
-        shape = implementation(Engine(dealer, None), step.attrs, *arguments).shape
-        _check(shape, step)
+        _check(_apply(implementation, Engine(dealer, None), step, arguments).shape, step)
         ship(session, step.run, step.id, dealer)
         return Value("mpc", step.shape)
     rank = RANKS[session.role]
     chunk = state.material.open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
-    result: Ring = implementation(Engine(None, party), step.attrs, *arguments)
+    result = _apply(implementation, Engine(None, party), step, arguments)
     _check(result.shape, step)
     return Value("mpc", step.shape, np.ascontiguousarray(result).view(np.int64))
+
+
+def _apply(implementation: Any, engine: Engine, step: Step, arguments: list[Any]) -> Ring:
+    """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes only."""
+    try:
+        result: Ring = implementation(engine, step.attrs, *arguments)
+    except (ValueError, IndexError, RuntimeError) as error:
+        shapes = ", ".join(str(a.shape) for a in arguments if a is not None)
+        raise PartyError("PPC6003", f"step {step.id} ({step.name}) cannot take {shapes}: {error}") from error
+    return result
 
 
 def _share(value: Value, role: str, step: Step) -> Ring:

@@ -21,19 +21,18 @@ LOW = word((1 << 63) - 1)
 Bits = NDArray[np.uint8]
 
 
-def digit(x: Ring, j: int) -> Ring:
-    """The j-th 7-bit digit of the low 63 bits, most significant first."""
-    return (x >> word(DIGIT_BITS * (DIGITS - 1 - j))) & word((1 << DIGIT_BITS) - 1)
+def digits(x: Ring) -> Ring:
+    """The 7-bit digits of the low 63 bits, most significant first: (9, *shape)."""
+    shifts = np.arange(DIGITS - 1, -1, -1, dtype=np.uint64) * word(DIGIT_BITS)
+    return (x[None] >> shifts.reshape(-1, *[1] * x.ndim)) & word((1 << DIGIT_BITS) - 1)
 
 
 def deal_digits(d: Dealer, r: Ring) -> None:
     """One-hot digits of r (XOR-shared, two words each) and its top bit."""
     table = np.zeros((DIGITS, 2, *r.shape), np.uint64)
-    for j in range(DIGITS):
-        value = digit(r, j)
-        bit = word(1) << (value & word(63))
-        high = value >> word(6)
-        table[j, 0], table[j, 1] = bit * (word(1) - high), bit * high
+    value = digits(r)
+    bit, high = word(1) << (value & word(63)), value >> word(6)
+    table[:, 0], table[:, 1] = bit * (word(1) - high), bit * high
     d.share_xor(table)
     d.share_bits((r >> word(63)).astype(np.uint8))
 
@@ -42,17 +41,13 @@ def take_digits(p: Party, shape: Shape) -> tuple[Ring, Bits]:
     return p.share((DIGITS, 2, *shape)), p.share(shape, "bit")
 
 
-def pick(table: Ring, c: Ring) -> tuple[list[Bits], list[Bits]]:
-    """Shares of [c_j = r_j] and [c_j < r_j] for every digit, most significant first. `table` broadcasts against c."""
-    equal: list[Bits] = []
-    less: list[Bits] = []
-    for j in range(DIGITS):
-        value = digit(c, j)
-        high = (value >> word(6)).astype(bool)
-        low_word, high_word = table[j]
-        row = np.where(high, high_word, low_word) >> (value & word(63))
-        equal.append((row & word(1)).astype(np.uint8))
-        less.append(fan.parity(row >> word(1)) ^ (fan.parity(high_word) & ~high))
+def pick(table: Ring, c: Ring) -> tuple[Bits, Bits]:
+    """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (9, *c.shape) each. `table[:, 0]` broadcasts against c."""
+    value = digits(c)
+    high = value >= word(64)
+    row = np.where(high, table[:, 1], table[:, 0]) >> (value & word(63))
+    equal: Bits = row.astype(np.uint8) & np.uint8(1)
+    less: Bits = fan.parity(row >> word(1)) ^ (fan.parity(table[:, 1]) & ~high)
     return equal, less
 
 
@@ -63,7 +58,7 @@ def deal_signs(d: Dealer, shape: Shape) -> None:
 def signs(p: Party, table: Ring, top: Bits, c: Ring) -> Bits:
     """XOR shares of [c − r < 0 as a signed word], given the digits of r: one round."""
     equal, less = pick(table, c & LOW)
-    below = fan.online(p, [e.reshape(-1) for e in equal[:-1]], [g.reshape(-1) for g in less]).reshape(c.shape)
+    below = fan.online(p, equal[:-1].reshape(DIGITS - 1, -1), less.reshape(DIGITS, -1)).reshape(c.shape)
     sign: Bits = below ^ top
     return sign ^ (c >> word(63)).astype(np.uint8) if p.rank == CLIENT else sign
 

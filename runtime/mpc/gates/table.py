@@ -20,6 +20,7 @@ from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, Shape, word
 
 Floats = NDArray[np.float64]
+_BLOCK = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,19 @@ def coefficients(spline: Spline) -> Floats:
     return rows
 
 
+def rotated(s: Spline, r: Ring) -> Ring:
+    """For each mask r and each value of c_top: the coefficients in u of the polynomial of cell c_top − r_top."""
+    top, rho = (r >> word(s.g)).astype(np.int64), (r & word((1 << s.g) - 1)).astype(np.float64) / 2.0**s.g
+    cell = (np.arange(1 << s.k)[None] - top[:, None]) % (1 << s.k)
+    q = coefficients(s)[cell]  # (n, 2^k, degree + 1)
+    table = np.zeros(q.shape, np.uint64)
+    for j in range(s.degree + 1):  # (u − rho)^i, expanded
+        shifted = sum(q[..., i] * comb(i, j) * (-rho[:, None]) ** (i - j) for i in range(j, s.degree + 1))
+        scaled = np.round(np.asarray(shifted) * 2.0 ** (s.bits + (s.degree - j) * s.g))
+        table[..., j] = scaled.astype(np.int64).view(np.uint64)
+    return table
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """Evaluate a spline: x at `fraction` fractional bits, result at `spline.scale`; x must lie in the spline's range."""
@@ -80,14 +94,10 @@ class Lookup:
     def deal(self, d: Dealer) -> Ring:
         s, n = self.spline, int(np.prod(self.shape))
         r = d.random((n,), self._word).astype(np.uint64) & word((1 << (s.k + s.g)) - 1)
-        top, rho = (r >> word(s.g)).astype(np.int64), (r & word((1 << s.g) - 1)).astype(np.float64) / 2.0**s.g
-        cell = (np.arange(1 << s.k)[None] - top[:, None]) % (1 << s.k)
-        q = coefficients(s)[cell]  # (n, 2^k, degree + 1)
-        table = np.zeros(q.shape, np.uint64)
-        for j in range(s.degree + 1):  # (u − rho)^i, expanded
-            shifted = sum(q[..., i] * comb(i, j) * (-rho[:, None]) ** (i - j) for i in range(j, s.degree + 1))
-            scaled = np.round(np.asarray(shifted) * 2.0 ** (s.bits + (s.degree - j) * s.g))
-            table[..., j] = scaled.astype(np.int64).view(np.uint64)
+        table = np.empty((n, 1 << s.k, s.degree + 1), np.uint64)
+        for start in range(0, n, _BLOCK):  # bounds the memory of the floating-point copies
+            part = slice(start, start + _BLOCK)
+            table[part] = rotated(s, r[part])
         d.share(table)
         return make_zero(self.shape)
 

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,17 +72,16 @@ def mpc(
     weights: Mapping[str, Any] | None = None,
     shape: Sequence[int],
     raw: bool = False,
+    timeout: float = 20.0,
 ) -> Outcome:
     """One mpc step on fresh shares of the operands: arrays are values, strings are weights, None is absent."""
-    import time
-
     weights = weights or {}
     manifest = {
         "weights": {n: {"shape": list(np.shape(w))} for n, w in weights.items()},
         "steps": [{"id": 1, "step": f"mpc.{op}"}],
     }
     step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}))
-    found = sessions(manifest, weights)
+    found = sessions(manifest, weights, timeout)
     parts: dict[str, list[Any]] = {role: [] for role in found}
     for operand in operands:
         if operand is None or isinstance(operand, str):
@@ -134,3 +134,13 @@ def mpc(
 @pytest.fixture
 def step_of_mpc() -> Any:
     return mpc
+
+
+@pytest.fixture
+def mpc_sessions() -> Any:
+    return sessions
+
+
+@pytest.fixture(name="together")
+def together_() -> Any:
+    return together

@@ -1,0 +1,209 @@
+"""Every operator against onnxruntime, with the largest error that its protocol states."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppc.runtime.mpc.protocols import PROTOCOLS
+
+RNG = np.random.default_rng(11)
+LSB = 2.0**-16
+
+
+def oracle(op: str, inputs: Sequence[Any], attrs: Mapping[str, Any], opset: int = 21) -> np.ndarray:
+    """onnxruntime's result for one node; operands are float32 unless they are integers or booleans."""
+    import onnx
+    import onnxruntime as ort
+    from onnx import TensorProto, helper
+
+    arrays = [None if a is None else np.asarray(a) for a in inputs]
+    arrays = [None if a is None else a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
+    names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
+    given = {n: a for n, a in zip(names, arrays, strict=True) if a is not None}
+    values = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in given.items()]
+    node = helper.make_node(op, names, ["y"], **attrs)
+    out = helper.make_tensor_value_info("y", TensorProto.UNDEFINED, None)
+    graph = helper.make_graph([node], "g", values, [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    model = onnx.shape_inference.infer_shapes(model)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    result: np.ndarray = session.run(None, given)[0]
+    return result.astype(np.float64)
+
+
+@dataclass
+class Case:
+    op: str
+    operands: list[Any]  # arrays are shared; ("w", array) is a weight of the server; None is absent
+    attrs: dict[str, Any] = field(default_factory=dict)
+    error: float = LSB
+    onnx_inputs: list[Any] | None = None  # where ONNX takes as operands what a plan has as attributes
+    onnx_attrs: dict[str, Any] | None = None
+    relative: float = 0.0
+
+    def __str__(self) -> str:
+        shapes = "_".join("x".join(map(str, np.shape(_plain(o)))) for o in self.operands if o is not None)
+        extra = ",".join(f"{k}={v}" for k, v in self.attrs.items())
+        return f"{self.op}-{shapes}-{extra}"[:70]
+
+
+def _plain(operand: Any) -> Any:
+    return operand[1] if isinstance(operand, tuple) else operand
+
+
+def grid(a: Any) -> np.ndarray:
+    """Numbers that fixed point and float32 hold exactly."""
+    return np.round(np.asarray(a, np.float64) * 4096) / 4096
+
+
+def n(*shape: int) -> np.ndarray:
+    return grid(RNG.normal(size=shape) * 2)
+
+
+def w(*shape: int) -> tuple[str, np.ndarray]:
+    return ("w", grid(RNG.normal(size=shape)))
+
+
+EDGES = grid(np.concatenate([[0.0, LSB, -LSB, 1, -1, 0.5, -0.5, 2.0**20, -(2.0**20)], RNG.normal(size=24) * 5]))
+EDGES[1], EDGES[2] = LSB, -LSB
+WIDE = np.concatenate([np.linspace(-20, 20, 500), EDGES])
+IMAGE = n(2, 4, 7, 6)
+GRID = {"error": 2.0**-10}
+
+CASES = [
+    # linear
+    Case("Conv", [n(2, 3, 8, 8), w(4, 3, 3, 3), w(4)], {"pads": [1, 1, 1, 1]}, 2e-4),
+    Case("Conv", [n(1, 4, 9, 7), w(6, 2, 3, 2)], {"strides": [2, 1], "group": 2, "dilations": [1, 2], "pads": [0, 1, 2, 1]}, 2e-4),
+    Case("Conv", [n(1, 3, 20), w(5, 3, 4), w(5)], {"strides": [3]}, 2e-4),
+    Case("Conv", [n(1, 2, 5, 6, 4), w(3, 2, 2, 3, 2)], {"pads": [0, 1, 0, 1, 0, 1]}, 2e-4),
+    Case("Conv", [n(1, 3, 8, 9), w(3, 1, 3, 3)], {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2, 2]}, 2e-4),
+    Case("Gemm", [n(3, 20), w(20, 7), w(7)], {}, 2e-4),
+    Case("Gemm", [n(20, 3), w(7, 20), w(3, 7)], {"transA": 1, "transB": 1, "alpha": 0.5, "beta": 2.0}, 2e-4),
+    Case("Gemm", [n(3, 8), n(8, 4), n(4)], {"alpha": 0.25}, 5e-4),
+    Case("MatMul", [n(2, 3, 8), w(8, 5)], {}, 2e-4),
+    Case("MatMul", [w(4, 8), n(2, 8, 3)], {}, 2e-4),
+    Case("MatMul", [n(2, 3, 4, 8), n(2, 1, 8, 5)], {}, 2e-4),
+    Case("MatMul", [n(6), w(6, 3)], {}, 2e-4),
+    Case("BatchNormalization", [n(2, 3, 4, 4), w(3), w(3), w(3), ("w", np.array([0.5, 1.5, 0.25]))], {"epsilon": 1e-3}, 2e-4),
+    # sums and means
+    Case("AveragePool", [IMAGE], {"kernel_shape": [2, 3], "strides": [1, 2], "pads": [1, 1, 0, 1]}),
+    Case("AveragePool", [IMAGE], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+    Case("AveragePool", [IMAGE], {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1}),
+    Case("GlobalAveragePool", [IMAGE]),
+    Case("ReduceMean", [IMAGE], {"axes": [1, -1], "keepdims": 0}, onnx_inputs=[IMAGE, np.array([1, -1])], onnx_attrs={"keepdims": 0}),
+    Case("ReduceSum", [IMAGE], {"keepdims": 0}, 1e-4),
+    Case("ReduceSumSquare", [IMAGE], {"axes": [2], "keepdims": 1}, 2e-4, [IMAGE, np.array([2])], {"keepdims": 1}),
+    # arithmetic
+    Case("Add", [n(2, 3, 4), n(3, 1)]),
+    Case("Add", [n(2, 3), w(3)]),
+    Case("Sub", [w(2, 3), n(3)]),
+    Case("Neg", [EDGES]),
+    Case("Sum", [n(2, 3), n(3), w(2, 1)]),
+    Case("Mul", [n(2, 3, 4), n(3, 1)], {}, 2e-4),
+    Case("Mul", [w(4), n(2, 3, 4)], {}, 2e-4),
+    Case("Div", [n(50), ("w", grid(RNG.uniform(0.5, 4, 50)))], {}, 1e-4),
+    Case("Div", [n(300), grid(RNG.uniform(0.25, 60, 300) * RNG.choice([-1, 1], 300))], {}, 5e-4),
+    Case("Pow", [n(50)], {"exponent": 3.0}, 2e-3, [None], {}),
+    # views
+    Case("Identity", [IMAGE]),
+    Case("Reshape", [IMAGE], {"shape": [0, -1, 6]}, 0, [IMAGE, np.array([0, -1, 6])], {}),
+    Case("Transpose", [IMAGE], {"perm": [0, 3, 1, 2]}, 0),
+    Case("Slice", [IMAGE], {"starts": [1, -1], "ends": [3, -1000], "axes": [1, 2], "steps": [1, -2]}, 0,
+         [IMAGE, np.array([1, -1]), np.array([3, -1000]), np.array([1, 2]), np.array([1, -2])], {}),
+    Case("Concat", [n(2, 3), w(2, 2), n(2, 1)], {"axis": -1}, LSB),
+    Case("Pad", [IMAGE], {"pads": [0, 0, 1, 2, 0, 0, 0, 1], "value": -1.5}, 0, [IMAGE, np.array([0, 0, 1, 2, 0, 0, 0, 1]), np.float64(-1.5)], {}),
+    Case("Pad", [IMAGE], {"pads": [1, 2, 1, 0], "axes": [2, 3], "mode": "reflect"}, 0,
+         [IMAGE, np.array([1, 2, 1, 0]), None, np.array([2, 3])], {"mode": "reflect"}),
+    Case("Expand", [n(3, 1)], {"shape": [2, 1, 4]}, 0, [None, np.array([2, 1, 4])], {}),
+    Case("Gather", [IMAGE], {"axis": 3, "indices": [[0, 5], [-1, 2]]}, 0, [IMAGE, np.array([[0, 5], [-1, 2]])], {"axis": 3}),
+    # comparisons
+    Case("Relu", [EDGES], {}, 0),
+    Case("LeakyRelu", [EDGES], {"alpha": 0.1}, 1e-4, relative=2.0**-17),
+    Case("LeakyRelu", [n(60)], {"alpha": 0.1}),
+    Case("PRelu", [n(2, 3, 4), w(3, 1)], {}, 1e-4),
+    Case("Clip", [EDGES], {"min": -0.5, "max": 1.25}, 0, [EDGES, np.float64(-0.5), np.float64(1.25)], {}),
+    Case("Clip", [EDGES], {"min": 0.0}, 0, [EDGES, np.float64(0)], {}),
+    Case("Clip", [EDGES], {"max": 6.0, "min": float("-inf")}, 0, [EDGES, None, np.float64(6)], {}),
+    Case("Abs", [EDGES], {}, 0),
+    Case("Sign", [EDGES], {}, 0),
+    *[Case(op, [EDGES, np.roll(EDGES, 1)], {}, 0) for op in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")],
+    Case("Equal", [np.array([1.0, 2.0, 0.0]), np.array([1.0, 2.5, 0.0])], {}, 0),
+    Case("HardSigmoid", [WIDE], {"alpha": 0.25, "beta": 0.5}, 1e-4),
+    Case("HardSwish", [np.linspace(-10, 10, 200)], {}, 2e-4),
+    # maxima
+    Case("Max", [n(2, 3), n(3), w(2, 1)], {}, 0),
+    Case("Min", [n(2, 3), n(3)], {}, 0),
+    Case("MaxPool", [IMAGE], {"kernel_shape": [2, 2], "strides": [2, 2]}, 0),
+    Case("MaxPool", [IMAGE], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, 0),
+    Case("MaxPool", [IMAGE], {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1}, 0),
+    Case("MaxPool", [np.zeros((1, 1, 4, 4))], {"kernel_shape": [2, 2]}, 0),
+    Case("MaxPool", [n(1, 2, 9)], {"kernel_shape": [3], "dilations": [2]}, 0),
+    Case("GlobalMaxPool", [IMAGE], {}, 0),
+    Case("ReduceMax", [IMAGE], {"axes": [1, 3], "keepdims": 0}, 0, [IMAGE, np.array([1, 3])], {"keepdims": 0}),
+    Case("ReduceMin", [IMAGE], {"axes": [2]}, 0, [IMAGE, np.array([2])], {}),
+    Case("ArgMax", [n(4, 10)], {"axis": 1, "keepdims": 0}, 0),
+    Case("ArgMax", [np.round(n(6, 9))], {"axis": 0, "select_last_index": 1}, 0),
+    Case("ArgMin", [np.round(n(6, 9))], {"axis": -1}, 0),
+    # smooth
+    Case("Sigmoid", [WIDE], {}, **GRID),
+    Case("Tanh", [WIDE], {}, **GRID),
+    Case("Erf", [WIDE], {}, **GRID),
+    Case("Gelu", [WIDE], {}, **GRID),
+    Case("Gelu", [WIDE], {"approximate": "tanh"}, **GRID),
+    Case("Softplus", [WIDE], {}, **GRID),
+    Case("Elu", [WIDE], {"alpha": 1.5}, **GRID),
+    Case("Exp", [np.linspace(-30, 10, 400)], {}, 2e-4, relative=2.0**-14),
+    Case("Reciprocal", [grid(2.0 ** RNG.uniform(-9.9, 17.9, 300)) + 2.0**-10], {}, 2e-4, relative=2.0**-14),
+    Case("Sqrt", [grid(2.0 ** RNG.uniform(-12, 19.9, 300)) + 2.0**-12], {}, 2e-4, relative=2.0**-14),
+    Case("Log", [grid(2.0 ** RNG.uniform(-12, 23.9, 300)) + 2.0**-12], {}, 2e-4),
+    # rows
+    Case("Softmax", [n(5, 10)], {"axis": -1}, 2e-4),
+    Case("Softmax", [n(2, 3, 4) * 30], {"axis": 1}, 2e-4),
+    Case("Softmax", [np.zeros((2, 7))], {"axis": -1}, 2e-4),
+    Case("Softmax", [n(3, 1)], {"axis": -1}, 2e-4),
+    Case("LogSoftmax", [n(5, 10)], {"axis": -1}, 2e-4),
+    Case("ReduceLogSumExp", [n(5, 10)], {"axes": [1], "keepdims": 0}, 2e-4, [None, np.array([1])], {"keepdims": 0}),
+    Case("LayerNormalization", [n(4, 32), w(32), w(32)], {"axis": -1}, 5e-4),
+    Case("LayerNormalization", [n(2, 3, 16) * 0.05, w(16)], {"axis": -1}, 3e-3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_against_onnxruntime(case: Case, step_of_mpc: Any) -> None:
+    plain = [_plain(o) for o in case.operands]
+    inputs = plain if case.onnx_inputs is None else [
+        plain[i] if a is None and i < len(plain) else a for i, a in enumerate(case.onnx_inputs)
+    ]
+    if case.op == "Pow":
+        inputs = [plain[0], np.float64(case.attrs["exponent"])]
+    expected = oracle(case.op, inputs, case.attrs if case.onnx_attrs is None else case.onnx_attrs)
+    weights = {f"@w{i}": o[1] for i, o in enumerate(case.operands) if isinstance(o, tuple)}
+    operands = [f"@w{i}" if isinstance(o, tuple) else o for i, o in enumerate(case.operands)]
+    got = step_of_mpc(case.op, *operands, attrs=case.attrs, weights=weights, shape=expected.shape).value
+    np.testing.assert_allclose(got, expected, atol=case.error + 1e-9, rtol=case.relative + 1e-6)
+
+
+BITS = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0, 1.0])
+OTHERS = {
+    "Dropout": ([IMAGE], IMAGE),
+    "Not": ([BITS[0]], 1 - BITS[0]),
+    "And": (list(BITS), BITS[0] * BITS[1]),
+    "Or": (list(BITS), np.maximum(*BITS)),
+    "Where": ([BITS[0], np.array([1.5, 2.5, -3.5, 4.5]), np.array([-1.0, 7.0, 1000.0, 0.0])], np.array([-1.0, 2.5, 1000.0, 4.5])),
+    "Swish": ([WIDE], WIDE / (1 + np.exp(-np.maximum(WIDE, -700)))),
+}
+
+
+@pytest.mark.parametrize("op", OTHERS)
+def test_against_numpy(op: str, step_of_mpc: Any) -> None:
+    operands, expected = OTHERS[op]
+    got = step_of_mpc(op, *operands, shape=expected.shape).value
+    np.testing.assert_allclose(got, expected, atol=2.0**-10 if op == "Swish" else 2 * LSB)
+
+
+def test_every_protocol_is_tested() -> None:
+    aliases = {"Flatten", "Squeeze", "Unsqueeze", "Cast"}  # the rows of Reshape and Identity
+    assert set(PROTOCOLS) == {c.op for c in CASES} | set(OTHERS) | aliases

@@ -1,0 +1,78 @@
+"""Everything a party receives is uniform, whatever the secret: chi-square over many elements with one fixed input."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+COUNT = 4096
+
+
+def bytes_of(arrays: Any) -> np.ndarray:
+    return np.concatenate([np.ascontiguousarray(a).reshape(-1).view(np.uint8) for a in arrays])
+
+
+def chi(values: np.ndarray) -> tuple[float, int]:
+    """Chi-square of bytes against uniform, and its degrees of freedom."""
+    counts = np.bincount(values, minlength=256)
+    return float(((counts - values.size / 256) ** 2 / (values.size / 256)).sum()), 255
+
+
+ROW = {"axis": -1}
+CASES: list[tuple[str, tuple[int, ...], dict[str, Any], tuple[int, ...]]] = [
+    ("Relu", (COUNT,), {}, (COUNT,)),
+    ("Mul", (COUNT,), {}, (COUNT,)),
+    ("Gemm", (64, 64), {}, (64, 64)),
+    ("MaxPool", (1, 16, 32, 32), {"kernel_shape": [2, 2], "strides": [2, 2]}, (1, 16, 16, 16)),
+    ("Clip", (COUNT,), {"min": -1.0, "max": 1.0}, (COUNT,)),
+    ("Softmax", (256, 8), ROW, (256, 8)),
+    ("Reciprocal", (1024,), {}, (1024,)),
+]
+
+
+@pytest.mark.parametrize("secret", [0.0, 1.5, -300.25])
+@pytest.mark.parametrize(("op", "shape", "attrs", "out"), CASES, ids=[c[0] for c in CASES])
+def test_what_arrives_is_uniform(op: str, shape: Any, attrs: Any, out: Any, secret: float, step_of_mpc: Any) -> None:
+    x = np.full(shape, secret)
+    weights = {"@w": np.full((64, 64), 0.75)} if op == "Gemm" else {}
+    operands = [x, "@w"] if op == "Gemm" else [x, x] if op == "Mul" else [x]
+    outcome = step_of_mpc(op, *operands, attrs=attrs, weights=weights, shape=out)
+    for party, transcript in outcome.transcripts.items():
+        assert transcript or op == "Gemm"
+        for tag, arrays in transcript:
+            for a in arrays:
+                if a.dtype in (np.uint64, np.uint8):
+                    values = bytes_of([a])
+                    if values.size < 2560:
+                        continue
+                    statistic, freedom = chi(values)
+                    # six deviations of a chi-square distribution
+                    assert abs(statistic - freedom) < 6 * np.sqrt(2 * freedom), (party, tag, statistic)
+                else:  # fan-in words use their low bits only
+                    for words in a if a.ndim == 2 else [a]:
+                        bits = np.unpackbits(bytes_of([words])).reshape(words.size, -1)
+                        live = bits.mean(axis=0)
+                        live = live[live > 0]
+                        assert np.all(np.abs(live - 0.5) < 3 / np.sqrt(words.size)), (party, tag)
+
+
+def test_the_masked_weights_are_uniform(step_of_mpc: Any) -> None:
+    outcome = step_of_mpc("Gemm", np.ones((1, 64)), "@w", weights={"@w": np.zeros((64, 64))}, shape=(1, 64))
+    masked = outcome.sessions["client"].engines["mpc"].masked[1][0]
+    statistic, freedom = chi(bytes_of([masked]))
+    assert abs(statistic - freedom) < 6 * np.sqrt(2 * freedom)
+
+
+def test_the_fan_in_words_carry_no_bit_beyond_their_width(step_of_mpc: Any) -> None:
+    """Bits above the used width would be unmasked."""
+    outcome = step_of_mpc("Relu", np.ones(COUNT), shape=(COUNT,))
+    (fan,) = [arrays[0] for _, arrays in outcome.transcripts["client"] if arrays[0].dtype == np.uint16]
+    assert int(fan[0].max()) < 1 << 8 and int(fan[1].max()) < 1 << 9
+
+
+def test_the_result_shares_are_fresh(step_of_mpc: Any) -> None:
+    """The client's share of a constant result differs between two runs."""
+    one, two = (step_of_mpc("Relu", np.ones(64), shape=(64,)) for _ in range(2))
+    np.testing.assert_array_equal(one.value, two.value)
+    first = [o.transcripts["client"][0][1][0] for o in (one, two)]
+    assert not np.any(first[0] == first[1])
