@@ -28,8 +28,8 @@ def _top_k(types: Types, *, k: int, axis: int, largest: int, sorted: int) -> Res
 
 REDUCESUM = _reduction("ReduceSum", Kind.LINEAR, "Sum over axes.")
 REDUCEMEAN = _reduction("ReduceMean", Kind.LINEAR, "Mean over axes.", FLOATS)
-REDUCEMAX = _reduction("ReduceMax", Kind.COMPARISON, "Largest element over axes.", NUMBERS)
-REDUCEMIN = _reduction("ReduceMin", Kind.COMPARISON, "Smallest element over axes.", NUMBERS)
+REDUCEMAX = _reduction("ReduceMax", Kind.COMPARISON, "Largest element over axes.", f"{NUMBERS} bool")
+REDUCEMIN = _reduction("ReduceMin", Kind.COMPARISON, "Smallest element over axes.", f"{NUMBERS} bool")
 REDUCEPROD = _reduction("ReduceProd", Kind.BILINEAR, "Product over axes.")
 REDUCEL1 = _reduction("ReduceL1", Kind.COMPARISON, "Sum of absolute values over axes.")
 REDUCEL2 = _reduction("ReduceL2", Kind.COMPOUND, "Euclidean norm over axes.", FLOATS)

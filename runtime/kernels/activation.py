@@ -39,7 +39,9 @@ def celu(x: Array, *, alpha: float = 1.0) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)) without overflow."""
-    return np.exp(-np.logaddexp(0.0, -x))
+    e = np.exp(-np.abs(x))
+    y: Array = np.where(x >= 0, 1.0, e) / (1.0 + e)
+    return y
 
 
 def hard_sigmoid(x: Array, *, alpha: float = 0.2, beta: float = 0.5) -> Array:

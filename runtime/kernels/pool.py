@@ -1,11 +1,12 @@
 """Kernels of pooling: (N, C, d...) -> (N, C, o...)."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
 from ppc.runtime.kernels import Array
-from ppc.runtime.kernels.window import explicit_pads, ones_if_none, overhang, pad_spatial, window_counts, windows
+from ppc.runtime.kernels.window import explicit_pads, ones_if_none, overhang, pad_spatial, window_counts
 
 Ints = Sequence[int]
 
@@ -30,14 +31,18 @@ class _Geometry:
         self.counts = window_counts(dims, kernel, self.strides, self.dilations, self.pads, ceil_mode)
         ends = overhang(dims, self.counts, kernel, self.strides, self.dilations, self.pads)
         self.filled = self.pads[:rank] + ends
-        self.axes = tuple(range(-rank, 0))
 
-    def view(self, x: Array, fill: float) -> Array:
-        return windows(pad_spatial(x, self.filled, fill), self.kernel, self.strides, self.dilations, self.counts)
+    def slide(self, padded: Array, combine: np.ufunc) -> Array:
+        """`combine` over each window. Sum and maximum take one axis after the other: k1 + ... + kk passes, no copy
+        of the windows."""
+        for axis, (k, s, e, n) in enumerate(zip(self.kernel, self.strides, self.dilations, self.counts, strict=True)):
+            lead = (slice(None),) * (2 + axis)
+            taps = (padded[(*lead, slice(t * e, t * e + (n - 1) * s + 1, s))] for t in range(k))
+            padded = reduce(combine, taps)
+        return padded
 
     def sums(self, x: Array) -> Array:
-        y: Array = self.view(x, 0).sum(axis=self.axes)
-        return y
+        return self.slide(pad_spatial(x, self.filled), np.add)
 
     def weights(self, x: Array, count_include_pad: int) -> Array:
         """How many elements each window averages over; what hangs over the end in ceil mode never counts."""
@@ -47,9 +52,7 @@ class _Geometry:
         rank = len(self.kernel)
         padded = pad_spatial(ones, self.pads, 1)
         beyond = [0] * rank + [f - p for f, p in zip(self.filled[rank:], self.pads[rank:], strict=True)]
-        view = windows(pad_spatial(padded, beyond), self.kernel, self.strides, self.dilations, self.counts)
-        y: Array = view.sum(axis=self.axes)
-        return y
+        return self.slide(pad_spatial(padded, beyond), np.add)
 
 
 def max_pool(
@@ -65,8 +68,7 @@ def max_pool(
     """Largest element of each window. The optional second result of ONNX (indices) is refused at import."""
     g = _Geometry(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    y: Array = g.view(x, lowest).max(axis=g.axes)
-    return y
+    return g.slide(pad_spatial(x, g.filled, lowest), np.maximum)
 
 
 def average_pool(

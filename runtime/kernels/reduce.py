@@ -32,8 +32,29 @@ def _reduction(
     return kernel
 
 
+def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The lowest and the highest value of a type."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min, np.iinfo(dtype).max
+    return (False, True) if dtype.kind == "b" else (-np.inf, np.inf)
+
+
+def _extreme(pick: Callable[..., Any], end: int) -> Callable[..., Array]:
+    """np.max or np.min; over no elements at all the lowest or highest value there is."""
+
+    def combine(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+        if x.size:
+            return np.asarray(pick(x, axis=axis, keepdims=keepdims))
+        return np.asarray(pick(x, axis=axis, keepdims=keepdims, initial=_limits(x.dtype)[end]))
+
+    return combine
+
+
+_max, _min = _extreme(np.max, 0), _extreme(np.min, 1)
+
+
 def _log_sum_exp(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    top = x.max(axis=axis, keepdims=True)
+    top = _max(x, axis, True)
     top = np.where(np.isfinite(top), top, 0.0)
     y: Array = np.log(np.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return y if keepdims else y.reshape([d for i, d in enumerate(x.shape) if i not in axis])
@@ -41,8 +62,8 @@ def _log_sum_exp(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 reduce_sum = _reduction(np.sum)
 reduce_mean = _reduction(np.mean)
-reduce_max = _reduction(np.max)
-reduce_min = _reduction(np.min)
+reduce_max = _reduction(_max)
+reduce_min = _reduction(_min)
 reduce_prod = _reduction(np.prod)
 reduce_l1 = _reduction(np.sum, before=np.abs)
 reduce_l2 = _reduction(np.sum, before=np.square, after=np.sqrt)
