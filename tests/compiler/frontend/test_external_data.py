@@ -57,8 +57,19 @@ def test_the_hash_of_the_model_covers_its_external_data(make_model: Make, folder
     assert import_model(path).attrs["model_sha256"] != before
 
 
-ESCAPES = ["../secret.bin", "/etc/passwd", "sub/../../secret.bin", "link.bin", "up/secret.bin", "hard.bin", "fifo", "sub",
-           "C:\\secret.bin", "..\\secret.bin", "\\\\host\\share"]  # fmt: skip
+ESCAPES = [
+    "../secret.bin",
+    "/etc/passwd",
+    "sub/../../secret.bin",
+    "link.bin",
+    "up/secret.bin",
+    "hard.bin",
+    "fifo",
+    "sub",
+    "C:\\secret.bin",
+    "..\\secret.bin",
+    "\\\\host\\share",
+]
 
 
 @pytest.mark.parametrize("location", ESCAPES)
