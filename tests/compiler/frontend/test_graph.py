@@ -159,6 +159,28 @@ def test_a_scan_is_unrolled(backwards: int, make_model: Make, evaluate: Evaluate
         assert np.array_equal(got, want)
 
 
+def test_a_scan_of_distances_is_not_unrolled(make_model: Make, evaluate: Evaluate) -> None:
+    body = onnx.helper.make_graph(
+        [
+            node("Identity", ["h"], ["h2"]),
+            node("Sub", ["h", "r"], ["d"]),
+            node("ReduceSumSquare", ["d", "one"], ["o"], keepdims=0),
+        ],
+        "body",
+        [info("h", F, [2, 3]), info("r", F, [3])],
+        [info("h2", F, [2, 3]), info("o", F, [2])],
+        [onnx.numpy_helper.from_array(np.asarray([1]), "one")],
+    )
+    scan = node("Scan", ["x", "t"], ["h", "y"], body=body, num_scan_inputs=1)
+    training = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    model = make_model([scan], {"x": (2, 3)}, ["y"], {"t": training})
+    x = np.asarray([[1, 2, 3], [0, -1, 0]], np.float32)
+    module = import_model(model)
+    assert [op.name for op in module.ops] == ["Reshape", "Sub", "ReduceSumSquare"]
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    assert np.allclose(evaluate(module, x)[0], expected, rtol=1e-5)
+
+
 BROKEN: dict[str, list[onnx.NodeProto]] = {
     "cycle": [node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), node("Relu", ["b"], ["y"])],
     "itself": [node("Add", ["x", "y"], ["y"])],
