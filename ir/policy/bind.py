@@ -134,7 +134,7 @@ def node_name(op: Op) -> str:
 
 
 def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> ResolvedPolicy:
-    """Bind `policy` to `module` (any stage up to ASSIGNED).
+    """Bind `policy` to `module`: for the passes and the final check, the module as it was labelled.
 
     Folding merges weights. Where the policy makes some weights public and others not, a merged one cannot be judged
     by its name, so `imported` (the module before folding) says what each name and hash stood for; without it every
@@ -148,7 +148,7 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
     if imported is None and module.stage >= Stage.FOLDED and len(set(weights.values())) > 1:
         weights = dict.fromkeys(weights, join(weights.values()))
     locs: dict[str, list[Op]] = {}
-    for op in module.ops:
+    for op in filter(_computes, module.ops):
         locs.setdefault(node_name(op), []).append(op)
     node_denials, source_denials = _denials(policy, module, before, locs, found)
     resolved = ResolvedPolicy(
@@ -169,14 +169,23 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
     return resolved
 
 
+def _computes(op: Op) -> bool:
+    """False for the steps of a converted module that only carry a value."""
+    return bool(op.results) and not op.name.startswith(("convert.", "reveal.", "he.drop", "client.input"))
+
+
 def _origins(module: Module) -> dict[str, Origin]:
-    found = {name: ("", i) for i, name in enumerate(module.inputs)}
-    return found | {r: (node_name(op), i) for op in module.ops for i, r in enumerate(op.results)}
+    found: dict[str, Origin] = {name: ("", i) for i, name in enumerate(module.inputs)}
+    for op in module.ops:
+        for i, r in enumerate(op.results):
+            carried = found.get(op.operands[0]) if op.operands and not _computes(op) else None
+            found[r] = carried or found.get(r) or (node_name(op), i)
+    return found
 
 
 def _flow(module: Module) -> dict[str, frozenset[Origin]]:
     origins, flow = _origins(module), dict[str, frozenset[Origin]]()
-    for op in module.ops:
+    for op in filter(_computes, module.ops):
         reads = frozenset(origins[o] for o in op.operands if o and not o.startswith("@"))
         flow[node_name(op)] = flow.get(node_name(op), frozenset()) | reads
     return flow
@@ -202,7 +211,8 @@ def _owners(
 
 
 def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list[Grant]:
-    origins, producer = _origins(module), module.producer()
+    origins = _origins(module)
+    producer = {r: op for op in filter(_computes, module.ops) for r in op.results}
     grants: dict[tuple[str, str], Grant] = {}
     for s in policy.all(ast.Reveal):
         pool = module.outputs if s.output else tuple(module.values)
@@ -220,7 +230,7 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
         if not any(g.value == v for g in grants.values()):
             help = f'output "{v}" reveal to client because "..."'
             found.append(Diagnostic("PPC2011", "the policy lets nobody learn this output", value=v, help=help))
-    for op in reversed(module.ops):
+    for op in filter(_computes, reversed(module.ops)):
         for role in LEARNERS:
             of_result = grants.get((op.results[0], role))
             if of_result is not None and op.name in INVERTIBLE and op.operands[0] in origins:

@@ -235,9 +235,9 @@ def rewired(m: Module) -> Mutants:
         if op.name.startswith(("convert.", "reveal.", "client.output")):
             continue
         for name, v in m.values.items():
-            if v.domain is m.values[op.operands[0]].domain and name not in (*op.operands, *op.results):
-                if {name, op.operands[0]} != {"a", "a1"}:  # he.drop carries the same value
-                    yield f"{op.name} of {name}", with_op(m, i, replace(op, operands=(name, *op.operands[1:])))
+            same = {name, op.operands[0]} == {"a", "a1"}  # he.drop carries the same value
+            if v.domain is m.values[op.operands[0]].domain and name not in (*op.operands, *op.results) and not same:
+                yield f"{op.name} of {name}", with_op(m, i, replace(op, operands=(name, *op.operands[1:])))
         yield f"{op.name} of nothing", with_op(m, i, replace(op, operands=op.operands[1:]))
 
 
