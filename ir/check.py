@@ -18,7 +18,7 @@ from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op, Stage
 from ppc.ir.parameters import parameters_of
 from ppc.ir.policy.ast import Line
-from ppc.ir.policy.bind import Grant, ResolvedPolicy, node_name
+from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
 from ppc.ir.printer import print_op
 from ppc.ir.trust import missing_trust
 from ppc.ir.types import Domain
@@ -37,9 +37,6 @@ FLOOD_BITS = 30
 #: Steps that compute nothing new: the value stays what it was.
 CARRIERS = ("he.drop", "he.view")
 
-#: Whoever may know the result of one of these may know its operand: they only move elements.
-VIEWS = ("Reshape", "Transpose", "Identity", "Flatten", "Squeeze", "Unsqueeze")
-
 
 def check(module: Module, policy: ResolvedPolicy) -> Views:
     """Judge a CONVERTED or LOWERED module. Raises UserError with every finding (PPC2013-PPC2025), at most 20."""
@@ -55,6 +52,7 @@ class _Check:
     module: Module
     policy: ResolvedPolicy
     found: list[Diagnostic] = field(default_factory=list)
+    reads: dict[str, set[Origin]] = field(default_factory=dict)  # what the steps of each node read
     facts: dict[str, Fact] = field(default_factory=dict)
     reveals: list[RevealLine] = field(default_factory=list)
     used: set[str] = field(default_factory=set)  # domains
@@ -66,9 +64,9 @@ class _Check:
         self._watched = frozenset[str]().union(*(names for _, names, _ in self.policy.source_denials))
         for name in self.module.inputs:
             self._input(name)
-        self._granted_views = self._find_granted_views()
         for op in self.module.ops:
             self._op(op)
+        self._dataflow()
         self._outputs()
         self._parameters()
         self._security()
@@ -82,7 +80,8 @@ class _Check:
         elif not label.flows_to("client"):
             message = f"the client would hold an input that is {label}"
             self._refuse("PPC2016", message, value=name)
-        self.facts[name] = Fact("client", label or PUBLIC, "", 0, frozenset({name}), frozenset({name}) & self._watched)
+        origin = "", list(self.policy.inputs).index(name) if label is not None else -1
+        self.facts[name] = Fact("client", label or PUBLIC, origin, frozenset({name}), frozenset({name}) & self._watched)
         self._claims(name, None)
 
     def _op(self, op: Op) -> None:
@@ -100,19 +99,20 @@ class _Check:
         labels += [self.policy.parameter_label] if parameters_of(op) else []
         sources = frozenset[str]().union(*(f.sources for f in operands)) | self._constant_sources(constants)
         late = spec.reveals or any(f.late for f in operands)
-        fact = Fact(spec.writes or "", join(labels), node_name(op), 0, frozenset(), sources, late)
+        fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late)
         carried: Fact | None = None
-        if op.name.startswith(("convert.", "reveal.")) or op.name in CARRIERS:
+        if op.name.startswith(("convert.", "reveal.")) or self._only_carries(op, operands):
             if len(operands) != 1 or len(op.results) != 1:
                 self._refuse("PPC2019", f"{op.name} carries one value", op)
             carried = operands[0] if operands else fact
         if carried is None and spec.writes is not None:
             self._placement(op, spec.writes)
+            self.reads.setdefault(node_name(op), set()).update(f.origin for f in operands)
         for index, result in enumerate(op.results):
             if carried is not None:
-                new = replace(fact, node=carried.node, index=carried.index, names=carried.names | {result})
+                new = replace(fact, origin=carried.origin, names=carried.names | {result})
             else:
-                new = replace(fact, index=index, names=frozenset({result}))
+                new = replace(fact, origin=(node_name(op), index), names=frozenset({result}))
             if result in self.facts:
                 self._refuse("PPC2019", "defined twice", op, result)
             self.facts[result] = new
@@ -137,7 +137,7 @@ class _Check:
         fact = self.facts.get(name)
         if fact is None:
             self._refuse("PPC2019", "read before it is written", op, name)
-            return Fact(spec.reads or "", PUBLIC, "", 0, frozenset(), frozenset())
+            return Fact(spec.reads or "", PUBLIC, ("", -1), frozenset(), frozenset())
         if fact.domain != spec.reads:
             self._refuse("PPC2019", f"{op.name} reads {spec.reads}, and this value is in {fact.domain}", op, name)
         return fact
@@ -180,7 +180,7 @@ class _Check:
         node = node_name(op)
         if op.domain is not None and op.domain.value != domain:
             self._refuse("PPC2019", f"it is a step of {domain} and says that it runs in {op.domain}", op)
-        if node not in self.policy.nodes:
+        if node not in self.policy.flow:
             self._refuse("PPC2019", "this step belongs to no node of the model that the policy was bound to", op)
         if (line := self.policy.node_denials.get(node, {}).get(Domain(domain))) is not None:
             self._refuse("PPC2018", f"the policy denies {domain} for this node", op, line=line)
@@ -221,7 +221,7 @@ class _Check:
         if not isinstance(because, str) or not because.strip():
             self._refuse("PPC2025", "a reveal says why", op)
         for result in op.results:
-            permission = self._permission(self.facts[result], result, party)
+            permission = self._permission(self.facts[result], party)
             if permission is None:
                 fact = self.facts[result]
                 message = f"the {party} would learn a value that is {fact.label}, and no line of the policy allows it"
@@ -230,7 +230,7 @@ class _Check:
             reason, line = permission
             if reason and because not in reason:
                 self._refuse("PPC2025", f"the plan's reason is not the policy's ({sorted(reason)[0]!r})", op)
-            self.reveals.append(RevealLine(op.name, result, operand.node, party, str(because), line))
+            self.reveals.append(RevealLine(op.name, result, operand.origin[0], party, str(because), line))
 
     def _circuit_privacy(self, op: Op, operand: Fact) -> None:
         bits = op.attrs.get("flood_bits", 0)
@@ -243,35 +243,47 @@ class _Check:
             )
             self._refuse("PPC2014", message, op)
 
-    def _permission(self, fact: Fact, value: str, party: str) -> tuple[set[str], str] | None:
+    def _permission(self, fact: Fact, party: str) -> tuple[set[str], str] | None:
         """The reasons and the line that let `party` learn a value; None where nothing does."""
         if fact.label.flows_to(party):
             return set(), "own secrets only"
         grants = [g for g in self.policy.grants if g.party == party and _is(fact, g)]
-        grants += [g for g in self._granted_views.get((value, party), ())]
         if grants:
             return {g.because for g in grants}, str(grants[0].at)
         see = self.policy.activations.get(party)
         return ({see.because}, str(see.at)) if see is not None else None
 
-    def _find_granted_views(self) -> dict[tuple[str, str], tuple[Grant, ...]]:
-        """Values whose owner only moves their elements to get a value that the policy lets it learn."""
-        granted: dict[tuple[str, str], tuple[Grant, ...]] = {}
-        for op in reversed(self.module.ops):
-            spec = self._spec(op)
-            if spec is None or spec.writes not in ("client", "server") or spec.reads != spec.writes:
-                continue
-            if op.name.rpartition(".")[2] not in VIEWS or not op.results:
-                continue
-            party, result = spec.writes, op.results[0]
-            ends = [g for g in self.policy.grants if (g.value, g.node, g.party) == (result, node_name(op), party)]
-            all_ends = (*ends, *granted.get((result, party), ()))
-            if all_ends and op.operands:
-                key = op.operands[0], party
-                granted[key] = (*granted.get(key, ()), *all_ends)
-        return granted
+    # the whole plan
 
-    # the end of the plan
+    def _dataflow(self) -> None:
+        """The steps of a node read exactly what the node reads in the model, so that a result is what its name says.
+
+        A node may be gone: then the steps of the nodes that read it read its operands instead (fused linear maps).
+        """
+        for node, reads in self.reads.items():
+            outside = {origin for origin in reads if origin[0] != node}
+            due = self._due(node)
+            if node in self.policy.flow and outside != due:
+                wrong = sorted(outside ^ due)[0]
+                what = f"result {wrong[1]} of '{wrong[0]}'" if wrong[0] else f"input {wrong[1]}"
+                verb = "do not read" if wrong in due else "read"
+                self.found.append(Diagnostic("PPC2019", f"its steps {verb} {what}, unlike the model", node=node))
+
+    def _due(self, node: str) -> set[Origin]:
+        due: set[Origin] = set()
+        waiting = list(self.policy.flow.get(node, ()))
+        while waiting:
+            origin = waiting.pop()
+            if origin[0] == "" or origin[0] in self.reads:
+                due.add(origin)
+            elif origin[0] != node:
+                waiting += self.policy.flow.get(origin[0], ())
+        return due - {o for o in due if o[0] == node}
+
+    def _only_carries(self, op: Op, operands: list[Fact]) -> bool:
+        """A view of slots may stand for a node of the model (Reshape); then it makes that node's result."""
+        own = op.name == "he.view" and bool(operands) and op.loc in self.policy.flow and op.loc != operands[0].origin[0]
+        return op.name in CARRIERS and not own
 
     def _outputs(self) -> None:
         """Each output reaches exactly the parties that the policy names."""
@@ -321,4 +333,4 @@ class _Check:
 
 def _is(fact: Fact, grant: Grant) -> bool:
     """Is this the value that the grant is about: the same result of the same node, under the name it had."""
-    return (fact.node, fact.index) == (grant.node, grant.index) and grant.value in fact.names
+    return fact.origin == grant.origin and grant.value in fact.names

@@ -8,8 +8,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from ppc.ir.label import Label
 from ppc.ir.module import Array, Attr, Constant, Module, Op, Value
 
@@ -34,7 +32,13 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*").fullmatch
 
 
 def print_module(module: Module) -> str:
-    """The whole module, one line a constant, input and op, ending in a newline."""
+    """The whole module, one line a constant, input and op, ending in a newline.
+
+    Raises TypeError where an attribute has no text form (the verifier names the op).
+    """
+    for attrs in (module.attrs, *(op.attrs for op in module.ops)):
+        if bad := [k for k, a in attrs.items() if not has_text_form(a)]:
+            raise TypeError(f"attribute {bad[0]} has no text form: {type(attrs[bad[0]]).__name__}")
     lines = [f"module {json.dumps(module.name)} {module.stage.word}{print_attrs(module.attrs)} {{"]
     lines += [f"  {print_constant(name, c)}" for name, c in module.constants.items()]
     lines += [f"  input {sigil(name)}: {print_value(module.values[name])}" for name in module.inputs]
@@ -84,6 +88,11 @@ def sigil(name: str) -> str:
     return mark + (rest if _PLAIN(rest) else json.dumps(rest))
 
 
+def has_text_form(a: object) -> bool:
+    """True for what `Attr` allows; numpy scalars are not among it, because they would not read back as they are."""
+    return all(map(has_text_form, a)) if isinstance(a, tuple) else type(a) in (bool, int, float, str)
+
+
 def _inlines(c: Constant) -> bool:
     data: Array | None = c.data
     if data is None or data.size > INLINE or data.shape != c.type.shape:
@@ -91,7 +100,7 @@ def _inlines(c: Constant) -> bool:
     return data.dtype.newbyteorder("<").str == NUMPY.get(c.type.dtype) and data.dtype.byteorder != ">"
 
 
-def _attr(a: Attr) -> str:
+def _attr(a: object) -> str:
     if isinstance(a, tuple):
         return _tuple(map(_attr, a))
     return json.dumps(a) if isinstance(a, str) else _number(a)
@@ -102,13 +111,13 @@ def _tuple(items: Iterable[str]) -> str:
 
 
 def _number(x: object) -> str:
-    if isinstance(x, (bool, np.bool_)):
+    if isinstance(x, bool):
         return "true" if x else "false"
-    if isinstance(x, (float, np.floating)):
+    if isinstance(x, float):
         return repr(float(x)) if math.isfinite(x) else "nan" if math.isnan(x) else "inf" if x > 0 else "-inf"
-    if isinstance(x, (int, np.integer)):
-        return str(int(x))
-    raise TypeError(f"an attribute of type {type(x).__name__} has no text form")
+    if isinstance(x, int):
+        return str(x)
+    return f"?{type(x).__name__}"  # only in reports of broken modules
 
 
 def _word(name: str) -> str:

@@ -1,5 +1,6 @@
 """Errors of the two text forms (IR and policy): where, what was expected, what was probably meant."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -28,7 +29,8 @@ def explain(code: str, e: UnexpectedInput, text: str, source: str, names: Mappin
     if isinstance(e, UnexpectedToken) and e.token.type != "$END":
         found = str(e.token)
     elif isinstance(e, UnexpectedCharacters):
-        found, terminals = text[e.pos_in_stream or 0 :].split(maxsplit=1)[0][:40], set(e.allowed or ())
+        rest = text[e.pos_in_stream or 0 :][:40]
+        found, terminals = next(iter(re.findall(r"\S+|.", rest, re.DOTALL)), ""), set(e.allowed or ())
     else:
         found = "the end"
         line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
@@ -52,7 +54,7 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
 
 def excerpt(text: str, line: int, column: int, width: int) -> str:
     """The line with carets below the culprit; long lines are cut around it."""
-    lines = text.splitlines()
+    lines = text.split("\n")  # as lark counts them
     row = lines[line - 1].replace("\t", " ") if 0 < line <= len(lines) else ""
     start = max(0, column - 1 - WIDTH // 2)
     shown = row[start : start + WIDTH]

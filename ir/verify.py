@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from ppc.ir.approximation import POLYNOMIAL
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.lookup import find_opdef, result_label, table_is_there
-from ppc.ir.module import Attr, Module, Op, Stage
+from ppc.ir.module import Module, Op, Stage
 from ppc.ir.opdef import OpDef
 from ppc.ir.parameters import parameters_of
-from ppc.ir.printer import print_op, sigil
+from ppc.ir.printer import has_text_form, print_op, sigil
 from ppc.ir.render import printable
 from ppc.ir.types import DTYPES
 from ppc.runtime.schema import StepSpec, step_spec
@@ -104,12 +104,8 @@ def _constants(m: Module) -> Iterator[Violation]:
 def _attributes(m: Module) -> Iterator[Violation]:
     for owner, attrs in [(None, m.attrs), *((op, op.attrs) for op in m.ops)]:
         for key, value in attrs.items():
-            if not _has_text_form(value):
+            if not has_text_form(value):
                 yield Violation(f"attribute {key} is a {type(value).__name__}", owner, key)
-
-
-def _has_text_form(a: Attr) -> bool:
-    return all(map(_has_text_form, a)) if isinstance(a, tuple) else type(a) in (bool, int, float, str)
 
 
 def _declared(m: Module) -> Iterator[Violation]:

@@ -7,7 +7,7 @@ from typing import Literal
 from ppc.ir.label import Label
 from ppc.ir.module import Module, Stage
 from ppc.ir.policy.ast import AllowParameters
-from ppc.ir.policy.bind import ResolvedPolicy
+from ppc.ir.policy.bind import Origin, ResolvedPolicy
 from ppc.ir.trust import assumptions
 
 #: Why a party may see a value in clear.
@@ -62,8 +62,7 @@ class Fact:
 
     domain: str
     label: Label
-    node: str  # of the origin; "" for an input
-    index: int  # which result of that node
+    origin: Origin
     names: frozenset[str]  # of the origin and of every conversion on the way
     sources: frozenset[str]  # inputs and constants named in a `deny ... for`
     late: bool = False  # depends on a reveal

@@ -6,25 +6,19 @@ from ppc.ir.module import Module
 from ppc.ir.parameters import parameters_of
 from ppc.ir.policy.bind import ResolvedPolicy
 
-#: Operators that move elements without losing one: whoever may know the result may know the operand.
-INVERTIBLE = frozenset({"Reshape", "Transpose", "Identity", "Flatten", "Squeeze", "Unsqueeze"})
-
 
 def visible(module: Module, policy: ResolvedPolicy, party: str) -> frozenset[str]:
     """Names of the values that `party` may see: the least set with
 
     - what only depends on its own secrets,
-    - what the policy lets it learn (`output`, `reveal`; `allow ... to see activations`: everything),
-    - whatever it can compute from such values and from constants it may know (post-processing),
-    - the operand of an invertible view whose result it may see.
+    - what the policy lets it learn (`output`, `reveal`, and what such a value only moves the elements of;
+      `allow ... to see activations`: everything),
+    - whatever it can compute from such values and from constants it may know (post-processing).
     """
     if party in policy.activations and not policy.non_interactive:
         return frozenset(module.values)
     seen = {g.value for g in policy.grants if g.party == party}
     seen |= {v for v, known in module.values.items() if known.label is not None and known.label.flows_to(party)}
-    for op in reversed(module.ops):
-        if op.name in INVERTIBLE and op.results[0] in seen:
-            seen |= {o for o in op.operands[:1] if not o.startswith("@")}
     for op in module.ops:
         if parameters_of(op) and not policy.parameter_label.flows_to(party):
             continue

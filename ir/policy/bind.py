@@ -1,7 +1,7 @@
 """A policy bound to a module: every pattern replaced by the names it means."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
@@ -15,6 +15,12 @@ from ppc.ir.types import Domain
 #: Bits of computational security where the policy does not say (HomomorphicEncryption.org's lowest level).
 SECURITY_BITS = 128
 
+#: Operators that move elements without losing one: whoever may know the result may know the operand.
+INVERTIBLE = ("Reshape", "Transpose", "Identity", "Flatten", "Squeeze", "Unsqueeze")
+
+#: Result number i of a node; ("", i) is input number i.
+Origin = tuple[str, int]
+
 #: Where the runtime can take a secret tensor from, and whom it can reveal a value to.
 HOLDERS = {"input": "client", "weight": "server"}
 LEARNERS = ("client", "server")
@@ -22,11 +28,10 @@ LEARNERS = ("client", "server")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A party (role) may learn one value: result number `index` of `node` ("": an input of the model)."""
+    """A party (role) may learn one value."""
 
     value: str
-    node: str
-    index: int
+    origin: Origin
     party: str
     because: str
     output: bool
@@ -42,7 +47,7 @@ class ResolvedPolicy:
     weights: Mapping[str, tuple[Label, str]]  # "@name" -> label and sha256
     grants: tuple[Grant, ...]
     activations: Mapping[str, ast.SeeActivations]  # by party
-    nodes: frozenset[str]
+    flow: Mapping[str, frozenset[Origin]]  # what each node of the model reads
     node_denials: Mapping[str, Mapping[Domain, ast.Line]]
     source_denials: tuple[tuple[Domain, frozenset[str], ast.Line], ...]  # inputs and "@weights"
     pins: Mapping[str, tuple[Domain, ast.Line]]
@@ -129,7 +134,7 @@ def node_name(op: Op) -> str:
 
 
 def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> ResolvedPolicy:
-    """Bind `policy` to `module` (any stage up to ASSIGNED).
+    """Bind `policy` to `module`: for the passes and the final check, the module as it was labelled.
 
     Folding merges weights. Where the policy makes some weights public and others not, a merged one cannot be judged
     by its name, so `imported` (the module before folding) says what each name and hash stood for; without it every
@@ -143,7 +148,7 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
     if imported is None and module.stage >= Stage.FOLDED and len(set(weights.values())) > 1:
         weights = dict.fromkeys(weights, join(weights.values()))
     locs: dict[str, list[Op]] = {}
-    for op in module.ops:
+    for op in filter(_computes, module.ops):
         locs.setdefault(node_name(op), []).append(op)
     node_denials, source_denials = _denials(policy, module, before, locs, found)
     resolved = ResolvedPolicy(
@@ -152,7 +157,7 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
         MappingProxyType({n: (label, before.constants[n].sha256) for n, label in weights.items()}),
         tuple(_grants(policy, module, found)),
         MappingProxyType({policy.roles[s.party]: s for s in policy.all(ast.SeeActivations)}),
-        frozenset(locs),
+        _flow(module),
         node_denials,
         source_denials,
         _pins(policy, locs, found),
@@ -162,6 +167,28 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
     if found:
         raise UserError(*found[:20])
     return resolved
+
+
+def _computes(op: Op) -> bool:
+    """False for the steps of a converted module that only carry a value."""
+    return bool(op.results) and not op.name.startswith(("convert.", "reveal.", "he.drop", "client.input"))
+
+
+def _origins(module: Module) -> dict[str, Origin]:
+    found: dict[str, Origin] = {name: ("", i) for i, name in enumerate(module.inputs)}
+    for op in module.ops:
+        for i, r in enumerate(op.results):
+            carried = found.get(op.operands[0]) if op.operands and not _computes(op) else None
+            found[r] = carried or found.get(r) or (node_name(op), i)
+    return found
+
+
+def _flow(module: Module) -> dict[str, frozenset[Origin]]:
+    origins, flow = _origins(module), dict[str, frozenset[Origin]]()
+    for op in filter(_computes, module.ops):
+        reads = frozenset(origins[o] for o in op.operands if o and not o.startswith("@"))
+        flow[node_name(op)] = flow.get(node_name(op), frozenset()) | reads
+    return flow
 
 
 def _owners(
@@ -184,7 +211,8 @@ def _owners(
 
 
 def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list[Grant]:
-    producer = module.producer()
+    origins = _origins(module)
+    producer = {r: op for op in filter(_computes, module.ops) for r in op.results}
     grants: dict[tuple[str, str], Grant] = {}
     for s in policy.all(ast.Reveal):
         pool = module.outputs if s.output else tuple(module.values)
@@ -195,14 +223,20 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
         if role not in LEARNERS:
             found.append(about(s, "PPC2012", f"no step reveals a value to the {role}", "reveal to client or server"))
         for v in bound:
-            node, index = (node_name(producer[v]), producer[v].results.index(v)) if v in producer else ("", 0)
-            grant = Grant(v, node, index, role, s.because, s.output, s.at)
+            grant = Grant(v, origins[v], role, s.because, s.output, s.at)
             if s.output or (v, role) not in grants:
                 grants[v, role] = grant
     for v in module.outputs:
         if not any(g.value == v for g in grants.values()):
             help = f'output "{v}" reveal to client because "..."'
             found.append(Diagnostic("PPC2011", "the policy lets nobody learn this output", value=v, help=help))
+    for op in filter(_computes, reversed(module.ops)):
+        for role in LEARNERS:
+            of_result = grants.get((op.results[0], role))
+            if of_result is not None and op.name in INVERTIBLE and op.operands[0] in origins:
+                v = op.operands[0]
+                derived = replace(of_result, value=v, origin=origins[v], output=False)
+                grants.setdefault((v, role), derived)
     return list(grants.values())
 
 

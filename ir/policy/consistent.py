@@ -17,6 +17,9 @@ def check_consistent(policy: ast.Policy) -> None:
 
 def _unknown_parties(policy: ast.Policy) -> Iterator[Diagnostic]:
     roles = policy.roles
+    for role in sorted({"client", "server"} - set(roles.values())):
+        first = policy.all(ast.Party)[0]
+        yield _about(first, "PPC2003", f"the policy names its parties, and none is the {role}", f"party {role}")
     for s in policy.statements:
         name = s.owner if isinstance(s, ast.Owned) else getattr(s, "party", None)
         if name is not None and name not in roles and not (name == "enclave" and isinstance(s, ast.Trust)):
