@@ -51,7 +51,7 @@ def _babies(ct_in: Ints, ct_out: Ints, e: Ints, period: int) -> Iterator[Ints]:
     differences = np.unique(np.diff(values)) if len(values) > 1 else np.array([1])
     top = int(e.max()) + 1
     few = [*range(1, 34), *(1 << i for i in range(5, top.bit_length() + 1)), *differences.tolist(), top]
-    moduli = sorted({m for m in few if 0 < m <= top})[:MOST_MODULI] + [top]
+    moduli = [*sorted({m for m in few if 0 < m <= top})[:MOST_MODULI], top]
     scored = sorted((count(e % m), m) for m in set(moduli))
     strides = sorted({*differences.tolist(), *(1 << i for i in range(2, top.bit_length()))})[:16]
     refined = [(count(e % m), e % m) for _, m in scored[:MOST_REFINED]]
