@@ -63,7 +63,7 @@ class Layout:
 
 
 def layout_attrs(layout: Layout, prefix: str = "") -> dict[str, Any]:
-    """A layout as step attributes, which hold scalars and nested tuples: `<prefix>layout_digits`, `_slots`, `_offset`."""
+    """A layout as step attributes (scalars and nested tuples): `<prefix>layout_digits`, `_slots`, `_offset`."""
     return {
         f"{prefix}layout_digits": layout.digits,
         f"{prefix}layout_slots": layout.slots,

@@ -1,6 +1,5 @@
 """Every target, by domain: lazy, so that listing them loads none."""
 
-from functools import cache
 from importlib import import_module
 
 from ppc.ir.target import Target
@@ -15,9 +14,8 @@ TARGETS: dict[Domain, str] = {
 }
 
 
-@cache
 def target(domain: Domain) -> Target:
-    """The target of a domain, made once (targets keep caches of costs)."""
+    """A new target of a domain: it keeps costs and refusals of one module's ops, so each compilation has its own."""
     module, _, name = TARGETS[domain].partition(":")
     made: Target = getattr(import_module(module), name)()
     return made

@@ -43,15 +43,17 @@ def split(ct_in: Ints, ct_out: Ints, shift: Ints, period: int) -> Split:
 def _babies(ct_in: Ints, ct_out: Ints, e: Ints, period: int) -> Iterator[Ints]:
     """Candidate baby parts: e mod m, then e mod m + k * ((e div k) mod r) around the best m."""
 
+    ins, outs = ct_in * period, ct_out * period
+    sizes = int(ins.max()) + period, int(outs.max()) + period
+
     def count(baby: Ints) -> int:
-        pairs_in, pairs_out = ct_in * period + baby, ct_out * period + (e - baby) % period
-        return len(np.unique(pairs_in)) + len(np.unique(pairs_out))
+        return _distinct(ins + baby, sizes[0]) + _distinct(outs + (e - baby) % period, sizes[1])
 
     values = np.unique(e)
     differences = np.unique(np.diff(values)) if len(values) > 1 else np.array([1])
     top = int(e.max()) + 1
     few = [*range(1, 34), *(1 << i for i in range(5, top.bit_length() + 1)), *differences.tolist(), top]
-    moduli = sorted({m for m in few if 0 < m <= top})[:MOST_MODULI] + [top]
+    moduli = [*sorted({m for m in few if 0 < m <= top})[:MOST_MODULI], top]
     scored = sorted((count(e % m), m) for m in set(moduli))
     strides = sorted({*differences.tolist(), *(1 << i for i in range(2, top.bit_length()))})[:16]
     refined = [(count(e % m), e % m) for _, m in scored[:MOST_REFINED]]
@@ -63,6 +65,20 @@ def _babies(ct_in: Ints, ct_out: Ints, e: Ints, period: int) -> Iterator[Ints]:
     for _, baby in refined[:MOST_REFINED]:
         yield baby
         yield e - baby
+
+
+def present(values: Ints, bound: int) -> Ints:
+    """The different values in ascending order, all below `bound`: a table is faster than a sort here."""
+    seen = np.zeros(bound, np.bool_)
+    seen[values] = True
+    return np.flatnonzero(seen)
+
+
+def _distinct(values: Ints, bound: int) -> int:
+    """How many different values there are."""
+    seen = np.zeros(bound, np.bool_)
+    seen[values] = True
+    return int(np.count_nonzero(seen))
 
 
 def _shifted(ct_in: Ints, ct_out: Ints, baby: Ints, giant: Ints, period: int) -> tuple[int, int, Ints, Ints]:

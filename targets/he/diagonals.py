@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.targets.he.bsgs import split
+from ppc.targets.he.bsgs import present, split
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.packing import Packing
 from ppc.targets.he.placement import Placed, Placement, place
@@ -83,10 +83,12 @@ def cover(map: LinearMap, source: Packing, choice: Placement) -> Cover | None:
     outs = max(int(placed.ct_out.max(initial=0)) + 1, placed.out.ciphertexts)
     # an output ciphertext that nothing flows into (padding) still needs one term, whose diagonal is zero
     key = (placed.ct_in * outs + placed.ct_out) * period + placed.shift
-    missing = np.setdiff1d(np.arange(outs), np.unique(placed.ct_out)) * period
-    distinct, term_of = np.unique(np.concatenate([key, missing]), return_inverse=True)
+    missing = np.setdiff1d(np.arange(outs), present(placed.ct_out, outs)) * period
+    distinct = present(np.concatenate([key, missing]), source.ciphertexts * outs * period)
+    place_of = np.zeros(int(distinct[-1]) + 1, np.int64)
+    place_of[distinct] = np.arange(len(distinct))
     ct, shift = distinct // period, distinct % period
-    return Cover(placed, source, ct // outs, ct % outs, shift, term_of[: len(key)])
+    return Cover(placed, source, ct // outs, ct % outs, shift, place_of[key])
 
 
 def lower_map(map: LinearMap, source: Packing, choice: Placement) -> Lowered | None:

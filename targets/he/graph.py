@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from ppc.ir.diagnostic import InternalError
 from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
@@ -39,7 +40,7 @@ class Node:
 def build(module: Module, samples: Samples) -> list[Node]:
     """Nodes of the module's HE operators and of the conversions at their borders, in program order.
 
-    Raises Refusal (the operator's name in front) for an operator that HE has no lowering for.
+    Raises InternalError for an operator that HE refuses: the assignment asks `HETarget.refuses` first.
     """
     found: list[Node] = []
     for op in module.ops:
@@ -48,7 +49,10 @@ def build(module: Module, samples: Samples) -> list[Node]:
         elif op.name in LEAVE:
             found.append(Node("leave", op, (op.operands[0],), op.results[0], op.operands[0]))
         elif op.domain is Domain.HE:
-            found += nodes_of(op, samples)
+            try:
+                found += nodes_of(op, samples)
+            except Refusal as refusal:
+                raise InternalError(f"{op.name} of node {op.loc!r} was placed in HE: {refusal}") from None
     return found
 
 
@@ -56,7 +60,7 @@ def nodes_of(op: Op, samples: Samples) -> list[Node]:
     """The nodes of one HE operator. Raises Refusal."""
     secrets, result = samples.secrets(op), op.results[0]
     label = join(samples.module.constants[o].label for o in op.operands if samples.is_constant(o))
-    if op.name == "Polynomial":
+    if "coefficients" in op.attrs:
         return [Node("polynomial", op, secrets, result, result)]
     if op.name == "Concat":
         return _sum_of(op, result, concat(op, samples), label)

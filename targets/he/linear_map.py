@@ -48,14 +48,19 @@ class LinearMap:
 
     def then(self, outer: "LinearMap") -> "LinearMap":
         """The composition outer(self(x)). Its structure is the product of the two structures."""
-        first, second = self._matrix(self.values), outer._matrix(outer.values)
-        pattern = (outer._matrix(np.ones(outer.entries)) @ self._matrix(np.ones(self.entries))).tocoo()
-        product = (second @ first).tocsr()
-        rows, cols = pattern.row.astype(np.int64), pattern.col.astype(np.int64)
-        values = np.asarray(product[rows, cols], np.float64).reshape(-1)
+        keys, _ = self._product(outer, np.ones(self.entries), np.ones(outer.entries))
+        some, data = self._product(outer, self.values, outer.values)  # entries that cancel to 0 are not in it
+        values = np.zeros(len(keys))
+        values[np.searchsorted(keys, some)] = data
         bias = outer.apply(self.bias)
-        order = np.lexsort((cols, rows))
-        return LinearMap(outer.out_size, self.in_size, rows[order], cols[order], values[order], bias)
+        return LinearMap(outer.out_size, self.in_size, keys // self.in_size, keys % self.in_size, values, bias)
+
+    def _product(self, outer: "LinearMap", mine: Floats, its: Floats) -> tuple[Ints, Floats]:
+        """Keys row * in_size + col (ascending) and values of outer @ self with these values."""
+        product = outer._matrix(its) @ self._matrix(mine)
+        product.sort_indices()
+        rows = np.repeat(np.arange(outer.out_size, dtype=np.int64), np.diff(product.indptr))
+        return rows * self.in_size + product.indices, product.data
 
     def _matrix(self, values: Floats) -> "sparse.csr_matrix":
         return sparse.csr_matrix((values, (self.rows, self.cols)), shape=(self.out_size, self.in_size))

@@ -4,7 +4,7 @@ Security: the largest moduli of the HomomorphicEncryption.org standard (2018) fo
 against classical attacks, the special prime included; SEAL enforces the same table.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log2
 
@@ -82,27 +82,29 @@ def chain(degree: int, scale: int, steps: Sequence[Leveled], demand: Demand) -> 
     return Parameters(degree, (first, *[scale] * plan.top, special), scale, plan)
 
 
-def nothing_fits(
-    steps: Sequence[Leveled], demand: Demand, error: float, reached: Callable[[], float | None]
-) -> UserError:
-    """The error where no degree has parameters, with what was needed and what the largest has."""
+def nothing_fits(steps: Sequence[Leveled], demand: Demand, excess: float | None) -> UserError:
+    """The error where no degree has parameters, with what was needed and what the largest has.
+
+    `excess`: the smallest error that secure parameters reached, as a multiple of what is allowed; None: there were none.
+    """
     degree = max(MODULUS_BITS)
     coarsest = chain(degree, SCALES[-1], steps, demand)
     bits, have = sum(coarsest.prime_bits), MODULUS_BITS[degree]
     levels = coarsest.plan.top
     fitting = (have - coarsest.prime_bits[0] - coarsest.prime_bits[-1]) // SCALES[-1]
-    got = reached()
-    why = (
-        f"{levels} levels take {bits} bits of modulus at the coarsest scale of {SCALES[-1]} bits, "
-        f"N = {degree} has {have} bits ({fitting} levels)"
-        if bits > have
-        else f"{levels} levels fit N = {degree}, but the error stays above {error:g}"
-        + (f" (smallest reached: {got:.3g})" if got is not None else "")
-    )
+    if excess is None:
+        why = (
+            f"{levels} levels take {bits} bits of modulus at the coarsest scale of {SCALES[-1]} bits, "
+            f"N = {degree} has {have} bits with 128-bit security ({fitting} levels)"
+        )
+    else:
+        why = f"{levels} levels fit, but the error of a result may reach {excess:.3g} times what is allowed"
+    advice = "place some nodes under mpc or tee, lower the degree of polynomials, or allow a larger error"
+    if demand.flooding:
+        advice += "; flooding costs about 40 bits of precision: let the result leave through shares instead"
     return fail(
         "PPC4101",
         f"no CKKS parameters fit the nodes under HE: {why}",
         facts={"levels needed": levels, "levels at N=32768": fitting, "bits needed": bits, "bits at N=32768": have},
-        help="place some nodes under mpc or tee, lower the degree of polynomials, or allow a larger error; "
-        + ("flooding costs about 45 bits of precision: let the result leave through shares" * demand.flooding),
+        help=advice,
     )

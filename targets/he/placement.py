@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.targets.he.bsgs import present
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.packing import Packing, power_of_two_above
 
@@ -83,7 +84,7 @@ def _hybrid(map: LinearMap, source: Packing, h: int, cyclic: bool, ct_in: Ints, 
     period = source.period
     shift = (slot_in - map.rows) % h
     slot = (slot_in - shift) % period
-    blocks = np.unique(slot // h)
+    blocks = present(slot // h, period // h)
     if cyclic:
         step = _common_step(blocks, period // h)
         post = _doublings(step * h, period)
@@ -104,7 +105,7 @@ def _inner(map: LinearMap, source: Packing, length: int, ct_in: Ints, slot_in: I
     period = source.period
     part = slot_in % length
     slot = map.rows * length + part
-    parts = np.unique(part)
+    parts = present(part, length)
     reach = parts - parts[0]
     step = _common_step(reach, length)
     span = power_of_two_above(int(reach.max()) // step + 1) * step

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ppc.ir.diagnostic import UserError, fail
 from ppc.ir.module import Module
 from ppc.targets.he.graph import Node, build, depth
 from ppc.targets.he.levels import plan_levels
@@ -10,13 +9,14 @@ from ppc.targets.he.merge import merge
 from ppc.targets.he.noise import TAIL, Noise
 from ppc.targets.he.packing import Batching
 from ppc.targets.he.parameters import MODULUS_BITS, Demand, Parameters, candidates, nothing_fits
-from ppc.targets.he.sample import Refusal, Samples
+from ppc.targets.he.sample import Samples
 from ppc.targets.he.select import Chosen, Search
 
 #: Absolute value assumed for an intermediate value of unknown range, where it multiplies noise.
 UNKNOWN_SIZE = 8.0
-#: Error allowed in a result, relative to its range (or to 1), unless the module's attribute "he.error" says.
-DEFAULT_ERROR = 0.01
+#: Error allowed (6 sigma) in a value that leaves HE, relative to its range (or to 1), unless the module's attribute
+#: "he.error" says: a value that goes on in shares is to be exact to about their last bits; flooding is noise by design.
+SHARED_ERROR, REVEALED_ERROR, FLOODED_ERROR = 2.0**-12, 2.0**-10, 2.0**-4
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Program:
     steps: tuple[Chosen, ...]
     parameters: Parameters
     batching: Batching
-    error: float  # bound (6 sigma) of the error of the worst result, relative to its size
+    error: float  # bound (6 sigma) of the error of the worst value that leaves, as a share of what is allowed
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,13 @@ def privacy_of(module: Module, node: Node) -> str:
 def plan_module(module: Module) -> Program | None:
     """Decide everything, or None for a module without HE. Raises UserError PPC4101 where nothing fits."""
     samples = Samples(module)
-    nodes = merge(_nodes(module, samples), frozenset(module.outputs))
+    nodes = merge(build(module, samples), frozenset(module.outputs))
     if not nodes:
         return None
     leaving = [n for n in nodes if n.kind == "leave"]
     revealed = {n.operands[0]: privacy_of(module, n) for n in leaving if n.op.name == "reveal.he_to_client"}
     flooded = [name for name, how in revealed.items() if how == "flooding"]
     demand = Demand.of([_bound(module, n.like) for n in leaving], bool(flooded))
-    error = module.attrs.get("he.error", DEFAULT_ERROR)
-    allowed = float(error) if isinstance(error, (int, float)) else DEFAULT_ERROR
     drafts = [_Draft(node) for node in nodes]
     reached: list[float] = []
     for degree in sorted(MODULUS_BITS):
@@ -87,20 +85,9 @@ def plan_module(module: Module) -> Program | None:
         for found in candidates(degree, steps, demand):
             worst = _error(module, steps, found, flooded)
             reached.append(worst)
-            if worst <= allowed:
+            if worst <= 1.0:
                 return Program(steps, found, batching, worst)
-    raise nothing_fits(drafts, demand, allowed, lambda: min(reached, default=None))
-
-
-def _nodes(module: Module, samples: Samples) -> list[Node]:
-    try:
-        return build(module, samples)
-    except Refusal as refusal:
-        raise _unplaceable(module, str(refusal)) from None
-
-
-def _unplaceable(module: Module, why: str) -> UserError:
-    return fail("PPC4101", f"a node of {module.name!r} was placed under HE that HE cannot run: {why}")
+    raise nothing_fits(drafts, demand, min(reached, default=None))
 
 
 def _bound(module: Module, name: str) -> float | None:
@@ -109,18 +96,28 @@ def _bound(module: Module, name: str) -> float | None:
 
 
 def _error(module: Module, steps: tuple[Chosen, ...], found: Parameters, flooded: list[str]) -> float:
-    """Bound of the worst result's error relative to max(1, its range); fills in the flooding bits."""
+    """The largest error of a value that leaves, as a multiple of what is allowed; fills in the flooding bits."""
     noise = Noise(found.degree, found.scale_bits)
     of = noise.propagate(steps, found.plan, lambda name: _bound(module, name) or UNKNOWN_SIZE)
     worst = 0.0
     for step in steps:
         if not step.exit:
             continue
-        name = step.operands[0]
-        deviation = of[name]
-        if step.op.name == "reveal.he_to_client" and step.op.operands[0] in flooded:
+        deviation = of[step.operands[0]]
+        floods = step.exit == "reveal.he_to_client" and step.op.operands[0] in flooded
+        if floods:
             bits = noise.flood_bits(deviation)
             found.flood_bits[step.result] = bits
             deviation = (deviation**2 + noise.flooded(bits) ** 2) ** 0.5
-        worst = max(worst, TAIL * deviation / max(1.0, _bound(module, step.like) or 1.0))
+        size = max(1.0, _bound(module, step.like) or 1.0)
+        worst = max(worst, TAIL * deviation / size / _allowed(module, step.exit, floods))
     return worst
+
+
+def _allowed(module: Module, exit: str, floods: bool) -> float:
+    said = module.attrs.get("he.error")
+    if isinstance(said, (int, float)):
+        return float(said)
+    if exit == "convert.he_to_mpc":
+        return SHARED_ERROR
+    return FLOODED_ERROR if floods else REVEALED_ERROR

@@ -3,7 +3,7 @@
 from math import prod
 
 from ppc.ir.module import Module, Op
-from ppc.targets.he.graph import PAIRS, polynomial
+from ppc.targets.he.graph import PAIRS, nodes_of, polynomial
 from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.sample import Refusal, Samples
 
@@ -26,13 +26,13 @@ REASONS: dict[str, str] = {
 }
 
 #: Structural non-zeros of one sample's map beyond which lowering would take minutes and gigabytes of diagonals.
-MOST_ENTRIES = 1 << 24
+MOST_ENTRIES = 1 << 23
 #: Degree beyond which a Chebyshev polynomial needs more levels than any ring has.
 MOST_DEGREE = 4095
 
 
 def refusal(op: Op, module: Module) -> str | None:
-    """Why HE cannot run `op`, or None where it can. Reads shapes and attributes; builds no map."""
+    """Why HE cannot run `op`, or None where it can. Where nothing cheaper refuses, its map is built to see."""
     samples = Samples(module)
     secrets = samples.secrets(op)
     if "coefficients" in op.attrs:
@@ -49,8 +49,13 @@ def refusal(op: Op, module: Module) -> str | None:
         return f"{op.name} multiplies encrypted operands with one another, which is not lowered; mpc or tee can run it"
     if op.name == "Sum" and len(op.operands) != 2:
         return f"Sum of {len(op.operands)} operands is lowered only as a chain of Add"
+    kinds = {module.type_of(name).dtype for name in (*secrets, *op.results)}
+    if not kinds <= {"f16", "f32", "f64"}:
+        return f"{op.name} computes on {', '.join(sorted(kinds))}; CKKS computes on real numbers, without exactness"
     try:
         count = entry_count(op, samples)
+        if count <= MOST_ENTRIES:
+            nodes_of(op, samples)
     except Refusal as found:
         return f"{op.name}: {found}"
     if count > MOST_ENTRIES:

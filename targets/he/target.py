@@ -28,10 +28,14 @@ class HETarget:
 
     domain: Domain = Domain.HE
     primitives: Primitives = field(default_factory=Primitives.default)
+    # an op is kept with what is known of it, so that its id stays its own
+    _refusals: dict[int, tuple[Op, str | None]] = field(default_factory=dict, repr=False)
     _costs: dict[tuple[int, HeRung], tuple[Op, Cost]] = field(default_factory=dict, repr=False)
 
     def refuses(self, op: Op, module: Module) -> str | None:
-        return refusal(as_polynomial(op), module)
+        if id(op) not in self._refusals:
+            self._refusals[id(op)] = (op, refusal(as_polynomial(op), module))
+        return self._refusals[id(op)][1]
 
     def depth(self, op: Op, module: Module) -> int:
         """Levels that `op` takes, as if nothing were merged: an upper bound but for realigned operands."""
@@ -51,7 +55,7 @@ class HETarget:
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
         """Computation at the middle of the rung's levels; HE has no traffic between its steps."""
         key = (id(op), rung)
-        if key not in self._costs:  # the op is kept with its cost, so that its id stays its own
+        if key not in self._costs:
             self._costs[key] = (op, Cost(seconds=self._milliseconds(as_polynomial(op), module, rung) / 1000))
         return self._costs[key][1]
 

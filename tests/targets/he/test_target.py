@@ -1,0 +1,130 @@
+"""What the assignment is told: refusals, depth, cost."""
+
+import numpy as np
+import pytest
+
+from ppc.ir.target import HeRung
+from ppc.ir.types import Domain
+from ppc.targets.he.lower import lower_he
+from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.target import HETarget, rungs
+from ppc.targets.registry import TARGETS, target
+
+
+def test_registry_names_every_domain():
+    assert set(TARGETS) == set(Domain)
+    assert isinstance(target(Domain.HE), HETarget)
+    assert target(Domain.HE) is target(Domain.HE)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("MaxPool", "comparisons"), ("Relu", "not polynomial"), ("Softmax", "divides"), ("LSTM", "recurrence")],
+)
+def test_refusals_say_why(builder, name, words):
+    b = builder((1, 3, 4, 4))
+    b.op(name, [b.last], (1, 3, 4, 4))
+    module = b.module()
+    assert words in HETarget().refuses(module.ops[1], module)
+
+
+def test_unknown_operator_is_refused(builder):
+    b = builder((1, 4))
+    b.op("Frobnicate", [b.last], (1, 4))
+    module = b.module()
+    assert "no lowering" in HETarget().refuses(module.ops[1], module)
+
+
+def test_product_of_secret_matrices_is_refused(builder):
+    b = builder((1, 4, 4))
+    b.op("MatMul", [b.last, b.last], (1, 4, 4))
+    module = b.module()
+    assert "not lowered" in HETarget().refuses(module.ops[1], module)
+
+
+def test_mixing_samples_is_refused(builder):
+    b = builder((2, 4), 2)
+    b.op("Transpose", [b.last], (4, 2), {"perm": (1, 0)})
+    module = b.module()
+    assert "axis 0" in HETarget().refuses(module.ops[1], module)
+
+
+def test_constant_that_differs_from_sample_to_sample_is_refused(builder):
+    b = builder((2, 4), 2)
+    b.op("Add", [b.last, b.weight(np.ones((2, 4)))], (2, 4))
+    module = b.module()
+    assert "sample to sample" in HETarget().refuses(module.ops[1], module)
+
+
+def test_huge_maps_are_refused_before_they_are_built(builder):
+    b = builder((1, 64, 112, 112))
+    b.op("Conv", [b.last, b.weight(np.zeros((64, 64, 3, 3)))], (1, 64, 112, 112), {"pads": (1, 1, 1, 1)})
+    module = b.module()
+    assert "multiplications" in HETarget().refuses(module.ops[1], module)
+
+
+def test_dividing_by_a_secret_is_refused(builder):
+    b = builder((1, 4))
+    b.op("Div", [b.weight(np.ones(4)), b.last], (1, 4))
+    module = b.module()
+    assert "divides by an encrypted" in HETarget().refuses(module.ops[1], module)
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "attrs", "depth"),
+    [
+        ("Mul", 2, {}, 1),
+        ("Add", 2, {}, 0),
+        ("Neg", 1, {}, 1),
+        ("Reshape", 1, {"shape": (1, 4)}, 0),
+        ("Polynomial", 1, {"coefficients": (0.0, 1.0, 1.0, 1.0), "lo": -1.0, "hi": 1.0}, 2),
+        ("Polynomial", 1, {"coefficients": (0.0,) * 4 + (1.0,), "lo": -2.0, "hi": 2.0}, 4),
+    ],
+)
+def test_depth(builder, name, operands, attrs, depth):
+    b = builder((1, 4))
+    b.op(name, [b.last] * operands, (1, 4), attrs)
+    module = b.module()
+    assert HETarget().depth(module.ops[1], module) == depth
+    assert HETarget().refuses(module.ops[1], module) is None
+    lowered = lower_he(module)
+    assert lowered.ops[0].attrs["level"] - lowered.ops[-1].attrs["level"] == depth
+
+
+def test_cost_grows_with_work_and_ring(builder):
+    def cost(filters, rung):
+        b = builder((1, 1, 28, 28))
+        b.op("Conv", [b.last, b.weight(np.ones((filters, 1, 5, 5)))], (1, filters, 24, 24))
+        module = b.module()
+        return HETarget().cost(module.ops[1], module, rung).seconds
+
+    small, large = HeRung(8192, 3), HeRung(16384, 7)
+    assert 0 < cost(2, small) < cost(6, small) < cost(6, large) < 10
+
+
+def test_cost_is_kept(builder):
+    b = builder((1, 4))
+    b.op("Neg", [b.last], (1, 4))
+    made, module = HETarget(), b.module()
+    op = module.ops[1]
+    assert made.cost(op, module, HeRung(8192, 3)) is made.cost(op, module, HeRung(8192, 3))
+
+
+def test_setup_cost_grows_with_levels():
+    made = HETarget()
+    few, many = made.setup(HeRung(16384, 3)), made.setup(HeRung(16384, 7))
+    assert 0 < few.seconds < many.seconds
+    assert few.bytes < many.bytes
+
+
+def test_rungs():
+    found = rungs()
+    assert set(found) == {8192, 16384, 32768}
+    assert [found[d].levels for d in sorted(found)] == [2, 7, 17]
+
+
+def test_rotation_times_grow_past_the_table():
+    table = Primitives.default()
+    times = [table.rotate(8192, level) for level in range(9)]
+    assert times == sorted(times)
+    assert table.rotate(8192, 0) == 0.53
