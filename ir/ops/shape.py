@@ -9,7 +9,7 @@ from ppc.ir.ops.rules import at_least, axes_of, axis_of, broadcast, of_dtypes, o
 from ppc.ir.types import DTYPES, TensorType
 from ppc.runtime.kernels.cast import NUMPY
 from ppc.runtime.kernels.pad import pad_widths
-from ppc.runtime.kernels.resize import NEAREST, TRANSFORMS, resized
+from ppc.runtime.kernels.resize import NEAREST, POLICIES, TRANSFORMS, resized
 from ppc.runtime.kernels.shape import new_shape, slices, split_sizes
 
 Dims = tuple[int, ...]
@@ -171,7 +171,9 @@ def _resize(types: Types, *, scales: Any, sizes: Any, axes: Any, mode: str, **re
     if bool(scales) == bool(sizes) or len(scales or sizes) != count:
         raise OpError(f"Resize of {count} axes needs {count} scales or {count} sizes; it has {scales} and {sizes}")
     dims = list(x.shape)
-    for axis, extent, _ in resized(x.shape, scales, sizes, axes):
+    policy = rest["keep_aspect_ratio_policy"]
+    one_of("keep_aspect_ratio_policy", policy, tuple(POLICIES))
+    for axis, extent, _ in resized(x.shape, scales, sizes, axes, policy):
         dims[axis] = extent
     return (TensorType(x.dtype, tuple(dims)),)
 
@@ -308,6 +310,8 @@ RESIZE = declare(
     attr("cubic_coeff_a", float, -0.75),
     attr("exclude_outside", int, 0),
     attr("antialias", int, 0),
+    attr("keep_aspect_ratio_policy", str, "stretch"),
+    attr("extrapolation_value", float, 0.0),
 )
 SHAPE = declare(
     "Shape",

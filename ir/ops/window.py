@@ -127,7 +127,13 @@ CONVTRANSPOSE = declare(
     attr("output_shape", tuple),
 )
 MAXPOOL = declare(
-    "MaxPool", Kind.COMPARISON, 1, of_dtypes(NUMBERS, _pool), "Largest element of each window (no indices).", *_POOL
+    "MaxPool",
+    Kind.COMPARISON,
+    1,
+    of_dtypes(NUMBERS, _pool),
+    "Largest element of each window (no indices).",
+    *_POOL,
+    attr("storage_order", int, 0),
 )
 AVERAGEPOOL = declare(
     "AveragePool",

@@ -63,9 +63,11 @@ def max_pool(
     ceil_mode: int = 0,
     dilations: Ints | None = None,
     pads: Ints | None = None,
+    storage_order: int = 0,
     strides: Ints | None = None,
 ) -> Array:
-    """Largest element of each window. The optional second result of ONNX (indices) is refused at import."""
+    """Largest element of each window. The second result of ONNX (indices), and with it what
+    `storage_order` is about, is refused at import."""
     g = _Geometry(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     return g.slide(pad_spatial(x, g.filled, lowest), np.maximum)

@@ -24,14 +24,27 @@ NEAREST: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def resized(dims: Sequence[int], scales: Sequence[float] | None, sizes: Sequence[int] | None,
-            axes: Sequence[int] | None) -> list[tuple[int, int, float]]:  # fmt: skip
+#: How sizes are adjusted to keep the ratio of the axes: which of the axes' scales they all take.
+POLICIES: dict[str, Callable[[list[float]], float] | None] = {"stretch": None, "not_larger": min, "not_smaller": max}
+
+
+def resized(
+    dims: Sequence[int],
+    scales: Sequence[float] | None,
+    sizes: Sequence[int] | None,
+    axes: Sequence[int] | None,
+    policy: str = "stretch",
+) -> list[tuple[int, int, float]]:
     """(axis, output extent, scale) of each axis that changes or may change."""
     over = [a % len(dims) for a in axes] if axes else list(range(len(dims)))
-    if sizes:
-        return [(a, n, n / dims[a]) for a, n in zip(over, sizes, strict=True)]
-    assert scales, "Resize needs scales or sizes"
-    return [(a, math.floor(dims[a] * s), s) for a, s in zip(over, scales, strict=True)]
+    if not sizes:
+        assert scales, "Resize needs scales or sizes"
+        return [(a, math.floor(dims[a] * s), s) for a, s in zip(over, scales, strict=True)]
+    ratios, pick = [n / dims[a] for a, n in zip(over, sizes, strict=True)], POLICIES[policy]
+    if pick is None:
+        return [(a, n, r) for a, n, r in zip(over, sizes, ratios, strict=True)]
+    scale = pick(ratios)
+    return [(a, math.floor(scale * dims[a] + 0.5), scale) for a in over]
 
 
 def _tap_weights(mode: str, offset: Array, cubic_coeff_a: float) -> Array:
@@ -73,9 +86,12 @@ def resize(
     cubic_coeff_a: float = -0.75,
     exclude_outside: int = 0,
     antialias: int = 0,
+    keep_aspect_ratio_policy: str = "stretch",
+    extrapolation_value: float = 0.0,
 ) -> Array:
-    """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize."""
-    for axis, extent, scale in resized(x.shape, scales, sizes, axes):
+    """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize (the only one that
+    `extrapolation_value` is about)."""
+    for axis, extent, scale in resized(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
         have = x.shape[axis]
         if extent == have and scale == 1.0:
             continue

@@ -29,9 +29,6 @@ SKIPPED = {
     "maxpool_with_argmax": "indices of MaxPool are refused at import",
     "maxunpool": "no such operator",
     "tf_crop_and_resize": "refused at import",
-    "_ratio_": "keep_aspect_ratio_policy is resolved at import",
-    "resize_upsample_sizes_nearest_not": "keep_aspect_ratio_policy is resolved at import",
-    "resize_downsample_sizes_nearest_not": "keep_aspect_ratio_policy is resolved at import",
     "float8": "no such type",
     "FLOAT8": "no such type",
     "BFLOAT16": "no such type",
@@ -94,6 +91,8 @@ def as_case(test: TestCase) -> Case:
     for row, value in zip(rows, operands[first:], strict=False):
         if row and value is not None:
             listed = tuple(value.reshape(-1).tolist())
+            if row[0] == "depth":  # any number type may hold it
+                listed = (int(listed[0]),)
             attrs[row[0]] = listed if row[2] and row[0] != "k" else listed[0]
             if node.op_type == "TopK":
                 attrs["k"] = listed[0]
