@@ -18,6 +18,7 @@ from ppc.ir.check import check
 from ppc.ir.diagnostic import Diagnostic, fail
 from ppc.ir.module import Module
 from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
+from ppc.ir.policy.ast import AssumeTee
 from ppc.ir.target import LAN, WAN, HeRung, Network
 from ppc.ir.types import Domain
 from ppc.ir.verify import verify
@@ -28,9 +29,9 @@ from ppc.passes.assign.search import Assign, Outcome
 from ppc.passes.calibrate import Calibrate
 from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.convert import Convert
+from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
 from ppc.passes.lower import Lower
-from ppc.passes.fold import Fold
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
@@ -240,8 +241,9 @@ def _tee(manifest: Mapping[str, Any], resolved: ResolvedPolicy) -> dict[str, Any
         return {}
     from ppc.runtime.tee.measure import measurement
 
-    simulated = isinstance(resolved.tee, AllowSimulatedTee)
-    wanted: dict[str, Any] = {"kind": "simulated" if simulated else resolved.tee.hardware, "allow_simulated": simulated}
+    if isinstance(resolved.tee, AssumeTee):
+        return {"kind": resolved.tee.hardware, "allow_simulated": False, "measurement": resolved.tee.measured}
+    wanted = {"kind": "simulated", "allow_simulated": True}
     return {**wanted, "measurement": measurement({**manifest, "tee": wanted})}
 
 

@@ -7,7 +7,7 @@ from ppc.ir.types import Domain
 
 TARGETS: dict[Domain, str] = {
     Domain.HE: "ppc.targets.he.target:HETarget",
-    Domain.MPC: "ppc.targets.mpc.target:MPCTarget",
+    Domain.MPC: "ppc.targets.mpc.target:MpcTarget",
     Domain.TEE: "ppc.targets.tee.target:TEETarget",
     Domain.CLIENT: "ppc.targets.clear.target:client_target",
     Domain.SERVER: "ppc.targets.clear.target:server_target",
