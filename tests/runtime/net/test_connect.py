@@ -132,6 +132,20 @@ def test_strangers_do_not_stop_the_listener(folder, port, join, both):
     good(both(lambda: join("server"), strangers))
 
 
+def test_no_older_tls_not_even_with_good_keys(folder, port, join, both):
+    from ppc.runtime.net import tls
+
+    def old():
+        context = tls.connecting_context(keys.load(folder, "client"))
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        time.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", port)) as s, pytest.raises(ssl.SSLError, match=r"(?i)version"):
+            context.wrap_socket(s, server_hostname="server")
+        return join("client")
+
+    good(both(lambda: join("server"), old))
+
+
 def test_wrong_authority(tmp_path, join, both):
     """Another deployment's client: told at once; the server goes on waiting and says whom it sent away."""
     keys.make_keys(tmp_path / "other", ["client"])
