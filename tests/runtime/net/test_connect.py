@@ -188,7 +188,8 @@ def odd_certificate(folder, authority, names, strict):
     """A client's certificate, signed by the right authority, that this project's `keys.issue` would never make."""
     key = ec.generate_private_key(ec.SECP256R1())
     until = datetime.now(UTC) + timedelta(days=1)
-    builder = keys._builder(authority.cert.subject, authority.cert.subject, key.public_key(), None, until)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    builder = keys._builder(subject, authority.cert.subject, key.public_key(), None, until)
     builder = builder.serial_number(1).add_extension(
         x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
     )
