@@ -51,7 +51,8 @@ class Status:
 
     @staticmethod
     def from_environment() -> "Status":
-        text = os.environ.get(STATUS_FD, "")
+        """The launcher's pipe, once: the variable is removed, for what this process starts does not have the pipe."""
+        text = os.environ.pop(STATUS_FD, "")
         if not text.isdecimal():
             return Status()
         fd = int(text)

@@ -19,6 +19,7 @@ class Channel(Protocol):
     """
 
     peer: str
+    timeout: float  # seconds that one wait may take; may be changed between messages
     bytes_sent: int
     bytes_received: int
     rounds: int  # number of times this side waited for the peer

@@ -43,7 +43,7 @@ def connect_all(
     pairs: Collection[Iterable[str]] | None = None,
     listen: Address | None = None,
     step_timeout: float | None = None,
-) -> dict[str, SocketChannel]:
+) -> dict[str, Channel]:
     """Channels of `role` to every party that it talks to; returns when all of them stand.
 
     `addresses[p]` is where p can be reached; of itself a party listens on `listen`, or else on `addresses[role]`.

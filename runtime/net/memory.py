@@ -15,7 +15,7 @@ class MemoryChannel:
     """One end of a pair made by `pair`. Records what it received (`transcript`) for leak tests."""
 
     def __init__(self, peer: str, inbox: "queue.SimpleQueue[Any]", outbox: "queue.SimpleQueue[Any]", timeout: float):
-        self.peer, self._in, self._out, self._timeout = peer, inbox, outbox, timeout
+        self.peer, self._in, self._out, self.timeout = peer, inbox, outbox, timeout
         self.bytes_sent = self.bytes_received = self.rounds = 0
         self.transcript: list[tuple[str, Any]] = []
 
@@ -27,10 +27,10 @@ class MemoryChannel:
     def _next(self, tag: str) -> Any:
         self.rounds += 1
         try:
-            got, payload = self._in.get(timeout=self._timeout)
+            got, payload = self._in.get(timeout=self.timeout)
         except queue.Empty:
             raise PartyError(
-                "PPC6002", f"{self.peer} sent nothing for {self._timeout:g} s (waiting for {tag})"
+                "PPC6002", f"{self.peer} sent nothing for {self.timeout:g} s (waiting for {tag})"
             ) from None
         if isinstance(payload, PartyError):
             raise RelayedError(self.peer, payload.code, payload.message)

@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from errno import ETIMEDOUT
 
 #: A message may take `timeout` plus its size over this rate (bytes a second): a peer that trickles is a slow peer.
 SLOWEST = 64 * 1024
@@ -70,8 +71,14 @@ class Receiver:
     def _read(self, place: memoryview, deadline: float) -> int:
         try:
             n = self._connection.recv_into(place[:LARGEST])
-        except TimeoutError:
+        except TimeoutError as e:
+            if e.errno == ETIMEDOUT:  # not our limit: TCP found the host dead
+                raise Gone("its host no longer answers") from None
             raise Silent from None
+        except ssl.SSLError as e:
+            raise Gone(
+                f"what came is damaged or forged: {(e.reason or 'TLS error').lower().replace('_', ' ')}"
+            ) from None
         except (OSError, ValueError) as e:  # ValueError: closed by this side
             raise Gone(getattr(e, "strerror", None) or "closed") from None
         if n == 0:

@@ -24,8 +24,7 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
 def listening_context(keys: PartyKeys) -> ssl.SSLContext:
     """Of the side that accepts connections."""
     context = _context(ssl.PROTOCOL_TLS_SERVER, keys)
-    # One side of each connection never reads; tickets left unread there would turn its close into a reset.
-    context.num_tickets = 0
+    context.num_tickets = 0  # sessions are never resumed
     return context
 
 

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ppc.runtime import keys
 from ppc.runtime.errors import PartyError
@@ -132,6 +134,20 @@ def test_strangers_do_not_stop_the_listener(folder, port, join, both):
     good(both(lambda: join("server"), strangers))
 
 
+def test_no_older_tls_not_even_with_good_keys(folder, port, join, both):
+    from ppc.runtime.net import tls
+
+    def old():
+        context = tls.connecting_context(keys.load(folder, "client"))
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        time.sleep(0.1)
+        with socket.create_connection(("127.0.0.1", port)) as s, pytest.raises(ssl.SSLError, match=r"(?i)version"):
+            context.wrap_socket(s, server_hostname="server")
+        return join("client")
+
+    good(both(lambda: join("server"), old))
+
+
 def test_wrong_authority(tmp_path, join, both):
     """Another deployment's client: told at once; the server goes on waiting and says whom it sent away."""
     keys.make_keys(tmp_path / "other", ["client"])
@@ -166,6 +182,43 @@ def test_certificates_out_of_their_time(tmp_path, join, both, whose, since, unti
         assert ("expired" if since < 0 else "not valid yet") in str(c)
     else:
         assert ("expired" if since < 0 else "not valid yet") in str(s)
+
+
+def odd_certificate(folder, authority, names, strict):
+    """A client's certificate, signed by the right authority, that this project's `keys.issue` would never make."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    until = datetime.now(UTC) + timedelta(days=1)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "client")])
+    builder = keys._builder(subject, authority.cert.subject, key.public_key(), None, until)
+    builder = builder.serial_number(1).add_extension(
+        x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+    )
+    if strict:
+        issuer = authority.cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        aki = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer)
+        builder = builder.add_extension(aki, critical=False)
+    cert = builder.sign(authority.key, hashes.SHA256())
+    home = folder / "client"
+    keys._write(home, "key.pem", keys._private(key, None))
+    keys._write(home, "cert.pem", cert.public_bytes(serialization.Encoding.PEM))
+    keys._write(home, "ca.pem", authority.cert.public_bytes(serialization.Encoding.PEM))
+    return keys.PartyKeys("client", home / "key.pem", home / "cert.pem", home / "ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("names", "strict", "code"),
+    [(["client"], True, None), (["client"], False, "PPC6011"), (["client", "dealer"], True, "PPC6001")],
+    ids=["right", "against RFC 5280", "two names"],
+)
+def test_certificates_that_the_authority_should_not_have_signed(tmp_path, join, both, names, strict, code):
+    now = datetime.now(UTC)
+    server, authority = forge(tmp_path, "server", now - timedelta(days=1), now + timedelta(days=1))
+    odd = odd_certificate(tmp_path, authority, names, strict)
+    s, c = both(lambda: join("server", keys=server, timeout=1.0), lambda: join("client", keys=odd, timeout=0.8))
+    if code is None:
+        good((s, c))
+    else:
+        assert s.code == "PPC6001" and "client did not connect" in str(s) and c.code == code
 
 
 def test_a_party_cannot_pose_as_another(folder, port, both):

@@ -79,6 +79,7 @@ HOSTILE = {
     "other plan": raw("t", [("f8", (1,))], plan=bytes(32), payload=bytes(8)),
     "sequence from the future": raw("t", [("f8", (1,))], sequence=1, payload=bytes(8)),
     "length that is not that of the arrays": raw("t", [("f8", (1,))], length=2**40),
+    "length below that of the arrays": raw("t", [("f8", (1,))], length=7, payload=bytes(7)),
     "huge shape": raw("t", [("f8", (2**40,))]),
     "rank 255": frame.pack_header(Kind.ARRAYS, PLAN, 0, 9, 8) + struct.pack("<H1sHBB", 1, b"t", 1, 11, 255) + bytes(2),
     "unknown dtype": frame.pack_header(Kind.ARRAYS, PLAN, 0, 7, 8) + struct.pack("<H1sHBB", 1, b"t", 1, 99, 0),
