@@ -8,7 +8,7 @@ three depend on the weights. So the server adds
   2^(b-1-sigma) is hidden but for a statistical distance of 2^-sigma a coefficient. The error of a slot becomes about
   2^(b-1)·sqrt(N/6) / S;
 - to each slot that no element lies in, a uniform number of `mask_bits` bits, as many as the modulus of this level
-  has room for (at most MASK_BITS); what lay there, if below 2^(mask_bits - sigma), is hidden by sigma bits.
+  has room for (at most levels.MASK_BITS); what lay there, if below 2^(mask_bits - sigma), is hidden by sigma bits.
 """
 
 import secrets
@@ -26,10 +26,7 @@ from ppc.runtime.he.embedding import integer_coefficients
 from ppc.runtime.he.keys import ServerKeys
 from ppc.runtime.he.random import uniform_integers
 from ppc.runtime.layout import Layout
-
-#: Bits (of the integer part) of the number added to an unused slot, and the fewest that are accepted.
-MASK_BITS = 40
-FEWEST_MASK_BITS = 20
+from ppc.runtime.levels import FEWEST_MASK_BITS
 
 
 def flood(context: Context, keys: ServerKeys, data: list[Any], layout: Layout, flood_bits: int) -> list[Any]:
@@ -41,9 +38,9 @@ def flood(context: Context, keys: ServerKeys, data: list[Any], layout: Layout, f
     ]
 
 
-def mask_bits(context: Context, level: int, scale: float) -> int:
-    """Bits of an unused slot's mask: a quarter of the modulus stays free for the result."""
-    bits = min(MASK_BITS, int(log2(context.chain.modulus(level)) - log2(scale)) - 3)
+def mask_bits(context: Context, level: int) -> int:
+    """Bits of an unused slot's mask. Raises PartyError PPC6006 where the level has too little room."""
+    bits = context.chain.mask_bits(level)
     if bits < FEWEST_MASK_BITS:
         raise PartyError(
             "PPC6006",
@@ -68,7 +65,7 @@ def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np
         raise PartyError("PPC6006", f"a flood of {flood_bits} bits does not fit the modulus of level {level}")
     noise = uniform_integers(context.degree, flood_bits)
     if free.any():
-        noise = noise + slot_mask(free, mask_bits(context, level, scale), scale)
+        noise = noise + slot_mask(free, mask_bits(context, level), scale)
     residues = np.stack([(noise % q).astype(np.uint64) for q in context.chain.primes[: level + 1]])
     fresh = rerandomised(context, keys, ciphertext)
     polynomials = limbs.ciphertext_residues(fresh)

@@ -7,6 +7,7 @@ from ppc.runtime.convert import he as exits
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import embedding, privacy, random
 from ppc.runtime.layout import Layout
+from ppc.runtime.levels import MASK_BITS
 from ppc.runtime.value import Value
 
 
@@ -38,7 +39,7 @@ def test_flooding_keeps_the_value_and_masks_every_unused_slot(deep, make):
     slots = deep.decrypt(flooded)
     free = np.ones(n, bool)
     free[layout.addresses()] = False
-    unit = slots[free] / 2.0 ** (privacy.MASK_BITS - 1)
+    unit = slots[free] / 2.0 ** (MASK_BITS - 1)
     assert np.abs(unit).max() <= 1.001
     counts = np.histogram(unit, 16, (-1, 1))[0]
     assert ((counts - counts.mean()) ** 2 / counts.mean()).sum() < 60  # 15 degrees of freedom: 2e-7
