@@ -35,31 +35,27 @@ def evaluate(
 ) -> list[Any]:
     """Ciphertexts at the next level, scale S_{level-1}.
 
-    Rotations of an input are made once for all terms; a giant rotation once for each output. Each giant's sum is
-    rescaled before it is rotated, and post-sums come last: a rescale costs less than what a rotation saves by having
-    one prime fewer. So babies rotate at `level`, giants and post-sums at level - 1. Giants of one output share key
-    steps from the leaves of their tree to the root.
+    Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
+    share key steps from the leaves of their tree to the root.
     """
     slots, level = context.slots, context.level(inputs[0])
-    scale = context.scale(level - 1)
     partial = _products(context, keys, inputs, terms, diagonals)
-    for product in partial.values():
-        vector.rescale(context, product, scale)
     results = []
     for o in range(len(bias)):
-        sums = {g: partial.pop((o, g)) for g in sorted({t[3] % slots for t in terms if t[1] == o})}
+        sums = {g: partial.pop((o, g)) for g in sorted({t[3] % slots for t in terms if t[1] == o}) if (o, g) in partial}
         for step, parent, key in reversed(vector.rotation_tree(sums, keys.steps, slots)):
             moved = vector.rotate(context, keys, sums.pop(step), key)
             sums[parent] = vector.accumulate(context, sums.get(parent), moved)
         total = sums.get(0)
         if total is None:  # no term at all: an encryption of zero stands for the sum
             total = seal.Ciphertext()
-            keys.encryptor.encrypt_zero(context.parms_ids[level - 1], total)
-            total.scale = scale
+            keys.encryptor.encrypt_zero(context.parms_ids[level], total)
+            total.scale = context.scale(level) ** 2
         for step in post:
             if step % slots not in keys.steps:
                 raise PartyError("PPC6006", f"plan.json lists no Galois key for rotation by {step % slots}")
             context.evaluator.add_inplace(total, vector.rotate(context, keys, total, step % slots))
+        vector.rescale(context, total, context.scale(level - 1))
         context.evaluator.add_plain_inplace(total, bias[o])
         results.append(total)
     return results

@@ -86,14 +86,11 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
         sums[o, giant] = sums[o, giant] + product if (o, giant) in sums else product
     out = np.zeros((outputs, slots))
     for (o, giant), total in sums.items():
-        if noise is not None:
-            total = total + noise.rescale((slots,), level - 1)
-            if giant % slots:
-                total = total + noise.key_switch((slots,), level - 1)
         out[o] += np.roll(total, -giant)
     for s in step.attrs.get("post", ()):
-        moved = np.roll(out, -int(s), axis=1)
-        out = out + moved + (0 if noise is None else noise.key_switch(out.shape, level - 1))
+        out = out + np.roll(out, -int(s), axis=1)
+    if noise is not None:
+        out = out + noise.rescale(out.shape, level - 1)
     return Value("he", step.shape, out + offsets, layout_of(step.attrs, "out_layout"))
 
 
