@@ -17,9 +17,8 @@ MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768:
 #: Modulus that an exit to shares needs: a coefficient wraps with a chance of about |message| / q.
 EXIT_MODULUS_BITS = 100
 
-#: Bits (of the integer part) of the number that flooding adds to a slot in which no element lies; and the fewest.
+#: Most bits (of the integer part) of the number that flooding adds to a slot in which no element lies.
 MASK_BITS = 40
-FEWEST_MASK_BITS = 20
 
 
 def polynomial_depth(degree: int, normalised: bool) -> int:
@@ -60,8 +59,8 @@ class Chain:
         return prod(self.primes[: level + 1])
 
     def mask_bits(self, level: int) -> int:
-        """Bits of the number that flooding adds to an unused slot at this level: what fits, at most MASK_BITS."""
-        return min(MASK_BITS, int(log2(self.modulus(level)) - log2(self.scales[level])) - 3)
+        """Bits of the number that flooding adds to an unused slot at this level: what fits, at most MASK_BITS; or 0."""
+        return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(self.scales[level])) - 3))
 
     def exit_level(self, level: int, magnitude_bits: int = 20) -> int:
         """The level at which a value of `level` is sent when it leaves for shares: unneeded primes are dropped.
