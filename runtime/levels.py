@@ -17,6 +17,9 @@ MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768:
 #: Modulus that an exit to shares needs: a coefficient wraps with a chance of about |message| / q.
 EXIT_MODULUS_BITS = 100
 
+#: Most bits (of the integer part) of the number that flooding adds to a slot in which no element lies.
+MASK_BITS = 40
+
 
 def polynomial_depth(degree: int, normalised: bool) -> int:
     """Levels that `he.polynomial` consumes: ceil(log2(degree + 1)), and one more where [lo, hi] is not [-1, 1].
@@ -54,6 +57,10 @@ class Chain:
     def modulus(self, level: int) -> int:
         """Q_level, the product of its primes."""
         return prod(self.primes[: level + 1])
+
+    def mask_bits(self, level: int) -> int:
+        """Bits of the number that flooding adds to an unused slot at this level: what fits, at most MASK_BITS; or 0."""
+        return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(self.scales[level])) - 3))
 
     def exit_level(self, level: int, magnitude_bits: int = 20) -> int:
         """The level at which a value of `level` is sent when it leaves for shares: unneeded primes are dropped.

@@ -26,14 +26,19 @@ def private_file() -> Iterator[tuple[int, str]]:
     """A descriptor and a path of a file that only this process reads."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("ppc-he", os.MFD_CLOEXEC)
-        path = f"/proc/self/fd/{fd}"
+        path, in_memory = f"/proc/self/fd/{fd}", True
+        if not os.access(path, os.R_OK | os.W_OK):  # a process that is not dumpable, or no /proc
+            os.close(fd)
+            in_memory = False
     else:
+        in_memory = False
+    if not in_memory:
         fd, path = tempfile.mkstemp(prefix="ppc-he-")
     try:
         yield fd, path
     finally:
         os.close(fd)
-        if not path.startswith("/proc/"):
+        if not in_memory:
             os.unlink(path)
 
 

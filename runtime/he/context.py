@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from math import log2
 from typing import Any
 
-import tenseal.sealapi as seal
-
 from ppc.runtime.errors import PartyError
 from ppc.runtime.levels import MAX_MODULUS_BITS, Chain
+
+try:
+    import tenseal.sealapi as seal
+except ImportError as e:
+    raise PartyError("PPC6007", f"this plan runs nodes under HE and TenSEAL cannot be loaded: {e}") from None
 
 #: Relative drift of SEAL's float64 scale that is put right; more is a wrong program, not rounding.
 SCALE_DRIFT = 1e-9

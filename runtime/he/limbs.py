@@ -111,32 +111,27 @@ def _read_official(thing: Any, size: int) -> Residues:
 
 def _peek(thing: Any, size: int) -> Residues | None:
     """One read of the object's data; None where anything does not fit."""
-    memory = _memory()
-    if memory is None or size == 0:
+    if size == 0 or type(thing) not in _SIZE_WORD:
+        return None
+    try:
+        # opened anew each time: a descriptor that a fork inherits would show the memory of the parent
+        memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
     try:
         (address,) = _POINTER.unpack(os.pread(memory, 8, id(thing) + 16))  # pybind11: object head, then the pointer
         words = _WORDS.unpack(os.pread(memory, _WORDS.size, address))
         at = _SIZE_WORD[type(thing)]
-        if words[at] != size:
-            return None
-        data = os.pread(memory, 8 * size, words[at + 1])
-    except (OSError, OverflowError, KeyError, struct_error):
+        data = os.pread(memory, 8 * size, words[at + 1]) if words[at] == size else b""
+    except (OSError, OverflowError, struct_error):
         return None
+    finally:
+        os.close(memory)
     if len(data) != 8 * size:
         return None
     array = np.frombuffer(data, np.uint64).copy()
     probes = (0, size // 3, size // 2, size - 1)
     return array if all(int(array[i]) == thing[i] for i in probes) else None
-
-
-@cache
-def _memory() -> int | None:
-    """A descriptor of this process' memory (read only), or None where the system gives none."""
-    try:
-        return os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
 
 
 @cache

@@ -7,8 +7,11 @@ three depend on the weights. So the server adds
 - to each coefficient an integer uniform in [-2^(b-1), 2^(b-1)), b = flood_bits: noise of the computation below
   2^(b-1-sigma) is hidden but for a statistical distance of 2^-sigma a coefficient. The error of a slot becomes about
   2^(b-1)·sqrt(N/6) / S;
-- to each slot that no element lies in, a uniform number of `mask_bits` bits, as many as the modulus of this level
-  has room for (at most MASK_BITS); what lay there, if below 2^(mask_bits - sigma), is hidden by sigma bits.
+- to each slot that no element lies in, a uniform number of `Chain.mask_bits` bits, as many as the modulus of this
+  level has room for; what lay there, if below 2^(mask_bits - sigma), is hidden by sigma bits.
+The last is a second line: the lowering multiplies a value that is revealed with a mask of ones and zeros, so that
+unused slots hold nothing but noise, which the flooding hides. A plan that leaves partial sums there has to give the
+result a level with MASK_BITS of room.
 """
 
 import secrets
@@ -27,10 +30,6 @@ from ppc.runtime.he.keys import ServerKeys
 from ppc.runtime.he.random import uniform_integers
 from ppc.runtime.layout import Layout
 
-#: Bits (of the integer part) of the number added to an unused slot, and the fewest that are accepted.
-MASK_BITS = 40
-FEWEST_MASK_BITS = 20
-
 
 def flood(context: Context, keys: ServerKeys, data: list[Any], layout: Layout, flood_bits: int) -> list[Any]:
     """Ciphertexts that are safe to show to the owner of the key. Raises PartyError PPC6006 where there is no room."""
@@ -39,18 +38,6 @@ def flood(context: Context, keys: ServerKeys, data: list[Any], layout: Layout, f
     return [
         _flood(context, keys, c, free, flood_bits) for c, free in zip(data, ~used.reshape(len(data), -1), strict=True)
     ]
-
-
-def mask_bits(context: Context, level: int, scale: float) -> int:
-    """Bits of an unused slot's mask: a quarter of the modulus stays free for the result."""
-    bits = min(MASK_BITS, int(log2(context.chain.modulus(level)) - log2(scale)) - 3)
-    if bits < FEWEST_MASK_BITS:
-        raise PartyError(
-            "PPC6006",
-            f"level {level} has room for a mask of {bits} bits on unused slots, {FEWEST_MASK_BITS} are the fewest",
-            help="let results leave at a higher level, or through shares",
-        )
-    return bits
 
 
 def rerandomised(context: Context, keys: ServerKeys, ciphertext: Any) -> Any:
@@ -67,8 +54,9 @@ def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np
     if flood_bits < 1 or flood_bits + 1 >= log2(context.chain.modulus(level)):
         raise PartyError("PPC6006", f"a flood of {flood_bits} bits does not fit the modulus of level {level}")
     noise = uniform_integers(context.degree, flood_bits)
-    if free.any():
-        noise = noise + slot_mask(free, mask_bits(context, level, scale), scale)
+    bits = context.chain.mask_bits(level)
+    if free.any() and bits > 0:
+        noise = noise + slot_mask(free, bits, scale)
     residues = np.stack([(noise % q).astype(np.uint64) for q in context.chain.primes[: level + 1]])
     fresh = rerandomised(context, keys, ciphertext)
     polynomials = limbs.ciphertext_residues(fresh)

@@ -38,7 +38,17 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def make_step(name: str, shape: tuple[int, ...], id: int = 1, run: int = 0, **attrs: Any) -> Step:
-    return Step(id, name, "", "node", shape, "f32", attrs, run)
+    return Step.from_json(line(name, shape, id, attrs), run)
+
+
+def line(name: str, shape: tuple[int, ...], id: int, attrs: dict[str, Any]) -> dict[str, Any]:
+    """A step as plan.json has it; layouts among the attributes are written out."""
+    flat = dict(attrs)
+    for key, value in attrs.items():
+        if key.endswith("layout"):
+            flat |= {f"{key}_{part}": v for part, v in value.items()}
+    common = {"id": id, "step": name, "op": "", "node": "node", "dtype": "f32", "attrs": flat}
+    return common | {"shape": list(shape), "shapes": [list(shape)]}
 
 
 @dataclass
@@ -104,6 +114,7 @@ class Make:
     """Builders, as a fixture: test files cannot import one another."""
 
     step = staticmethod(make_step)
+    line = staticmethod(line)
     weight = staticmethod(weight)
     start = staticmethod(start)
     at_once = staticmethod(at_once)

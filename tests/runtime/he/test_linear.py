@@ -126,9 +126,9 @@ def test_weights_named_in_the_plan_are_encoded_at_set_up(shallow, make):
 
     n = shallow.context.slots
     attrs = {"level": 2, "terms": [[0, 0, 1, 0]], "post": [], "out_layout": Layout.dense(n, n).to_json()}
-    line = {"id": 3, "step": "he.linear", "op": "", "node": "", "shape": [n], "dtype": "f32"}
     weights = {"d": {"shape": [1, n]}, "b": {"shape": [1, n]}}
-    steps_ = [line | {"attrs": attrs | {"diagonals": "d", "bias": "b"}}, line | {"id": 4, "attrs": attrs}]
+    named = attrs | {"diagonals": "d", "bias": "b"}
+    steps_ = [make.line("he.linear", (n,), 3, named), make.line("he.linear", (n,), 4, attrs)]
     session = Session("server", {"weights": weights, "steps": steps_})
     session.weights = {"d": np.ones((1, n)), "b": np.zeros((1, n))}
     encoded = prepare.all_linear(session, shallow.context)

@@ -19,7 +19,7 @@ SLOTS = N // 2
 ROWS, COLUMNS = 16, 64  # the matrix; the input is repeated, so that a diagonal never leaves its copies
 
 
-def manifest(weights):
+def manifest(make, weights):
     wide = Layout.dense(COLUMNS, SLOTS).to_json()
     out = Layout.dense(ROWS, SLOTS).to_json()
     terms = [[0, 0, b, g] for g in range(0, COLUMNS, 8) for b in range(8)]
@@ -33,10 +33,7 @@ def manifest(weights):
         ("he.mul", (ROWS,), {"level": 3}),
         ("reveal.he_to_client", (ROWS,), {"level": 2, "layout": out, "privacy": "flooding", "flood_bits": 25}),
     ]
-    steps = [
-        {"id": i, "step": name, "op": "", "node": f"n{i}", "shape": list(shape), "dtype": "f32", "attrs": attrs}
-        for i, (name, shape, attrs) in enumerate(lines, start=1)
-    ]
+    steps = [make.line(name, shape, i, attrs) for i, (name, shape, attrs) in enumerate(lines, start=1)]
     he = {
         "degree": N,
         "prime_bits": [60, *[50] * 6, 60],
@@ -75,7 +72,7 @@ def model():
 
 def test_the_program_computes_and_leaks_nothing(model, make):
     weights, reference = model
-    plan = manifest(weights)
+    plan = manifest(make, weights)
     a, b = pair("client", "server")
     client = Session("client", plan, {"server": a})
     server = Session("server", plan, {"client": b}, weights)
@@ -97,9 +94,9 @@ def test_the_program_computes_and_leaks_nothing(model, make):
     assert received[:5] == [*(f"he.setup.{i}" for i in range(4)), "0.1.he"] and "0.5.he" in received
 
 
-def test_clear_and_simulate_modes_agree_with_the_reference(model):
+def test_clear_and_simulate_modes_agree_with_the_reference(model, make):
     weights, reference = model
-    plan = manifest(weights)
+    plan = manifest(make, weights)
     x = np.random.default_rng(3).normal(size=COLUMNS)
     for noise, tolerance in ((None, 1e-12), (NoiseModel.of(plan["he"]), 2e-4)):
         session = Session("client", plan, weights=weights, engines={"he": simulate.SlotEngine(noise)})

@@ -7,6 +7,7 @@ from ppc.runtime.convert import he as exits
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import embedding, privacy, random
 from ppc.runtime.layout import Layout
+from ppc.runtime.levels import MASK_BITS
 from ppc.runtime.value import Value
 
 
@@ -38,7 +39,7 @@ def test_flooding_keeps_the_value_and_masks_every_unused_slot(deep, make):
     slots = deep.decrypt(flooded)
     free = np.ones(n, bool)
     free[layout.addresses()] = False
-    unit = slots[free] / 2.0 ** (privacy.MASK_BITS - 1)
+    unit = slots[free] / 2.0 ** (MASK_BITS - 1)
     assert np.abs(unit).max() <= 1.001
     counts = np.histogram(unit, 16, (-1, 1))[0]
     assert ((counts - counts.mean()) ** 2 / counts.mean()).sum() < 60  # 15 degrees of freedom: 2e-7
@@ -59,13 +60,11 @@ def test_flooding_changes_c1_and_the_noise(shallow, make):
     assert 0.8 < noise.std() / (2.0**29 * np.sqrt(shallow.context.degree / 6)) < 1.2
 
 
-def test_no_room_to_hide_is_a_plan_error(shallow, make):
+def test_a_flood_that_does_not_fit_or_is_not_planned_is_a_plan_error(shallow, make):
     n = shallow.context.slots
     layout = Layout.dense(4, n)
     keys, context = shallow.server.engines["he"].keys, shallow.context
     value = shallow.encrypt(np.ones(4), 0, layout)
-    with pytest.raises(PartyError, match=r"PPC6006.*room for a mask"):
-        privacy.flood(context, keys, value.data, layout, 20)
     with pytest.raises(PartyError, match=r"PPC6006.*flood of 70 bits"):
         privacy.flood(context, keys, value.data, layout, 70)
     step = make.step("reveal.he_to_client", (4,), level=0, layout=layout.to_json())
@@ -118,3 +117,12 @@ def test_coefficients_in_extended_precision(shallow):
     assert np.abs(embedding.slot_values(ours, 2.0**40) - values).max() < 1e-9
     difference = (ours - theirs.astype(object)) % q
     assert max(min(int(d), q - int(d)) for d in difference) <= 1
+
+
+def test_where_there_is_little_room_masks_are_small_and_results_right(shallow, make):
+    layout = Layout.dense(4, shallow.context.slots)
+    x = np.arange(4.0)
+    assert 0 < shallow.context.chain.mask_bits(0) < 10
+    value = shallow.encrypt(x, 0, layout)
+    got = reveal(shallow, make, value, (4,), level=0, layout=layout.to_json(), privacy="flooding", flood_bits=20)
+    assert np.abs(got - x).max() < 1e-5

@@ -25,12 +25,9 @@ def clear(deep):
     return Session("client", deep.client.manifest)
 
 
-def both(deep, simulated, x, level, layout):
+def both(deep, simulated, make, x, level, layout):
     """The same vector encrypted and simulated."""
-    import types
-
-    attrs = {"level": level, "layout": layout.to_json()}
-    step = types.SimpleNamespace(attrs=attrs, shape=x.shape, id=1, name="convert.client_to_he")
+    step = make.step("convert.client_to_he", x.shape, level=level, layout=layout.to_json())
     return deep.encrypt(x, level, layout), simulate.client_to_he(simulated, step, Value("client", x.shape, x))
 
 
@@ -44,7 +41,7 @@ def test_noise_of_each_step_is_modelled(deep, simulated, clear, make):
     n = deep.context.slots
     layout = Layout.dense(n, n)
     x = rng.uniform(-1, 1, n)
-    real, model = both(deep, simulated, x, 5, layout)
+    real, model = both(deep, simulated, make, x, 5, layout)
     close(deep.decrypt(real.data[0]) - x, model.data[0] - x)
 
     terms = [[0, 0, b, 0] for b in (0, 1, 1, 1)] + [[0, 0, 1, 1]]
@@ -78,7 +75,7 @@ def test_flooding_costs_what_the_model_says(deep, simulated, make):
     n = deep.context.slots
     layout = Layout.dense(n, n)
     x = np.random.default_rng(0).uniform(-1, 1, n)
-    real, model = both(deep, simulated, x, 5, layout)
+    real, model = both(deep, simulated, make, x, 5, layout)
     attrs = {"level": 5, "layout": layout.to_json(), "privacy": "flooding", "flood_bits": 30}
     step = make.step("reveal.he_to_client", (n,), **attrs)
     got = deep.run(exits.he_to_client, step, (Value("he", (n,)),), (real,))[0].data
