@@ -114,7 +114,14 @@ def _geometry(op: Op, samples: Samples) -> Geometry | None:
     if op.name not in ("Conv", "AveragePool"):
         return None
     shape = samples.shape(op.operands[0])
-    return Geometry(shape, samples.shape(op.results[0]), ints(op, "strides", (1,) * (len(shape) - 2)))
+    rank = len(shape) - 2
+    strides = ints(op, "strides", (1,) * rank)
+    plain = not any(ints(op, "pads", ())) and ints(op, "dilations", (1,) * rank) == (1,) * rank
+    tiles = op.name == "AveragePool" and plain and ints(op, "kernel_shape", ()) == strides
+    doubling = all(s & (s - 1) == 0 for s in strides)
+    inside = all(o * s <= i for o, s, i in zip(samples.shape(op.results[0])[2:], strides, shape[2:], strict=True))
+    pool = strides if tiles and doubling and inside else ()
+    return Geometry(shape, samples.shape(op.results[0]), strides, pool)
 
 
 def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:

@@ -11,11 +11,15 @@ from ppc.targets.he.placement import Placement
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """A spatial operator as its layout sees it: one sample's shapes (n, channels, *space), and strides."""
+    """A spatial operator as its layout sees it: one sample's shapes (n, channels, *space), and strides.
+
+    `pool`: the windows of a pool that comes first (its strides are the same, powers of two, without padding).
+    """
 
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
     strides: tuple[int, ...]
+    pool: tuple[int, ...] = ()
 
 
 def entries(shape: tuple[int, ...], ring: int) -> list[Packing]:
@@ -38,6 +42,8 @@ def placements(
         direct += _geometric(source, geometry)
     direct += [Packing.of(p.digits, ring, p.offset) for p in alike]
     found = [Placement("direct", packing=p) for p in dict.fromkeys(direct)]
+    if geometry is not None and geometry.pool:
+        found += _pooled(source, geometry)
     if map.entries > 4 * map.out_size and map.out_size <= source.period:
         rows = power_of_two_above(map.out_size)
         for h in (rows, 2 * rows, 4 * rows):
@@ -65,6 +71,20 @@ def _geometric(source: Packing, geometry: Geometry) -> list[Packing]:
     blocks |= {s for a in axes[:2] for _, s in a if s >= reach}
     found = [Packing.of(((lead, b), *space), source.ring, source.offset) for b in sorted(blocks)]
     return [p for p in found if injective(p.digits)]
+
+
+def _pooled(source: Packing, geometry: Geometry) -> list[Placement]:
+    """The pool as rotate-and-adds after the products, where no element of a window meets another window's."""
+    axes = source.by_axis(geometry.in_shape)
+    targets = _geometric(source, geometry)
+    if axes is None or not targets or any(len(a) != 1 for a in axes[2:]):
+        return []
+    phases = tuple((window, digits[0][1]) for window, digits in zip(geometry.pool, axes[2:], strict=True))
+    return [
+        Placement("pooled", packing=p, phases=phases, shape=geometry.in_shape)
+        for p in targets
+        if injective((*p.digits, *phases))
+    ]
 
 
 def injective(digits: tuple[tuple[int, int], ...]) -> bool:

@@ -2,7 +2,8 @@
 
 A map that scales elements merges always. Others merge where the product has at most twice the entries of the two, or
 where a dense layer follows that has no more rows than its input (its cost goes by its rows): a pool into the dense
-layer after it does, two convolutions do not.
+layer after it does, two convolutions do not. A pool into the convolution after it merges as well, though its entries
+grow with the window, because its sums can wait until after the products.
 """
 
 from dataclasses import replace
@@ -45,7 +46,7 @@ def _once(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             inner = producer[inner.operands[0]]
         if inner.kind != "linear" or inner.map is None or outer.map is None:
             continue
-        product = _product(inner.map, outer.map)
+        product = _product(inner.map, outer.map, pooling(inner, outer))
         if product is None:
             continue
         joined = replace(
@@ -86,7 +87,7 @@ def _absorbed(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
     return found
 
 
-def _product(inner: LinearMap, outer: LinearMap) -> LinearMap | None:
+def _product(inner: LinearMap, outer: LinearMap, pools: bool) -> LinearMap | None:
     if _diagonal(inner) or _diagonal(outer):
         return inner.then(outer)
     work = int(np.bincount(inner.rows, minlength=inner.out_size)[outer.cols].sum())
@@ -94,7 +95,7 @@ def _product(inner: LinearMap, outer: LinearMap) -> LinearMap | None:
         return None
     product = inner.then(outer)
     dense = outer.dense and outer.out_size <= inner.out_size
-    return product if dense or product.entries <= 2 * (inner.entries + outer.entries) else None
+    return product if dense or pools or product.entries <= 2 * (inner.entries + outer.entries) else None
 
 
 def _diagonal(map: LinearMap) -> bool:
@@ -116,4 +117,11 @@ def _geometry(inner: Node, outer: Node) -> Geometry | None:
     if first is None or second is None or first.out_shape != second.in_shape:
         return None
     strides = tuple(a * b for a, b in zip(first.strides, second.strides, strict=True))
-    return Geometry(first.in_shape, second.out_shape, strides)
+    return Geometry(first.in_shape, second.out_shape, strides, first.pool if pooling(inner, outer) else ())
+
+
+def pooling(inner: Node, outer: Node) -> bool:
+    """True for a pool before a convolution, which can wait until after the products (`placement`, "pooled")."""
+    first, second = inner.geometry, outer.geometry
+    both = first is not None and second is not None and first.out_shape == second.in_shape
+    return both and first is not None and second is not None and bool(first.pool) and not second.pool

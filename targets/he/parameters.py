@@ -85,7 +85,7 @@ def chain(degree: int, scale: int, steps: Sequence[Leveled], demand: Demand) -> 
 def nothing_fits(steps: Sequence[Leveled], demand: Demand, excess: float | None) -> UserError:
     """The error where no degree has parameters, with what was needed and what the largest has.
 
-    `excess`: the smallest error that secure parameters reached, as a multiple of what is allowed; None: there were none.
+    `excess`: the smallest error that secure parameters reached, over what is allowed; None: there were none.
     """
     degree = max(MODULUS_BITS)
     coarsest = chain(degree, SCALES[-1], steps, demand)

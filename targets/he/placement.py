@@ -2,7 +2,8 @@
 
 `direct`: an output slot collects its whole row. `hybrid h` (Juvekar et al., GAZELLE, USENIX Security 2018): row r may
 collect parts of itself in every slot that is r modulo h, h diagonals suffice, and rotate-and-adds by multiples of h
-sum them. `inner L`: row r collects in the L slots from r * L on, by what lies at each position modulo L.
+sum them. `inner L`: row r collects in the L slots from r * L on, by what lies at each position modulo L. `pooled`:
+a pool before a convolution becomes rotate-and-adds after it: a result's parts stand where its windows' elements do.
 """
 
 from dataclasses import dataclass
@@ -15,16 +16,21 @@ from ppc.targets.he.bsgs import present
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.packing import Packing, power_of_two_above
 
-Kind = Literal["direct", "hybrid", "window", "inner"]
+Kind = Literal["direct", "hybrid", "window", "inner", "pooled"]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A choice of output layout. `packing` belongs to `direct`, `step` (h or L) to the others."""
+    """A choice of output layout. `packing` belongs to `direct` and `pooled`, `step` (h or L) to the others.
+
+    `phases`: window and input stride of each pooled axis; `shape`: of the input, (n, channels, *space).
+    """
 
     kind: Kind
     step: int = 0
     packing: Packing | None = None
+    phases: tuple[tuple[int, int], ...] = ()
+    shape: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind}{self.step or ''}"
@@ -53,6 +59,8 @@ def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
     ct_in, slot_in = at // source.ring, at % source.ring
     if choice.kind == "direct":
         return _direct(map, source, choice, ct_in, slot_in)
+    if choice.kind == "pooled":
+        return _pooled(map, source, choice, ct_in, slot_in)
     period = source.period
     if choice.step > period or (map.out_size * choice.step if choice.kind == "inner" else map.out_size) > period:
         return None
@@ -112,6 +120,20 @@ def _inner(map: LinearMap, source: Packing, length: int, ct_in: Ints, slot_in: I
     out = Packing.of(((map.out_size, length),), source.ring, int(parts[0]), period, clean=len(parts) == 1)
     shift = (slot_in - slot) % period
     return Placed(ct_in, np.zeros_like(ct_in), shift, slot, _doublings(step, span), out, period, period)
+
+
+def _pooled(map: LinearMap, source: Packing, choice: Placement, ct_in: Ints, slot_in: Ints) -> Placed | None:
+    assert choice.packing is not None, "a pooled placement names its packing"
+    target, ring = choice.packing, source.ring
+    at = np.unravel_index(map.cols, choice.shape)[2:]
+    to = target.addresses[map.rows]
+    part = to + sum((axis % window) * stride for axis, (window, stride) in zip(at, choice.phases, strict=True))
+    if source.period != ring or not np.array_equal(part // ring, to // ring):
+        return None
+    slot = part % ring
+    post = tuple(step for window, stride in choice.phases for step in _doublings(stride, window * stride))
+    out = Packing.of(target.digits, ring, target.offset, ring, clean=False)
+    return Placed(ct_in, to // ring, (slot_in - slot) % ring, slot, post, out, ring, ring)
 
 
 def _common_step(values: Ints, bound: int) -> int:

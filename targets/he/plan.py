@@ -6,7 +6,7 @@ from ppc.ir.module import Module
 from ppc.targets.he.graph import Node, build, depth
 from ppc.targets.he.levels import plan_levels
 from ppc.targets.he.merge import merge
-from ppc.targets.he.noise import TAIL, Noise
+from ppc.targets.he.noise import TAIL, UNEVEN, Noise
 from ppc.targets.he.packing import Batching
 from ppc.targets.he.parameters import MODULUS_BITS, Demand, Parameters, candidates, nothing_fits
 from ppc.targets.he.sample import Samples
@@ -104,13 +104,14 @@ def _error(module: Module, steps: tuple[Chosen, ...], found: Parameters, flooded
         if not step.exit:
             continue
         deviation = of[step.operands[0]]
+        uneven = deviation * UNEVEN
         floods = step.exit == "reveal.he_to_client" and step.op.operands[0] in flooded
         if floods:
             bits = noise.flood_bits(deviation)
             found.flood_bits[step.result] = bits
-            deviation = (deviation**2 + noise.flooded(bits) ** 2) ** 0.5
+            uneven = (uneven**2 + noise.flooded(bits) ** 2) ** 0.5
         size = max(1.0, _bound(module, step.like) or 1.0)
-        worst = max(worst, TAIL * deviation / size / _allowed(module, step.exit, floods))
+        worst = max(worst, TAIL * uneven / size / _allowed(module, step.exit, floods))
     return worst
 
 

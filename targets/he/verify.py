@@ -7,6 +7,8 @@ every rotation looked up among the keys.
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
@@ -95,7 +97,8 @@ class _Walk:
             level = self._polynomial(op, level)
         elif op.name == "he.view":
             layout = self._sized(op, layout_from_attrs(op.attrs, "out_"), op.results[0])
-            _require(layout.ciphertexts <= self.layout[op.operands[0]].ciphertexts, op, "views more ciphertexts")
+            written = np.isin(layout.addresses(), self.layout[op.operands[0]].addresses())
+            _require(bool(written.all()), op, "views addresses where its operand has no element")
         else:
             left, right = (self.layout[o] for o in op.operands)
             _require(left == right, op, f"meets operands at different places: {left.digits} and {right.digits}")

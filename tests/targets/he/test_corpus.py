@@ -15,7 +15,13 @@ from ppc.targets.he.verify import verify_he
 CORPUS = os.environ.get("PPC_CORPUS")
 pytestmark = pytest.mark.skipif(CORPUS is None, reason="PPC_CORPUS is not set: real models are NOT tested here")
 
-MODELS = ["models-ours/cryptonets_mnist", "models-bench/w1", "models-bench/w2_sq", "models-bench/w3", "models-bench/w4_sq"]
+MODELS = [
+    "models-ours/cryptonets_mnist",
+    "models-bench/w1",
+    "models-bench/w2_sq",
+    "models-bench/w3",
+    "models-bench/w4_sq",
+]
 
 
 def load(path, builder, batch):

@@ -323,3 +323,21 @@ def test_labels_of_emitted_constants(builder):
     lowered = lower_he(b.module())
     assert set(lowered.constants) == {"@node1.diagonals", "@node1.bias"}
     assert {c.label for c in lowered.constants.values()} == {Label.secret("server")}
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("size", "window", "stride", "pad"), [(8, 2, 1, 0), (12, 4, 1, 1), (9, 2, 2, 1)])
+def test_pool_before_convolution_takes_no_level_and_few_products(builder, check, batch, size, window, stride, pad):
+    x = RNG.normal(size=(batch, 2, size, size))
+    w = RNG.normal(size=(3, 2, 3, 3))
+    pool = {"kernel_shape": (window, window), "strides": (window, window)}
+    attrs = {"strides": (stride, stride), "pads": (pad,) * 4}
+    pooled = reference("AveragePool", x * x, [], pool, None)
+    expected = reference("Conv", pooled, [w], attrs, None)
+    b = builder(x.shape, batch)
+    b.op("Mul", [b.last, b.last], x.shape)
+    b.op("AveragePool", [b.last], pooled.shape, pool)
+    b.op("Conv", [b.last, b.weight(w)], expected.shape, attrs)
+    lowered = check(b.module(), x, expected)
+    (step,) = (op for op in lowered.ops if op.name == "he.linear")
+    assert len(step.attrs["terms"]) <= 9 * 4 * 2

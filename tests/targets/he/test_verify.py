@@ -77,3 +77,12 @@ def test_ops_left_in_he_are_refused(builder):
     b.op("Neg", [b.last], (1, 4))
     with pytest.raises(InternalError, match="no HE parameters"):
         verify_he(b.module())
+
+
+def test_views_read_only_what_lies_there(builder):
+    b = builder((1, 3, 4))
+    b.op("Transpose", [b.last], (1, 4, 3), {"perm": (0, 2, 1)})
+    module = lower_he(b.module())
+    verify_he(module)
+    with pytest.raises(InternalError, match="no element"):
+        verify_he(broken(module, "he.view", out_layout_offset=1))
