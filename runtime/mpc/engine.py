@@ -1,8 +1,9 @@
 """One step of MPC at one role. A protocol is a function that all three roles run: `protocol(engine, attrs, *operands)`.
 
-It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`: what needs
-the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone; `online` uses it. Both
-take and make material in the same order, and `Engine.apply` picks the part that belongs to the role.
+It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`:
+what needs the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone;
+`online` uses it. Both take and make material in the same order, and `Engine.apply` picks the part that belongs to
+the role.
 """
 
 from typing import Any, Protocol

@@ -56,13 +56,14 @@ def windows(x: Ring, kernel: Shape, strides: Shape, pads: Shape, dilations: Shap
     if any(before or after for before, after in around):
         x = np.pad(x, around, constant_values=word(fill))
     span = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
-    view = sliding_window_view(x, span, tuple(range(2, 2 + rank)))  # type: ignore[call-overload]
+    view = sliding_window_view(x, span, tuple(range(2, 2 + rank)))
     steps = [slice(None)] * 2 + [slice(None, None, s) for s in strides] + [slice(None, None, d) for d in dilations]
     return view[tuple(steps)]  # type: ignore[no-any-return]
 
 
 def conv(x: Ring, w: Ring, strides: Shape, pads: Shape, dilations: Shape, group: int) -> Ring:
-    """Convolution of any rank as one matrix product over windows (im2col): (N, C, *S) × (O, C/group, *K) -> (N, O, *out)."""
+    """Convolution of any rank as one matrix product over windows (im2col): (N, C, *S) × (O, C/group, *K) -> (N, O,
+    *out)."""
     kernel = w.shape[2:]
     rank, n, o = len(kernel), x.shape[0], w.shape[0]
     view = windows(x, kernel, strides, pads, dilations)

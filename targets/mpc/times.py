@@ -1,5 +1,5 @@
-"""Seconds of computation for MPC primitives: a default table, measured with 10,000 elements on one core of a cloud machine
-(2.x GHz, numpy and torch on one thread). `ppc calibrate` replaces it for another machine.
+"""Seconds of computation for MPC primitives: a default table, measured with 10,000 elements on one core of a cloud
+machine (2.x GHz, numpy and torch on one thread). `ppc calibrate` replaces it for another machine.
 """
 
 #: Seconds an element (or a multiply-accumulate) at the slower party, online.

@@ -1,7 +1,8 @@
 """Protocols of ONNX operators: one table, operator -> "module:function" (lazy).
 
-A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings (shares at 16
-fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute unless they say relative.
+A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings
+(shares at 16 fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute
+unless they say relative.
 """
 
 from collections.abc import Callable

@@ -45,7 +45,8 @@ def largest(e: Engine, x: Ring) -> Ring:
 
 def _over_first(e: Engine, x: Ring) -> Ring:
     """Maximum over the first axis."""
-    return largest(e, x.reshape(1, x.shape[0], -1))[0].reshape(x.shape[1:])
+    returned: Ring = largest(e, x.reshape(1, x.shape[0], -1))[0].reshape(x.shape[1:])
+    return returned
 
 
 def max_of(e: Engine, attrs: Attrs, *operands: Ring | Weight) -> Ring:

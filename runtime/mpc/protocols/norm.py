@@ -1,7 +1,7 @@
 """LayerNormalization: the sum of squares stays at 32 fractional bits and goes through one reciprocal root a row.
 
-|x − mean| < 2^7 and rows up to 2^14 elements (the sum of squares must stay below 2^60 units of 2^-32). Error 2^-11 of the
-normalised value. Eleven rounds.
+|x − mean| < 2^7 and rows up to 2^14 elements (the sum of squares must stay below 2^60 units of 2^-32). Error 2^-11
+of the normalised value. Eleven rounds.
 """
 
 from collections.abc import Mapping

@@ -43,7 +43,8 @@ def _exponentials(e: Engine, x: Ring, axes: tuple[int, ...]) -> tuple[Ring, Ring
 
 
 def _octaves(count: int) -> tuple[int, int]:
-    """The range of a sum of `count` exponentials of which one is 1, in units of 2^-EXP_BITS, with an octave to spare."""
+    """The range of a sum of `count` exponentials of which one is 1, in units of 2^-EXP_BITS, with an octave to
+    spare."""
     return EXP_BITS - 1, EXP_BITS + ceil(log2(count)) + 1
 
 

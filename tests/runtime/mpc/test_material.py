@@ -29,9 +29,7 @@ def test_both_halves_make_what_the_dealer_meant() -> None:
     d.share(table)
     d.share_xor(x)
     d.share_bits(bit)
-    halves = [
-        expand(d.rows, rank, step_streams(KEYS, 3, 7)[rank], d.shipped if rank else []) for rank in (0, 1)
-    ]
+    halves = [expand(d.rows, rank, step_streams(KEYS, 3, 7)[rank], d.shipped if rank else []) for rank in (0, 1)]
     zero, one = halves
     np.testing.assert_array_equal(zero[0] + one[0], a)
     np.testing.assert_array_equal(zero[1] ^ one[1], x)
@@ -76,7 +74,13 @@ def test_material_is_refused_a_second_time_in_a_session(step_of_mpc: Any) -> Non
 
 @pytest.mark.parametrize(
     "row",
-    [["random", "float64", [2]], ["gift", "uint64", [2]], ["random", "uint64", [-1]], ["random", "uint64", [1 << 39]], 7],
+    [
+        ["random", "float64", [2]],
+        ["gift", "uint64", [2]],
+        ["random", "uint64", [-1]],
+        ["random", "uint64", [1 << 39]],
+        7,
+    ],
 )
 def test_a_row_from_the_network_is_judged(row: Any) -> None:
     with pytest.raises(PartyError) as caught:
