@@ -26,7 +26,7 @@ _MAX = "exact; differences below 2^46"
 
 _VIEWS = (
     *("Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"),
-    *("Slice", "Concat", "Pad", "Expand", "Gather"),
+    *("Slice", "Concat", "Pad", "Expand", "Gather", "DepthToSpace", "SpaceToDepth"),
 )
 
 OPS: dict[str, MpcOp] = {

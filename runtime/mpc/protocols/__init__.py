@@ -49,6 +49,8 @@ _FILES: dict[str, dict[str, str]] = {
         "Pad": "pad",
         "Expand": "expand",
         "Gather": "gather",
+        "DepthToSpace": "depth_to_space",
+        "SpaceToDepth": "space_to_depth",
     },
     "compare": {
         "Relu": "relu",

@@ -128,6 +128,9 @@ CASES = [
     Case("Expand", [n(3, 1)], {"shape": [2, 1, 4]}, 0, [None, np.array([2, 1, 4])], {}),
     Case("Gather", [IMAGE],
          {"axis": 3, "indices": [[0, 5], [-1, 2]]}, 0, [IMAGE, np.array([[0, 5], [-1, 2]])], {"axis": 3}),
+    Case("DepthToSpace", [n(2, 8, 2, 3)], {"blocksize": 2}, 0),
+    Case("DepthToSpace", [n(2, 8, 2, 3)], {"blocksize": 2, "mode": "CRD"}, 0),
+    Case("SpaceToDepth", [n(2, 2, 4, 6)], {"blocksize": 2}, 0),
     # comparisons
     Case("Relu", [EDGES], {}, 0),
     Case("LeakyRelu", [EDGES], {"alpha": 0.1}, 1e-4, relative=2.0**-17),
@@ -217,6 +220,17 @@ def test_against_numpy(op: str, step_of_mpc: Any) -> None:
     operands, expected = OTHERS[op]
     got = step_of_mpc(op, *operands, shape=expected.shape).value
     np.testing.assert_allclose(got, expected, atol=2.0**-10 if op == "Swish" else 2 * LSB)
+
+
+def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
+    """A weight that means "never" saturates instead of wrapping, and softmax gives nothing to it."""
+    mask = np.array([[0.0, -np.inf, -3.4e38, -1e9, 0.0]])
+    masked = step_of_mpc("Add", np.ones((1, 5)), "@m", weights={"@m": mask}, shape=(1, 5)).value
+    np.testing.assert_array_equal(masked, [[1.0, 1 - 2.0**29, 1 - 2.0**29, 1 - 2.0**29, 1.0]])
+    weights = step_of_mpc("Softmax", masked, attrs={"axis": -1}, shape=(1, 5)).value
+    np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
+    chosen = step_of_mpc("Where", np.ones((1, 5)), "@m", np.zeros((1, 5)), weights={"@m": mask}, shape=(1, 5)).value
+    np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)
 
 
 def test_every_protocol_is_tested() -> None:
