@@ -72,6 +72,13 @@ def test_material_is_refused_a_second_time_in_a_session(step_of_mpc: Any) -> Non
     assert code_of(caught) == "PPC6009"
 
 
+def test_the_dealer_does_not_deal_a_pass_twice(step_of_mpc: Any) -> None:
+    dealer = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["dealer"]
+    with pytest.raises(PartyError) as caught:
+        run_step(dealer, Step(1, "mpc.Relu", "Relu", "", (2,), "f32", {}), Value("mpc", (2,)))
+    assert code_of(caught) == "PPC6009"
+
+
 @pytest.mark.parametrize(
     "row",
     [
