@@ -1,8 +1,8 @@
 """Into shares and out of them.
 
-Into: the owner keeps value − mask, and the peer's share is the mask, which it expands from a 256-bit key that the owner chose
-for it at set-up (`ppc.runtime.mpc.state.setup`), under this step's and pass's own label. Nothing is sent.
-Out of: the other party sends its share to the one that learns the value, and to nobody else.
+Into: the owner keeps value − mask, and the peer's share is the mask, which it expands from a 256-bit key that the
+owner chose for it at set-up (`ppc.runtime.mpc.state.setup`), under this step's and pass's own label. Nothing is
+sent. Out of: the other party sends its share to the one that learns the value, and to nobody else.
 """
 
 from typing import Any
@@ -34,7 +34,8 @@ def server_to_mpc(session: Session, step: Step, value: Value) -> Value:
 
 
 def mpc_to_client(session: Session, step: Step, value: Value) -> Value:
-    """The client learns the value. PPC6010 where it is not below `bound` (attribute; 2^30 unless the plan says less)."""
+    """The client learns the value. PPC6010 where it is not below `bound` (attribute; 2^30 unless the plan says
+    less)."""
     return _reveal(session, step, value, "client", "server")
 
 

@@ -1,8 +1,9 @@
 """Importing CrypTen 0.4 so that nothing of it is insecure by default.
 
-CrypTen's default provider lets party 0 compute party 1's inputs; its generators hold 32 bits of seed; it sends pickles. `load()`
-turns its extension points to the party of the running gate (`crypten_layer`), and everything else into a refusal. The other way
-exists for comparisons: `load(insecure=True)`, which leaves CrypTen as it comes, in a process of its own.
+CrypTen's default provider lets party 0 compute party 1's inputs; its generators hold 32 bits of seed; it sends
+pickles. `load()` turns its extension points to the party of the running gate (`crypten_layer`), and everything else
+into a refusal. The other way exists for comparisons: `load(insecure=True)`, which leaves CrypTen as it comes, in a
+process of its own.
 """
 
 import sys
@@ -16,7 +17,8 @@ _loaded: dict[str, Any] = {}
 
 
 def load(*, insecure: bool = False) -> Any:
-    """CrypTen's package. RuntimeError where this process has it in the other mode; PPC6007 where it is not installed."""
+    """CrypTen's package. RuntimeError where this process has it in the other mode; PPC6007 where it is not
+    installed."""
     if _loaded and _loaded["insecure"] != insecure:
         raise RuntimeError("this process has imported CrypTen in the other mode; use another process")
     if not _loaded:

@@ -1,7 +1,8 @@
 """CrypTen's operators on our shares, as a gate: our channel, our dealer's triples, our truncation.
 
-`CrypTen(program, shapes)` is a gate (`ppc.runtime.mpc.engine.Gate`). `program` takes and returns CrypTen's `MPCTensor`s, and
-runs at all three roles: at the dealer on zeros, where it makes every triple the parties will ask for.
+`CrypTen(program, shapes)` is a gate (`ppc.runtime.mpc.engine.Gate`). `program` takes and returns CrypTen's
+`MPCTensor`s, and runs at all three roles: at the dealer on zeros, where it makes every triple the parties will ask
+for.
 """
 
 import threading
@@ -111,7 +112,9 @@ class _Provider:
     def _binary(self, share: Any) -> Any:
         return load().mpc.primitives.BinarySharedTensor.from_shares(share)
 
-    def generate_additive_triple(self, size0: Any, size1: Any, op: str, device: Any = None, *args: Any, **kw: Any) -> Any:
+    def generate_additive_triple(
+        self, size0: Any, size1: Any, op: str, device: Any = None, *args: Any, **kw: Any
+    ) -> Any:
         a, a_share = self.random(size0)
         b, b_share = self.random(size1)
         f = getattr(torch, op)

@@ -42,11 +42,12 @@ class Csprng:
         """Uniform words of an unsigned integer type."""
         size = prod(shape) * np.dtype(dtype).itemsize
         out = np.empty(size + _BLOCK - 1, np.uint8)  # update_into wants room for one block more
-        view, done = memoryview(out), 0
+        view, done = memoryview(out.data), 0
         while done < size:
             step = min(size - done, len(_ZEROS))
             done += self._cipher.update_into(_ZEROS[:step], view[done:])
-        return out[:size].view(dtype).reshape(shape)
+        returned: NDArray[Any] = out[:size].view(dtype).reshape(shape)
+        return returned
 
     def words(self, shape: tuple[int, ...]) -> NDArray[np.uint64]:
         """Uniform ring elements mod 2^64."""

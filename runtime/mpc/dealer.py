@@ -47,12 +47,14 @@ class Dealer:
         """A uniform value, additively shared mod its word (bits: by XOR); costs no traffic."""
         row = self._row("random", dtype, shape)
         one, two = row.draw(self._client), row.draw(self._server)
-        return one ^ two if dtype == "bit" else one + two
+        returned: Any_ = one ^ two if dtype == "bit" else one + two
+        return returned
 
     def random_xor(self, shape: tuple[int, ...], dtype: str) -> Any_:
         """A uniform value, XOR-shared; costs no traffic."""
         row = self._row("random", dtype, shape)
-        return row.draw(self._client) ^ row.draw(self._server)
+        returned: Any_ = row.draw(self._client) ^ row.draw(self._server)
+        return returned
 
     def client(self, shape: tuple[int, ...]) -> Ring:
         """Ring elements that the client knows whole; costs no traffic."""

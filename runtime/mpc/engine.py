@@ -1,8 +1,9 @@
 """One step of MPC at one role. A protocol is a function that all three roles run: `protocol(engine, attrs, *operands)`.
 
-It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`: what needs
-the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone; `online` uses it. Both
-take and make material in the same order, and `Engine.apply` picks the part that belongs to the role.
+It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`:
+what needs the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone;
+`online` uses it. Both take and make material in the same order, and `Engine.apply` picks the part that belongs to
+the role.
 """
 
 from typing import Any, Protocol
@@ -15,9 +16,12 @@ from ppc.runtime.mpc.material import Chunk
 from ppc.runtime.mpc.ring import Ring, encode
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.channel import Channel, Spec
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
 
 CLIENT, SERVER = 0, 1
+#: What a weight that is only added saturates at.
+MASK = 2.0**29
 
 
 class Party:
@@ -113,10 +117,15 @@ class Engine:
         return encode(value, bits) * self.first
 
     def constant(self, weight: Weight, bits: int) -> Ring:
-        """Shares of a weight that is only added: the server's is the weight, the other zero."""
+        """Shares of a weight that is only added: the server's is the weight, the other zero.
+
+        Attention masks add −10^9, −3·10^38 or −infinity where they mean "never": such a weight is taken as ±2^29, the
+        largest that `Where` and the comparisons take. ValueError where a bias does not fit.
+        """
         if self._party is None or self._party.rank != SERVER:
             return np.zeros(weight.shape, np.uint64)
-        return encode(np.asarray(weight.data, np.float64).reshape(weight.shape), bits)
+        limit = MASK if bits == FRACTION_BITS else np.inf  # a bias is no mask: what does not fit is refused
+        return encode(np.clip(np.asarray(weight.data, np.float64), -limit, limit).reshape(weight.shape), bits)
 
 
 __all__ = ["Engine", "Gate", "Party", "WeightForm"]

@@ -1,7 +1,7 @@
 """Correlated randomness as a computing party holds it: received ahead of the run, used once.
 
-The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (the client) expands all of its half from one
-256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
+The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (the client) expands all of its half
+from one 256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import Csprng
 
 #: What a row of material is: does the client / the server expand it from its seed, or is it sent ("ship")?
-#: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one party's own.
+#: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one
+#: party's own.
 KINDS: dict[str, tuple[str | None, str | None]] = {
     "random": ("seed", "seed"),
     "share": ("seed", "ship"),
@@ -45,7 +46,9 @@ class Row:
         if kind not in KINDS or dtype not in DTYPES or not good or shape is None:
             raise PartyError("PPC6003", "the dealer described its material in a way this version does not know")
         if prod(shape) > LARGEST_ROW:
-            raise PartyError("PPC6003", f"the dealer announced an array of {prod(shape)} elements, the limit is {LARGEST_ROW}")
+            raise PartyError(
+                "PPC6003", f"the dealer announced an array of {prod(shape)} elements, the limit is {LARGEST_ROW}"
+            )
         return Row(kind, dtype, tuple(shape))
 
     def to_json(self) -> list[Any]:
@@ -123,7 +126,7 @@ class Store:
         if (run, step) not in self._chunks:
             raise PartyError(
                 "PPC6009",
-                f"there is no correlated randomness for step {step} in pass {run} ({len(self._chunks)} chunks are left)",
+                f"there is no correlated randomness for step {step} in pass {run} ({len(self._chunks)} chunks left)",
                 help="Let the dealer make more passes (--runs).",
             )
         self._opened.add((run, step))

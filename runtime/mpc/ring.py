@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.schema import FRACTION_BITS
 
 Ring = NDArray[np.uint64]
@@ -40,9 +42,21 @@ def word(value: int) -> np.uint64:
     return np.uint64(value & 0xFFFF_FFFF_FFFF_FFFF)
 
 
+@cache
+def _torch() -> Any:
+    """torch, loaded where a product first needs it: sharing does without. PPC6007 where it is not installed."""
+    try:
+        return import_module("torch")
+    except ImportError:
+        raise PartyError(
+            "PPC6007", "MPC multiplies with torch, which is not installed here", help="ppc doctor"
+        ) from None
+
+
 def matmul(a: Ring, b: Ring) -> Ring:
     """Matrix product as ONNX MatMul has it (batched, broadcast), mod 2^64. torch multiplies int64 forty times faster
     than numpy, and wraps."""
+    torch = _torch()
     left = torch.from_numpy(np.ascontiguousarray(a).view(np.int64))
     right = torch.from_numpy(np.ascontiguousarray(b).view(np.int64))
     product: NDArray[Any] = torch.matmul(left, right).numpy()
@@ -56,13 +70,14 @@ def windows(x: Ring, kernel: Shape, strides: Shape, pads: Shape, dilations: Shap
     if any(before or after for before, after in around):
         x = np.pad(x, around, constant_values=word(fill))
     span = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
-    view = sliding_window_view(x, span, tuple(range(2, 2 + rank)))  # type: ignore[call-overload]
+    view = sliding_window_view(x, span, tuple(range(2, 2 + rank)))
     steps = [slice(None)] * 2 + [slice(None, None, s) for s in strides] + [slice(None, None, d) for d in dilations]
     return view[tuple(steps)]  # type: ignore[no-any-return]
 
 
 def conv(x: Ring, w: Ring, strides: Shape, pads: Shape, dilations: Shape, group: int) -> Ring:
-    """Convolution of any rank as one matrix product over windows (im2col): (N, C, *S) × (O, C/group, *K) -> (N, O, *out)."""
+    """Convolution of any rank as one matrix product over windows (im2col): (N, C, *S) × (O, C/group, *K) -> (N, O,
+    *out)."""
     kernel = w.shape[2:]
     rank, n, o = len(kernel), x.shape[0], w.shape[0]
     view = windows(x, kernel, strides, pads, dilations)

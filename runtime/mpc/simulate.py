@@ -11,8 +11,8 @@ from ppc.runtime.schema import FRACTION_BITS
 
 
 def quantise(array: NDArray[Any], what: str = "a value") -> NDArray[Any]:
-    """Round to 2^-16; numbers that are whole already (integers, booleans) pass. PPC6010 where a value is not finite or not
-    below 2^30, the limit of MPC values: their products would wrap."""
+    """Round to 2^-16; numbers that are whole already (integers, booleans) pass. PPC6010 where a value is not finite
+    or not below 2^30, the limit of MPC values: their products would wrap."""
     if array.dtype.kind in "biu":
         wide = array.astype(np.float64)
         _check(wide, what)

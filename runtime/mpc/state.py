@@ -34,6 +34,7 @@ class MpcState:
     masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # client: step -> index -> W - B
     plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
     layouts: dict[int, list[Row]] = field(default_factory=dict)  # client, server: what a step's chunks hold
+    dealt: set[tuple[int, int]] = field(default_factory=set)  # the dealer: what was shipped
     described: set[int] = field(default_factory=set)  # the dealer: steps whose layout was shipped
 
 
@@ -74,6 +75,9 @@ def deal(session: Session, program: Callable[[Session], Any], runs: int, first: 
 def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
     """Send one step's material: its layout with the first pass, corrections to the server with every pass."""
     state = state_of(session)
+    if (run, step) in state.dealt:
+        raise PartyError("PPC6009", f"material for step {step} of pass {run} was dealt before in this session")
+    state.dealt.add((run, step))
     if step not in state.described:
         state.described.add(step)
         rows = [row.to_json() for row in dealer.rows]

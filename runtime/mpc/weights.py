@@ -58,9 +58,10 @@ class WeightForm:
     @staticmethod
     def from_json(j: Any) -> "WeightForm":
         names, how, args, shape = j if isinstance(j, list) and len(j) == 4 else (None, None, None, None)
-        if how not in FORMS or not all(isinstance(part, list) for part in (names, args, shape)):
+        lists = isinstance(names, list) and isinstance(args, list)
+        if not isinstance(how, str) or how not in FORMS or not lists or not isinstance(shape, list):
             raise PartyError("PPC6003", "the dealer named a form of weights that this version does not know")
-        return WeightForm(tuple(map(str, names)), how, tuple(map(float, args)), tuple(map(int, shape)))
+        return WeightForm(tuple(map(str, names or ())), how, tuple(map(float, args or ())), tuple(map(int, shape)))
 
     def ring(self, weights: Mapping[str, Any]) -> Ring:
         """The encoded tensor, at the server."""

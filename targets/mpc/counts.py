@@ -1,8 +1,8 @@
-"""What MPC gates and operators take: rounds, bytes, offline bytes, seconds. Each function mirrors a gate or protocol of the
-engine (`ppc.runtime.mpc`), and a test compares them with what the engine sends.
+"""What MPC gates and operators take: rounds, bytes, offline bytes, seconds. Each function mirrors a gate or
+protocol of the engine (`ppc.runtime.mpc`), and a test compares them with what the engine sends.
 
-Bytes are those of the party that sends more. Offline bytes are the dealer's for one pass; masks of weights, which travel once a
-session, are not in them.
+Bytes are those of the party that sends more. Offline bytes are the dealer's for one pass; masks of weights, which
+travel once a session, are not in them.
 """
 
 from math import ceil, log2
@@ -58,9 +58,8 @@ def maximum(candidates: int, n: int, values: int = 1) -> Cost:
     total = NOTHING
     while candidates > 1:
         groups, rest = divmod(candidates, 4)
-        total += _all_pairs(4, groups * n, values) if groups else NOTHING
-        total += _all_pairs(rest, n, values) if rest > 1 else NOTHING
-        candidates = groups + (1 if rest else 0)
+        total += _all_pairs(4, groups * n, values) if groups else _all_pairs(rest, n, values)
+        candidates = groups + rest if groups else 1
     return total
 
 

@@ -1,7 +1,7 @@
 """MPC as a target: what it can run, and what that costs.
 
-Costs come from counted gates (`counts`) times a table of measured seconds (`times`). `Cost` has no room for what travels once a
-session (masks of weights: 8 bytes an element, server to client).
+Costs come from counted gates (`counts`) times a table of measured seconds (`times`). `Cost` has no room for what
+travels once a session (masks of weights: 8 bytes an element, server to client).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,9 +1,10 @@
 """Comparison of a shared value with public thresholds, by one-hot digits of the mask: three rounds.
 
-Open c = x + r. The dealer cuts the low 63 bits of r into nine digits of 7 bits and XOR-shares each digit's one-hot form,
-so that [c_j = r_j] is a bit of a table row and [c_j < r_j] the parity of the bits above it: both local. One round combines
-the nine digits (`fan`), and gives [c < r] mod 2^63, hence the sign of x. A threshold t needs no second opening: x − t has
-the same mask under c − t, and reads the same tables elsewhere. The ring is compared in full, so no range can be left.
+Open c = x + r. The dealer cuts the low 63 bits of r into nine digits of 7 bits and XOR-shares each digit's one-hot
+form, so that [c_j = r_j] is a bit of a table row and [c_j < r_j] the parity of the bits above it: both local. One
+round combines the nine digits (`fan`), and gives [c < r] mod 2^63, hence the sign of x. A threshold t needs no
+second opening: x − t has the same mask under c − t, and reads the same tables elsewhere. The ring is compared in
+full, so no range can be left.
 """
 
 from dataclasses import dataclass

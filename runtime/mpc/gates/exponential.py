@@ -1,7 +1,8 @@
-"""exp by a one-time table of exp at the cells, times a public exp of the low bits: one round, 2^k words from the dealer.
+"""exp by a one-time table of exp at the cells, times a public exp of the low bits: one round, 2^k words from the
+dealer.
 
-With c = (top, u) as in `gates.table`, exp(x) = exp(W (c_top − r_top − rho)) exp(W u): the first factor is picked from a table,
-the second is public. Relative error about W 2^-g.
+With c = (top, u) as in `gates.table`, exp(x) = exp(W (c_top − r_top − rho)) exp(W u): the first factor is picked
+from a table, the second is public. Relative error about W 2^-g.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """XOR over j of less_j · Π_{i<j} equal_i, for XOR-shared bits and fan-in m: one round, with dealer tables.
 
-e_i = equal_i ⊕ a_i and g_j = less_j ⊕ b_j are opened. The dealer ships the one-hot form of a (2^(m-1) bits): whether the first j
-bits of a are the complement of e's is then a parity over a part of it, which halves as j grows. And it ships
-W[E] = ⊕_j b_j Π_{i<j} (E_i ⊕ a_i) for every E.
+e_i = equal_i ⊕ a_i and g_j = less_j ⊕ b_j are opened. The dealer ships the one-hot form of a (2^(m-1) bits):
+whether the first j bits of a are the complement of e's is then a parity over a part of it, which halves as j grows.
+And it ships W[E] = ⊕_j b_j Π_{i<j} (E_i ⊕ a_i) for every E.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,8 @@ _BLOCK = 1 << 15
 
 
 def parity(x: NDArray[Any]) -> Bits:
-    return np.bitwise_count(x) & np.uint8(1)
+    returned: Bits = np.bitwise_count(x) & np.uint8(1)
+    return returned
 
 
 @cache
@@ -80,7 +81,8 @@ def online(p: Party, equal: Bits, less: Bits) -> Bits:
     result = (row & np.uint64(1)).astype(np.uint8)
     for j, part in enumerate(_parities(onehot, _places(m)[~index & (size - 1)], m)):
         result ^= part & (chosen >> j).astype(np.uint8)
-    return result
+    returned: Bits = result
+    return returned
 
 
 def _pack(bits: Bits) -> NDArray[np.uint16]:

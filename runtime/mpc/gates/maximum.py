@@ -1,8 +1,8 @@
 """The largest of up to four shared values at once, by all pairs: three rounds.
 
-Every candidate is opened under its mask once; the mask of a pair's difference is the difference of their masks, which the
-dealer knows. The sign of every pair is opened under a random bit, and these bits pick, for each candidate, a row of a table in
-which the dealer has put (1, its masks) at the row where it wins and zeros elsewhere.
+Every candidate is opened under its mask once; the mask of a pair's difference is the difference of their masks,
+which the dealer knows. The sign of every pair is opened under a random bit, and these bits pick, for each
+candidate, a row of a table in which the dealer has put (1, its masks) at the row where it wins and zeros elsewhere.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ from ppc.runtime.mpc.ring import Ring
 
 @dataclass(frozen=True, slots=True)
 class Maximum:
-    """(values, candidates, n) -> (values, n): all values of the candidate whose value 0 is largest; ties go to the first."""
+    """(values, candidates, n) -> (values, n): all values of the candidate whose value 0 is largest; ties go to the
+    first."""
 
     values: int
     candidates: int
@@ -33,7 +34,8 @@ class Maximum:
 
     def _differences(self, x: Ring) -> Ring:
         first, second = (np.array(side) for side in zip(*self._pairs(), strict=True))
-        return x[0, first] - x[0, second]
+        returned: Ring = x[0, first] - x[0, second]
+        return returned
 
     def deal(self, d: Dealer) -> Ring:
         r = d.random((self.values, self.candidates, self.n))

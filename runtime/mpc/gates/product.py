@@ -34,7 +34,8 @@ class Product:
         e, d = p.open(x - a, y - b)
         ours = self.f(e, b + d) if p.rank == CLIENT else self.f(e, b)
         z = ours + self.f(a, d)
-        return z + p.share(z.shape)
+        returned: Ring = z + p.share(z.shape)
+        return returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class SelfProduct:
     def online(self, p: Party, *shares: Ring) -> Ring:
         a = p.random(self.shape)
         (e,) = p.open(shares[0] - a)
-        return e * (e * p.first + word(2) * a) + p.share(self.shape)
+        returned: Ring = e * (e * p.first + word(2) * a) + p.share(self.shape)
+        return returned
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Functions of one variable by a one-time table of local polynomials: one round.
 
-Open the few bits of x + r that matter: c = (top, u). The cell of x is c_top − r_top, or one less where the low bits borrow, and
-x − (start of that cell) is W (u − rho) in (−W, W), rho being the low part of r: so each polynomial is fitted on the double
-cell, and nobody has to know the borrow. For every value of c_top the dealer ships shares of the coefficients, in u, of the
-polynomial of cell c_top − r_top shifted by rho: the parties pick a row, and evaluate in public u. All local.
+Open the few bits of x + r that matter: c = (top, u). The cell of x is c_top − r_top, or one less where the low bits
+borrow, and x − (start of that cell) is W (u − rho) in (−W, W), rho being the low part of r: so each polynomial is
+fitted on the double cell, and nobody has to know the borrow. For every value of c_top the dealer ships shares of
+the coefficients, in u, of the polynomial of cell c_top − r_top shifted by rho: the parties pick a row, and evaluate
+in public u. All local.
 """
 
 from collections.abc import Callable
@@ -81,7 +82,8 @@ def rotated(s: Spline, r: Ring) -> Ring:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Evaluate a spline: x at `fraction` fractional bits, result at `spline.scale`; x must lie in the spline's range."""
+    """Evaluate a spline: x at `fraction` fractional bits, result at `spline.scale`; x must lie in the spline's
+    range."""
 
     spline: Spline
     shape: Shape
@@ -116,7 +118,8 @@ class Lookup:
 def open_top(
     p: Party, x: Ring, r: NDArray[np.unsignedinteger], start: float, width: int, k: int, g: int, fraction: int
 ) -> Ring:
-    """Open (x − start) + r in units of 2^(width − g), mod 2^(k + g): dropping low bits of shares loses one unit at most."""
+    """Open (x − start) + r in units of 2^(width − g), mod 2^(k + g): dropping low bits of shares loses one unit at
+    most."""
     drop = fraction + width - g
     moved = x - word(round(start * 2.0**fraction)) * p.first
     moved = moved >> word(drop) if drop >= 0 else moved << word(-drop)

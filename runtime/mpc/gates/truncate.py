@@ -38,8 +38,9 @@ class Truncate:
         high, wrap = p.share(self.shape), p.share(self.shape, wrap_type(self.bits)).astype("uint64")
         (c,) = p.open(shares[0] + r + p.first * word(1 << 62))
         w = word(1) - (c >> word(63))
-        return (
+        returned: Ring = (
             ((c >> word(self.bits)) - word(1 << (62 - self.bits))) * p.first
             - high
             + ((w * wrap) << word(64 - self.bits))
         )
+        return returned

@@ -1,7 +1,8 @@
 """Protocols of ONNX operators: one table, operator -> "module:function" (lazy).
 
-A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings (shares at 16
-fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute unless they say relative.
+A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings
+(shares at 16 fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute
+unless they say relative.
 """
 
 from collections.abc import Callable
@@ -48,6 +49,8 @@ _FILES: dict[str, dict[str, str]] = {
         "Pad": "pad",
         "Expand": "expand",
         "Gather": "gather",
+        "DepthToSpace": "depth_to_space",
+        "SpaceToDepth": "space_to_depth",
     },
     "compare": {
         "Relu": "relu",

@@ -1,5 +1,5 @@
-"""Element by element: sums are local and exact; products take two rounds (a weight: two messages), error 2^-16 relative to
-factors near one. |result| < 2^30 between secrets, 2^26 with a weight."""
+"""Element by element: sums are local and exact; products take two rounds (a weight: two messages), error 2^-16
+relative to factors near one. |result| < 2^30 between secrets, 2^26 with a weight."""
 
 from collections.abc import Mapping
 from typing import Any

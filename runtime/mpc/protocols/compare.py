@@ -1,4 +1,5 @@
-"""Operators made of comparisons with public thresholds: three rounds, exact on the whole ring where no product follows."""
+"""Operators made of comparisons with public thresholds: three rounds, exact on the whole ring where no product
+follows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ def compare(e: Engine, x: Ring, *thresholds: int, products: bool = True) -> tupl
 
 
 def relu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return compare(e, x, 0)[1][0]
+    returned: Ring = compare(e, x, 0)[1][0]
+    return returned
 
 
 def absolute(e: Engine, attrs: Attrs, x: Ring) -> Ring:
@@ -90,7 +92,8 @@ def clip(e: Engine, attrs: Attrs, x: Ring) -> Ring:
 
 def sign(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     bits, _ = compare(e, x, 0, 1, products=False)
-    return (bits[0] + bits[1] - e.first) * ONE
+    returned: Ring = (bits[0] + bits[1] - e.first) * ONE
+    return returned
 
 
 def hard_sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Ring:
@@ -109,7 +112,8 @@ def hard_swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
 def _at_least(e: Engine, a: Ring | Weight, b: Ring | Weight, units_more: int = 0) -> Ring:
     """[a − b >= units_more] as 0.0 or 1.0; differences must stay below 2^46."""
     bits, _ = compare(e, shared(e, a) - shared(e, b), units_more, products=False)
-    return bits[0] * ONE
+    returned: Ring = bits[0] * ONE
+    return returned
 
 
 def greater_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
@@ -131,22 +135,25 @@ def less(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
 def equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
     """Equal to the last of 16 fractional bits."""
     bits, _ = compare(e, shared(e, a) - shared(e, b), 0, 1, products=False)
-    return (bits[0] - bits[1]) * ONE
+    returned: Ring = (bits[0] - bits[1]) * ONE
+    return returned
 
 
 def logical_not(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return ONE * e.first - x
 
 
-def logical_and(e: Engine, attrs: Attrs, a: Ring, b: Ring) -> Ring:
-    return _at_least(e, a + b, ring.zeros(()), 3 << (FRACTION_BITS - 1))
+def logical_and(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    return _at_least(e, shared(e, a) + shared(e, b), ring.zeros(()), 3 << (FRACTION_BITS - 1))
 
 
-def logical_or(e: Engine, attrs: Attrs, a: Ring, b: Ring) -> Ring:
-    return _at_least(e, a + b, ring.zeros(()), 1 << (FRACTION_BITS - 1))
+def logical_or(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    return _at_least(e, shared(e, a) + shared(e, b), ring.zeros(()), 1 << (FRACTION_BITS - 1))
 
 
-def where(e: Engine, attrs: Attrs, condition: Ring, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def where(e: Engine, attrs: Attrs, condition: Ring | Weight, a: Ring | Weight, b: Ring | Weight) -> Ring:
     """condition · (a − b) + b: two rounds, error 2^-16. |a − b| < 2^30."""
     left, right = shared(e, a), shared(e, b)
+    if isinstance(condition, Weight):
+        return weighted(e, np.multiply, left - right, plain(condition)) + right
     return product(e, np.multiply, condition, left - right) + right

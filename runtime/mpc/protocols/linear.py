@@ -1,5 +1,5 @@
-"""Linear layers. With a weight: two messages, 16 bytes an element one way (`gates.product.Weighted`), error 2^-16 from the
-truncation and |x| 2^-21 a term from the weight's 20 fractional bits. |result| < 2^26."""
+"""Linear layers. With a weight: two messages, 16 bytes an element one way (`gates.product.Weighted`), error 2^-16
+from the truncation and |x| 2^-21 a term from the weight's 20 fractional bits. |result| < 2^26."""
 
 from collections.abc import Mapping
 from typing import Any

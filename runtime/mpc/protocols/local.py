@@ -73,6 +73,24 @@ def expand(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return np.broadcast_to(x, shape)
 
 
+def depth_to_space(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Blocks of channels become blocks of pixels, in the order that `mode` names."""
+    n, c, h, w = x.shape
+    b = int(attrs["blocksize"])
+    if attrs.get("mode", "DCR") == "DCR":
+        x = x.reshape(n, b, b, c // (b * b), h, w).transpose(0, 3, 4, 1, 5, 2)
+    else:
+        x = x.reshape(n, c // (b * b), b, b, h, w).transpose(0, 1, 4, 2, 5, 3)
+    return x.reshape(n, c // (b * b), h * b, w * b)
+
+
+def space_to_depth(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    n, c, h, w = x.shape
+    b = int(attrs["blocksize"])
+    x = x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4)
+    return x.reshape(n, c * b * b, h // b, w // b)
+
+
 def gather(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     """By constant indices (attribute `indices`), nested as the index tensor is; a scalar index drops the axis."""
     axis = int(attrs.get("axis", 0)) % x.ndim

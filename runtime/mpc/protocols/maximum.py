@@ -28,24 +28,20 @@ def largest(e: Engine, x: Ring) -> Ring:
     values, m, n = x.shape
     while m > 1:
         groups, rest = divmod(m, FAN)
-        parts = []
-        if groups:
-            full = x[:, : groups * FAN].reshape(values, groups, FAN, n).transpose(0, 2, 1, 3)
-            won: Ring = e.apply(Maximum(values, FAN, groups * n), full.reshape(values, FAN, groups * n))
-            parts.append(won.reshape(values, groups, n))
-        if rest > 1:
-            left = np.ascontiguousarray(x[:, groups * FAN :])
-            parts.append(e.apply(Maximum(values, rest, n), left).reshape(values, 1, n))
-        elif rest:
-            parts.append(x[:, groups * FAN :])
-        x = np.concatenate(parts, axis=1)
+        size, groups = (FAN, groups) if groups else (rest, 1)
+        used = groups * size
+        full = x[:, :used].reshape(values, groups, size, n).transpose(0, 2, 1, 3)
+        won: Ring = e.apply(Maximum(values, size, groups * n), full.reshape(values, size, groups * n))
+        # what is left over waits for the next level: a second gate here would cost three rounds more
+        x = np.concatenate([won.reshape(values, groups, n), x[:, used:]], axis=1)
         m = x.shape[1]
     return x[:, 0]
 
 
 def _over_first(e: Engine, x: Ring) -> Ring:
     """Maximum over the first axis."""
-    return largest(e, x.reshape(1, x.shape[0], -1))[0].reshape(x.shape[1:])
+    returned: Ring = largest(e, x.reshape(1, x.shape[0], -1))[0].reshape(x.shape[1:])
+    return returned
 
 
 def max_of(e: Engine, attrs: Attrs, *operands: Ring | Weight) -> Ring:

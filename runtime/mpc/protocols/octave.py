@@ -1,8 +1,9 @@
 """Reciprocal, square roots and logarithm of positive values over many octaves: normalise, then one small table.
 
-The comparisons [x >= 2^j] for every octave j share one opening and one set of digit tables (`gates.compare`). With their products
-[x >= 2^j] · x, u = x · 2^(top − j) in [1, 2) is a local sum, and so is the factor that the octave contributes. Inputs below the
-range are taken as its lower end, inputs above as its upper end: six rounds, error 2^-15 relative to the result.
+The comparisons [x >= 2^j] for every octave j share one opening and one set of digit tables (`gates.compare`). With
+their products [x >= 2^j] · x, u = x · 2^(top − j) in [1, 2) is a local sum, and so is the factor that the octave
+contributes. Inputs below the range are taken as its lower end, inputs above as its upper end: six rounds, error
+2^-15 relative to the result.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,7 +77,8 @@ def octave_sum(n: Normalised, values: Any, bits: int) -> Ring:
 def times_power(
     e: Engine, x: Ring, fraction: int, spline: Spline, exponent: float, lo: int, hi: int, constant: float = 1.0
 ) -> tuple[Ring, int]:
-    """constant · x^exponent for x at `fraction` bits in [2^lo, 2^hi) units; returns the product and its fractional bits.
+    """constant · x^exponent for x at `fraction` bits in [2^lo, 2^hi) units; returns the product and its fractional
+    bits.
 
     The product must stay below 2^62: (hi − lo) · |exponent| <= 38 for whole exponents, 22 for halves.
     """

@@ -1,5 +1,6 @@
-"""Smooth functions of one variable: limited by comparison on the whole ring, then one table (`gates.table`), then truncated:
-five rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without a word.
+"""Smooth functions of one variable: limited by comparison on the whole ring, then one table (`gates.table`), then
+truncated: five rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without
+a word.
 
 Largest absolute errors, over all inputs: see ROWS; each is measured by a test.
 """
@@ -66,7 +67,8 @@ def _row(
     return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above, linear)
 
 
-#: The tail constants lie half-way between the limit and the value at the range's end: both sides then err by half the gap.
+#: The tail constants lie half-way between the limit and the value at the range's end: both sides then err by
+#: half the gap.
 ROWS: dict[str, Smooth] = {
     "Sigmoid": _row(
         _sigmoid, -8, -1, 5, 0.5 * float(_sigmoid(np.array(-8.0))), 1 - 0.5 * float(_sigmoid(np.array(-7.5)))

@@ -1,6 +1,7 @@
 """Softmax and its kin: the maximum of each row by a tree, one exponential table, one reciprocal a row.
 
-Differences to the maximum below −14 count as −14 (weight 10^-6). Error 2^-13; rounds 11 + 3 ⌈log4 row⌉.
+Differences to the maximum below −14 count as −14 (weight 10^-6). Error 2^-14; rounds: 13, and 3 a level of the
+maximum's tree of fours.
 """
 
 from collections.abc import Mapping
@@ -43,7 +44,8 @@ def _exponentials(e: Engine, x: Ring, axes: tuple[int, ...]) -> tuple[Ring, Ring
 
 
 def _octaves(count: int) -> tuple[int, int]:
-    """The range of a sum of `count` exponentials of which one is 1, in units of 2^-EXP_BITS, with an octave to spare."""
+    """The range of a sum of `count` exponentials of which one is 1, in units of 2^-EXP_BITS, with an octave to
+    spare."""
     return EXP_BITS - 1, EXP_BITS + ceil(log2(count)) + 1
 
 

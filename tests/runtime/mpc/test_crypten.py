@@ -16,7 +16,6 @@ if find_spec("crypten") is None:
 
 from ppc.runtime.mpc.crypten_import import load
 from ppc.runtime.mpc.crypten_layer import CrypTen
-from ppc.runtime.mpc.protocols import protocol
 from ppc.runtime.mpc.ring import encode
 
 
@@ -48,7 +47,9 @@ X, Y = RNG.normal(size=(6, 5)), RNG.normal(size=(5, 4))
         (lambda x: x.cos(), (X,), np.cos(X), 0.02),
     ],
 )
-def test_crypten_operators_on_our_shares(run_crypten: Any, program: Any, operands: Any, expected: Any, error: float) -> None:
+def test_crypten_operators_on_our_shares(
+    run_crypten: Any, program: Any, operands: Any, expected: Any, error: float
+) -> None:
     outcome = run_crypten(program, *operands, shape=expected.shape)
     np.testing.assert_allclose(outcome.value, expected, atol=error)
 
@@ -93,7 +94,13 @@ def test_crypten_default_lets_party_0_read_party_1s_input() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    base = {**os.environ, "WORLD_SIZE": "2", "RENDEZVOUS": "env://", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    base = {
+        **os.environ,
+        "WORLD_SIZE": "2",
+        "RENDEZVOUS": "env://",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
     two = [
         subprocess.Popen(
             [sys.executable, "-c", ATTACK],

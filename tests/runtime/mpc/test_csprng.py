@@ -46,7 +46,9 @@ def test_a_key_has_256_bits_and_is_not_shown() -> None:
 
 
 def test_no_other_generator_in_the_source() -> None:
-    forbidden = re.compile(r"np\.random|numpy\.random|torch\.(rand|randint|randn|Generator|manual_seed)|import random\b")
+    forbidden = re.compile(
+        r"np\.random|numpy\.random|torch\.(rand|randint|randn|Generator|manual_seed)|import random\b"
+    )
     for folder in (Path(package.__file__).parent, Path(package.__file__).parents[1] / "convert"):
         for file in folder.rglob("*.py"):
             assert not forbidden.search(file.read_text()), file

@@ -29,9 +29,7 @@ def test_both_halves_make_what_the_dealer_meant() -> None:
     d.share(table)
     d.share_xor(x)
     d.share_bits(bit)
-    halves = [
-        expand(d.rows, rank, step_streams(KEYS, 3, 7)[rank], d.shipped if rank else []) for rank in (0, 1)
-    ]
+    halves = [expand(d.rows, rank, step_streams(KEYS, 3, 7)[rank], d.shipped if rank else []) for rank in (0, 1)]
     zero, one = halves
     np.testing.assert_array_equal(zero[0] + one[0], a)
     np.testing.assert_array_equal(zero[1] ^ one[1], x)
@@ -74,9 +72,22 @@ def test_material_is_refused_a_second_time_in_a_session(step_of_mpc: Any) -> Non
     assert code_of(caught) == "PPC6009"
 
 
+def test_the_dealer_does_not_deal_a_pass_twice(step_of_mpc: Any) -> None:
+    dealer = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["dealer"]
+    with pytest.raises(PartyError) as caught:
+        run_step(dealer, Step(1, "mpc.Relu", "Relu", "", (2,), "f32", {}), Value("mpc", (2,)))
+    assert code_of(caught) == "PPC6009"
+
+
 @pytest.mark.parametrize(
     "row",
-    [["random", "float64", [2]], ["gift", "uint64", [2]], ["random", "uint64", [-1]], ["random", "uint64", [1 << 39]], 7],
+    [
+        ["random", "float64", [2]],
+        ["gift", "uint64", [2]],
+        ["random", "uint64", [-1]],
+        ["random", "uint64", [1 << 39]],
+        7,
+    ],
 )
 def test_a_row_from_the_network_is_judged(row: Any) -> None:
     with pytest.raises(PartyError) as caught:

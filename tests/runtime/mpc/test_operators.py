@@ -23,7 +23,9 @@ def oracle(op: str, inputs: Sequence[Any], attrs: Mapping[str, Any], opset: int 
     arrays = [None if a is None else a.astype(np.float32) if a.dtype.kind == "f" else a for a in arrays]
     names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
     given = {n: a for n, a in zip(names, arrays, strict=True) if a is not None}
-    values = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in given.items()]
+    values = [
+        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in given.items()
+    ]
     node = helper.make_node(op, names, ["y"], **attrs)
     out = helper.make_tensor_value_info("y", TensorProto.UNDEFINED, None)
     graph = helper.make_graph([node], "g", values, [out])
@@ -76,7 +78,8 @@ GRID = {"error": 2.0**-10}
 CASES = [
     # linear
     Case("Conv", [n(2, 3, 8, 8), w(4, 3, 3, 3), w(4)], {"pads": [1, 1, 1, 1]}, 2e-4),
-    Case("Conv", [n(1, 4, 9, 7), w(6, 2, 3, 2)], {"strides": [2, 1], "group": 2, "dilations": [1, 2], "pads": [0, 1, 2, 1]}, 2e-4),
+    Case("Conv", [n(1, 4, 9, 7), w(6, 2, 3, 2)],
+         {"strides": [2, 1], "group": 2, "dilations": [1, 2], "pads": [0, 1, 2, 1]}, 2e-4),
     Case("Conv", [n(1, 3, 20), w(5, 3, 4), w(5)], {"strides": [3]}, 2e-4),
     Case("Conv", [n(1, 2, 5, 6, 4), w(3, 2, 2, 3, 2)], {"pads": [0, 1, 0, 1, 0, 1]}, 2e-4),
     Case("Conv", [n(1, 3, 8, 9), w(3, 1, 3, 3)], {"group": 3, "auto_pad": "SAME_UPPER", "strides": [2, 2]}, 2e-4),
@@ -87,13 +90,16 @@ CASES = [
     Case("MatMul", [w(4, 8), n(2, 8, 3)], {}, 2e-4),
     Case("MatMul", [n(2, 3, 4, 8), n(2, 1, 8, 5)], {}, 2e-4),
     Case("MatMul", [n(6), w(6, 3)], {}, 2e-4),
-    Case("BatchNormalization", [n(2, 3, 4, 4), w(3), w(3), w(3), ("w", np.array([0.5, 1.5, 0.25]))], {"epsilon": 1e-3}, 2e-4),
+    Case("BatchNormalization", [n(2, 3, 4, 4), w(3), w(3), w(3), ("w", np.array([0.5, 1.5, 0.25]))],
+         {"epsilon": 1e-3}, 2e-4),
     # sums and means
     Case("AveragePool", [IMAGE], {"kernel_shape": [2, 3], "strides": [1, 2], "pads": [1, 1, 0, 1]}),
-    Case("AveragePool", [IMAGE], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
+    Case("AveragePool", [IMAGE],
+         {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "count_include_pad": 1}),
     Case("AveragePool", [IMAGE], {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1}),
     Case("GlobalAveragePool", [IMAGE]),
-    Case("ReduceMean", [IMAGE], {"axes": [1, -1], "keepdims": 0}, onnx_inputs=[IMAGE, np.array([1, -1])], onnx_attrs={"keepdims": 0}),
+    Case("ReduceMean", [IMAGE],
+         {"axes": [1, -1], "keepdims": 0}, onnx_inputs=[IMAGE, np.array([1, -1])], onnx_attrs={"keepdims": 0}),
     Case("ReduceSum", [IMAGE], {"keepdims": 0}, 1e-4),
     Case("ReduceSumSquare", [IMAGE], {"axes": [2], "keepdims": 1}, 2e-4, [IMAGE, np.array([2])], {"keepdims": 1}),
     # arithmetic
@@ -114,11 +120,17 @@ CASES = [
     Case("Slice", [IMAGE], {"starts": [1, -1], "ends": [3, -1000], "axes": [1, 2], "steps": [1, -2]}, 0,
          [IMAGE, np.array([1, -1]), np.array([3, -1000]), np.array([1, 2]), np.array([1, -2])], {}),
     Case("Concat", [n(2, 3), w(2, 2), n(2, 1)], {"axis": -1}, LSB),
-    Case("Pad", [IMAGE], {"pads": [0, 0, 1, 2, 0, 0, 0, 1], "value": -1.5}, 0, [IMAGE, np.array([0, 0, 1, 2, 0, 0, 0, 1]), np.float64(-1.5)], {}),
+    Case("Pad", [IMAGE],
+         {"pads": [0, 0, 1, 2, 0, 0, 0, 1], "value": -1.5}, 0,
+         [IMAGE, np.array([0, 0, 1, 2, 0, 0, 0, 1]), np.float64(-1.5)], {}),
     Case("Pad", [IMAGE], {"pads": [1, 2, 1, 0], "axes": [2, 3], "mode": "reflect"}, 0,
          [IMAGE, np.array([1, 2, 1, 0]), None, np.array([2, 3])], {"mode": "reflect"}),
     Case("Expand", [n(3, 1)], {"shape": [2, 1, 4]}, 0, [None, np.array([2, 1, 4])], {}),
-    Case("Gather", [IMAGE], {"axis": 3, "indices": [[0, 5], [-1, 2]]}, 0, [IMAGE, np.array([[0, 5], [-1, 2]])], {"axis": 3}),
+    Case("Gather", [IMAGE],
+         {"axis": 3, "indices": [[0, 5], [-1, 2]]}, 0, [IMAGE, np.array([[0, 5], [-1, 2]])], {"axis": 3}),
+    Case("DepthToSpace", [n(2, 8, 2, 3)], {"blocksize": 2}, 0),
+    Case("DepthToSpace", [n(2, 8, 2, 3)], {"blocksize": 2, "mode": "CRD"}, 0),
+    Case("SpaceToDepth", [n(2, 2, 4, 6)], {"blocksize": 2}, 0),
     # comparisons
     Case("Relu", [EDGES], {}, 0),
     Case("LeakyRelu", [EDGES], {"alpha": 0.1}, 1e-4, relative=2.0**-17),
@@ -129,7 +141,8 @@ CASES = [
     Case("Clip", [EDGES], {"max": 6.0, "min": float("-inf")}, 0, [EDGES, None, np.float64(6)], {}),
     Case("Abs", [EDGES], {}, 0),
     Case("Sign", [EDGES], {}, 0),
-    *[Case(op, [EDGES, np.roll(EDGES, 1)], {}, 0) for op in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")],
+    *[Case(op, [EDGES, np.roll(EDGES, 1)],
+         {}, 0) for op in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")],
     Case("Equal", [np.array([1.0, 2.0, 0.0]), np.array([1.0, 2.5, 0.0])], {}, 0),
     Case("HardSigmoid", [WIDE], {"alpha": 0.25, "beta": 0.5}, 1e-4),
     Case("HardSwish", [np.linspace(-10, 10, 200)], {}, 2e-4),
@@ -174,9 +187,11 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_against_onnxruntime(case: Case, step_of_mpc: Any) -> None:
     plain = [_plain(o) for o in case.operands]
-    inputs = plain if case.onnx_inputs is None else [
-        plain[i] if a is None and i < len(plain) else a for i, a in enumerate(case.onnx_inputs)
-    ]
+    inputs = (
+        plain
+        if case.onnx_inputs is None
+        else [plain[i] if a is None and i < len(plain) else a for i, a in enumerate(case.onnx_inputs)]
+    )
     if case.op == "Pow":
         inputs = [plain[0], np.float64(case.attrs["exponent"])]
     expected = oracle(case.op, inputs, case.attrs if case.onnx_attrs is None else case.onnx_attrs)
@@ -192,7 +207,10 @@ OTHERS = {
     "Not": ([BITS[0]], 1 - BITS[0]),
     "And": (list(BITS), BITS[0] * BITS[1]),
     "Or": (list(BITS), np.maximum(*BITS)),
-    "Where": ([BITS[0], np.array([1.5, 2.5, -3.5, 4.5]), np.array([-1.0, 7.0, 1000.0, 0.0])], np.array([-1.0, 2.5, 1000.0, 4.5])),
+    "Where": (
+        [BITS[0], np.array([1.5, 2.5, -3.5, 4.5]), np.array([-1.0, 7.0, 1000.0, 0.0])],
+        np.array([-1.0, 2.5, 1000.0, 4.5]),
+    ),
     "Swish": ([WIDE], WIDE / (1 + np.exp(-np.maximum(WIDE, -700)))),
 }
 
@@ -202,6 +220,17 @@ def test_against_numpy(op: str, step_of_mpc: Any) -> None:
     operands, expected = OTHERS[op]
     got = step_of_mpc(op, *operands, shape=expected.shape).value
     np.testing.assert_allclose(got, expected, atol=2.0**-10 if op == "Swish" else 2 * LSB)
+
+
+def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
+    """A weight that means "never" saturates instead of wrapping, and softmax gives nothing to it."""
+    mask = np.array([[0.0, -np.inf, -3.4e38, -1e9, 0.0]])
+    masked = step_of_mpc("Add", np.ones((1, 5)), "@m", weights={"@m": mask}, shape=(1, 5)).value
+    np.testing.assert_array_equal(masked, [[1.0, 1 - 2.0**29, 1 - 2.0**29, 1 - 2.0**29, 1.0]])
+    weights = step_of_mpc("Softmax", masked, attrs={"axis": -1}, shape=(1, 5)).value
+    np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
+    chosen = step_of_mpc("Where", np.ones((1, 5)), "@m", np.zeros((1, 5)), weights={"@m": mask}, shape=(1, 5)).value
+    np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)
 
 
 def test_every_protocol_is_tested() -> None:

@@ -1,0 +1,100 @@
+"""What the compiler counts is what the engine sends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppc.ir.label import PUBLIC
+from ppc.ir.module import Constant, Module, Op, Stage, Value
+from ppc.ir.target import HeRung
+from ppc.ir.types import TensorType
+from ppc.runtime.mpc.protocols import PROTOCOLS
+from ppc.targets.mpc.ops import OPS
+from ppc.targets.mpc.target import COUNTS, MpcTarget
+
+RNG = np.random.default_rng(2)
+
+
+def n(*shape: int) -> np.ndarray:
+    return RNG.uniform(0.5, 2.0, size=shape)
+
+
+ROW = {"axis": -1}
+POOL = {"kernel_shape": [3, 3], "strides": [3, 3]}
+#: operator, operands (a string is a weight of that shape), attributes, shape of the result
+CASES: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
+    ("Conv", [n(2, 4, 12, 12), (8, 2, 3, 3), (8,)], {"group": 2}, (2, 8, 10, 10)),
+    ("Gemm", [n(8, 50), (20, 50), (20,)], {"transB": 1}, (8, 20)),
+    ("MatMul", [n(4, 20, 30), n(4, 30, 10)], {}, (4, 20, 10)),
+    ("AveragePool", [n(1, 4, 12, 12)], POOL, (1, 4, 4, 4)),
+    ("ReduceMean", [n(40, 30)], {"axes": [1], "keepdims": 0}, (40,)),
+    ("Add", [n(40, 30), n(30)], {}, (40, 30)),
+    ("Mul", [n(40, 30), n(30)], {}, (40, 30)),
+    ("Mul", [n(40, 30), (30,)], {}, (40, 30)),
+    ("Div", [n(200), n(200)], {}, (200,)),
+    ("Div", [n(200), (200,)], {}, (200,)),
+    ("Pow", [n(200)], {"exponent": 5.0}, (200,)),
+    ("ReduceSumSquare", [n(20, 30)], {"axes": [1], "keepdims": 0}, (20,)),
+    ("Relu", [n(1000)], {}, (1000,)),
+    ("Abs", [n(1000)], {}, (1000,)),
+    ("LeakyRelu", [n(1000)], {"alpha": 0.1}, (1000,)),
+    ("PRelu", [n(40, 30), (30,)], {}, (40, 30)),
+    ("Clip", [n(1000)], {"min": 0.0, "max": 6.0}, (1000,)),
+    ("Clip", [n(1000)], {"min": 0.0}, (1000,)),
+    ("Sign", [n(1000)], {}, (1000,)),
+    ("Less", [n(1000), n(1000)], {}, (1000,)),
+    ("Equal", [n(1000), n(1000)], {}, (1000,)),
+    ("Where", [n(1000), n(1000), n(1000)], {}, (1000,)),
+    ("HardSigmoid", [n(1000)], {}, (1000,)),
+    ("HardSwish", [n(1000)], {}, (1000,)),
+    ("Max", [n(400), n(400), n(400)], {}, (400,)),
+    ("MaxPool", [n(1, 4, 12, 12)], POOL, (1, 4, 4, 4)),
+    ("ReduceMax", [n(40, 30)], {"axes": [1], "keepdims": 0}, (40,)),
+    ("ArgMax", [n(40, 30)], {"axis": 1, "keepdims": 0}, (40,)),
+    ("Sigmoid", [n(500)], {}, (500,)),
+    ("Gelu", [n(500)], {}, (500,)),
+    ("Swish", [n(500)], {}, (500,)),
+    ("Exp", [n(500)], {}, (500,)),
+    ("Elu", [n(500)], {}, (500,)),
+    ("Reciprocal", [n(300)], {}, (300,)),
+    ("Sqrt", [n(300)], {}, (300,)),
+    ("Log", [n(300)], {}, (300,)),
+    ("Softmax", [n(20, 30)], ROW, (20, 30)),
+    ("LogSoftmax", [n(20, 30)], ROW, (20, 30)),
+    ("ReduceLogSumExp", [n(20, 30)], {"axes": [1], "keepdims": 0}, (20,)),
+    ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW, (20, 32)),
+]
+
+
+def module_of(op: str, operands: list[Any], attrs: Mapping[str, Any], out: tuple[int, ...]) -> tuple[Op, Module]:
+    names = [f"@w{i}" if isinstance(o, tuple) else f"x{i}" for i, o in enumerate(operands)]
+    types = {m: TensorType("f32", o if isinstance(o, tuple) else o.shape) for m, o in zip(names, operands, strict=True)}
+    values = {m: Value(t) for m, t in types.items() if not m.startswith("@")} | {"y": Value(TensorType("f32", out))}
+    constants = {m: Constant(t, PUBLIC, "") for m, t in types.items() if m.startswith("@")}
+    node = Op(op, tuple(names), ("y",), attrs)
+    return node, Module("m", Stage.LABELLED, (), ("y",), (node,), values, constants)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c[0]}{i}" for i, c in enumerate(CASES)])
+def test_counted_is_sent(case: Any, step_of_mpc: Any) -> None:
+    op, operands, attrs, out = case
+    node, module = module_of(*case)
+    target = MpcTarget()
+    assert target.refuses(node, module) is None
+    counted = target.cost(node, module, HeRung(8192, 3))
+    weights = {f"@w{i}": n(*o) for i, o in enumerate(operands) if isinstance(o, tuple)}
+    given = [f"@w{i}" if isinstance(o, tuple) else o for i, o in enumerate(operands)]
+    outcome = step_of_mpc(op, *given, attrs=attrs, weights=weights, shape=out)
+    assert counted.rounds == outcome.rounds
+    assert counted.bytes == pytest.approx(max(outcome.sent), rel=0.01, abs=16)
+    layout = 4000  # both descriptions and the keys
+    assert counted.offline_bytes <= outcome.dealt + 1 <= counted.offline_bytes * 1.01 + 2 * layout
+    assert 0 < counted.seconds < 1
+
+
+def test_tables_agree_with_the_engine() -> None:
+    assert set(OPS) == set(PROTOCOLS)
+    assert {row.count for row in OPS.values()} <= set(COUNTS)
+    assert all(row.limits for row in OPS.values())

@@ -1,0 +1,83 @@
+"""Gates at the edges of the ring: where masks borrow, carry and wrap."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ppc.runtime.mpc.engine import Gate
+from ppc.runtime.mpc.gates.compare import Compare
+from ppc.runtime.mpc.gates.exponential import Exponential
+from ppc.runtime.mpc.gates.maximum import Maximum
+from ppc.runtime.mpc.gates.table import Lookup, coefficients
+from ppc.runtime.mpc.gates.truncate import Truncate
+from ppc.runtime.mpc.protocols.smooth import ROWS
+
+POWERS = [s * (2**k + d) for k in range(0, 62) for d in (-1, 0, 1) for s in (-1, 1)]
+EDGES = np.array(sorted({0, *POWERS}), np.int64)
+
+
+@pytest.fixture
+def run_gate(step_of_mpc: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run one gate on raw ring elements; `pick` chooses among several results."""
+
+    def run(gate: Gate, x: np.ndarray, shape: tuple[int, ...], pick: int | None = None) -> np.ndarray:
+        def implementation(e: Any, attrs: Any, share: Any) -> Any:
+            result = e.apply(gate, share)
+            return result if pick is None else result[pick]
+
+        monkeypatch.setattr("ppc.runtime.mpc.steps.protocol", lambda name: implementation)
+        value = step_of_mpc("Gate", x.view(np.uint64), shape=shape, raw=True).value
+        return np.asarray(value).view(np.int64)
+
+    return run
+
+
+@pytest.mark.parametrize("bits", [1, 16, 20, 34, 61])
+def test_truncation_is_off_by_one_at_most(run_gate: Any, bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    x = np.concatenate([EDGES, rng.integers(-(2**61), 2**61, 100_000), rng.integers(-(2**17), 2**17, 100_000)])
+    difference = run_gate(Truncate(x.shape, bits), x, x.shape) - (x >> bits)
+    assert set(np.unique(difference)) <= {0, 1}
+
+
+def test_comparison_is_exact_on_the_whole_ring(run_gate: Any) -> None:
+    thresholds = (0, 1, -1, 2**40, -(2**40) - 1)
+    shape = (len(thresholds), *EDGES.shape)
+    expected = EDGES[None] >= np.array(thresholds)[:, None]
+    bits = run_gate(Compare(EDGES.shape, thresholds), EDGES, shape, 0)
+    np.testing.assert_array_equal(bits, expected)
+    products = run_gate(Compare(EDGES.shape, thresholds), EDGES, shape, 1)
+    np.testing.assert_array_equal(products, expected * EDGES[None])
+
+
+@pytest.mark.parametrize("candidates", [2, 3, 4])
+def test_maximum_breaks_ties_to_the_first_and_carries_riders(run_gate: Any, candidates: int) -> None:
+    rng = np.random.default_rng(candidates)
+    keys = rng.integers(-2, 3, (candidates, 500))
+    keys[:, :100] *= 2**45
+    riders = np.broadcast_to(np.arange(candidates)[:, None], keys.shape)
+    x = np.stack([keys, riders]).astype(np.int64)
+    won = run_gate(Maximum(2, candidates, 500), x, (2, 500))
+    np.testing.assert_array_equal(won, [keys.max(axis=0), keys.argmax(axis=0)])
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_table_is_right_at_every_cell_boundary(run_gate: Any, name: str) -> None:
+    s = ROWS[name].spline
+    starts = s.start + np.arange(1 << s.k) * 2.0**s.width
+    x = np.round((starts[:, None] * 2.0**16 + np.arange(-40, 41)[None]).reshape(-1)).astype(np.int64)
+    unit = max(1, round(s.unit * 2**16))
+    x = x[(x >= round(s.start * 2**16) + 2 * unit) & (x <= round(s.end * 2**16) - 2 * unit)]
+    x = np.tile(x, 4)
+    got = run_gate(Lookup(s, x.shape, 16), x, x.shape) / 2.0**s.scale
+    np.testing.assert_allclose(got, s.function(x / 2.0**16), atol=2.0**-10)
+    assert coefficients(s).shape == (1 << s.k, s.degree + 1)
+
+
+def test_the_exponential_is_right_over_its_range(run_gate: Any) -> None:
+    x = np.tile(np.arange(-14 << 16, 0, 97, dtype=np.int64)[1:], 2)
+    x = np.concatenate([x, [0, -1, -65536, -65537]])
+    gate = Exponential(x.shape, 16, -14, 4)
+    got = run_gate(gate, x, x.shape) / 2.0**gate.scale
+    np.testing.assert_allclose(got, np.exp(x / 2.0**16), atol=2.0**-17, rtol=2.0**-15)

@@ -1,0 +1,76 @@
+"""What the MPC target refuses, and why; the size of its costs. That costs are what the engine sends is tested with
+the engine."""
+
+import pytest
+
+from ppc.ir.label import PUBLIC
+from ppc.ir.module import Attr, Constant, Module, Op, Stage, Value
+from ppc.ir.target import LAN, WAN, HeRung
+from ppc.ir.types import Domain, TensorType
+from ppc.targets.mpc.ops import OPS
+from ppc.targets.mpc.target import MpcTarget
+
+TARGET, RUNG = MpcTarget(), HeRung(8192, 3)
+
+
+def node(
+    name: str, *operands: str, dtype: str = "f32", attrs: dict[str, Attr] | None = None, results: int = 1
+) -> tuple[Op, Module]:
+    kind = TensorType(dtype, (1, 4, 8, 8))
+    outs = tuple(f"y{i}" for i in range(results))
+    op = Op(name, operands, outs, attrs or {})
+    values = {v: Value(kind) for v in (*operands, *outs) if v and not v.startswith("@")}
+    constants = {v: Constant(kind, PUBLIC, "") for v in operands if v.startswith("@")}
+    return op, Module("m", Stage.LABELLED, (), outs, (op,), values, constants)
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (node("LSTM", "x"), "no protocol for LSTM"),
+        (node("MaxPool", "x", results=2, attrs={"kernel_shape": (2, 2)}), "one result"),
+        (node("Relu", "x", dtype="str"), "not on str"),
+        (node("Add", "@a", "@b"), "constant"),
+        (node("Conv", "x", "w"), "as weights"),
+        (node("Conv", "@x", "w"), "as weights"),
+        (node("Gemm", "@x", "w"), "first operand"),
+        (node("LayerNormalization", "x", "g"), "as weights"),
+        (node("Pow", "x", attrs={"exponent": 0.5}), "whole powers"),
+        (node("Pow", "x", "e"), "whole powers"),
+        (node("Gather", "x", "i"), "constant indices"),
+        (node("Pad", "x", attrs={"pads": (0, -1)}), "negative pads"),
+    ],
+)
+def test_refusals_say_why(case: tuple[Op, Module], reason: str) -> None:
+    refusal = TARGET.refuses(*case)
+    assert refusal is not None and reason in refusal
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        node("Relu", "x"),
+        node("Conv", "x", "@w", ""),
+        node("MatMul", "x", "y"),
+        node("Div", "@w", "x"),
+        node("Gather", "x", attrs={"indices": (1,)}),
+        node("Pow", "x", attrs={"exponent": 2.0}),
+        node("Add", "x", "@w", dtype="i64"),
+    ],
+)
+def test_what_it_takes(case: tuple[Op, Module]) -> None:
+    assert TARGET.refuses(*case) is None
+    assert TARGET.cost(*case, RUNG).seconds > 0
+    assert TARGET.depth(*case) == 0
+
+
+def test_costs_grow_with_size_and_weigh_rounds() -> None:
+    relu, add = (TARGET.cost(*node(name, *args), RUNG) for name, args in (("Relu", ["x"]), ("Add", ["x", "y"])))
+    assert add.rounds == add.bytes == add.offline_bytes == 0
+    assert relu.rounds == 3 and relu.bytes == pytest.approx(256 * 12.125)
+    assert WAN.seconds(relu) > 0.06 > 0.002 > LAN.seconds(relu)
+
+
+def test_it_is_the_mpc_domain_and_documents_every_operator() -> None:
+    assert TARGET.domain is Domain.MPC
+    assert len(OPS) >= 69 and all(len(row.limits) > 5 for row in OPS.values())
