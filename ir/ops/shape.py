@@ -1,11 +1,11 @@
 """Rows of operators that move elements, and of those that read nothing but shapes."""
 
-from math import ceil, prod
+from math import ceil, isfinite, prod
 from typing import Any
 
 from ppc.ir.opdef import Kind
 from ppc.ir.ops.declare import MANY, OpError, Result, Types, attr, declare, is_public, need
-from ppc.ir.ops.rules import at_least, axes_of, axis_of, broadcast, of_dtypes, one_of, same, text
+from ppc.ir.ops.rules import at_least, at_least_all, axes_of, axis_of, broadcast, of_dtypes, one_of, same, text
 from ppc.ir.types import DTYPES, TensorType
 from ppc.runtime.kernels.cast import NUMPY
 from ppc.runtime.kernels.pad import pad_widths
@@ -98,6 +98,7 @@ def _split(types: Types, *, axis: int, split: Dims | None, num_outputs: int | No
 
 
 def _expand(types: Types, *, shape: Dims) -> Result:
+    at_least_all("shape", 0, shape)
     return (TensorType(types[0].dtype, broadcast(types[0].shape, tuple(shape))),)
 
 
@@ -122,6 +123,7 @@ def _image(x: TensorType) -> tuple[int, int, int, int]:
 
 def _depth_to_space(types: Types, *, blocksize: int, mode: str) -> Result:
     one_of("mode", mode, ("DCR", "CRD"))
+    at_least_all("blocksize", 1, (blocksize,))
     n, c, h, w = _image(types[0])
     if c % blocksize**2:
         raise OpError(f"{c} channels do not divide by {blocksize} squared")
@@ -129,6 +131,7 @@ def _depth_to_space(types: Types, *, blocksize: int, mode: str) -> Result:
 
 
 def _space_to_depth(types: Types, *, blocksize: int) -> Result:
+    at_least_all("blocksize", 1, (blocksize,))
     n, c, h, w = _image(types[0])
     if h % blocksize or w % blocksize:
         raise OpError(f"{h}x{w} does not divide by {blocksize}")
@@ -138,6 +141,8 @@ def _space_to_depth(types: Types, *, blocksize: int) -> Result:
 def _reverse_sequence(types: Types, *, batch_axis: int, time_axis: int) -> Result:
     x, lengths = types
     at_least(x, 2, "the input of ReverseSequence")
+    if {batch_axis, time_axis} != {0, 1}:
+        raise OpError(f"ReverseSequence on axes {batch_axis} and {time_axis}: ONNX has 0 and 1")
     if lengths.shape != (x.shape[batch_axis],):
         raise OpError(f"{text(lengths.shape)} lengths for a batch of {x.shape[batch_axis]}")
     return (x,)
@@ -158,7 +163,11 @@ def _pad(types: Types, *, pads: Dims, mode: str, value: float | None, axes: Dims
 
 def _center_crop_pad(types: Types, *, shape: Dims, axes: Dims | None) -> Result:
     x = types[0]
-    wanted = dict(zip(axes_of(axes, len(x.shape)), shape, strict=True))
+    over = axes_of(axes, len(x.shape))
+    at_least_all("shape", 0, shape)
+    if len(over) != len(shape):
+        raise OpError(f"CenterCropPad of {len(over)} axes to {shape}")
+    wanted = dict(zip(over, shape, strict=True))
     return (TensorType(x.dtype, tuple(wanted.get(i, d) for i, d in enumerate(x.shape))),)
 
 
@@ -171,6 +180,9 @@ def _resize(types: Types, *, scales: Any, sizes: Any, axes: Any, mode: str, **re
     if bool(scales) == bool(sizes) or len(scales or sizes) != count:
         raise OpError(f"Resize of {count} axes needs {count} scales or {count} sizes; it has {scales} and {sizes}")
     dims = list(x.shape)
+    if not x.size or not all(v > 0 and isfinite(v) for v in scales or sizes):
+        raise OpError(f"Resize of {text(x.shape)} by {scales or sizes}: extents and scales must be positive")
+    axes_of(axes, len(x.shape))
     policy = rest["keep_aspect_ratio_policy"]
     one_of("keep_aspect_ratio_policy", policy, tuple(POLICIES))
     for axis, extent, _ in resized(x.shape, scales, sizes, axes, policy):
@@ -187,13 +199,14 @@ def _size(types: Types) -> Result:
 
 
 def _range(types: Types, *, start: float, limit: float, delta: float) -> Result:
-    if not delta:
-        raise OpError("Range with a step of 0")
+    if not delta or not all(map(isfinite, (start, limit, delta))):
+        raise OpError(f"Range from {start} to {limit} by {delta}")
     whole = all(isinstance(v, int) for v in (start, limit, delta))
     return (TensorType("i64" if whole else "f32", (max(0, ceil((limit - start) / delta)),)),)
 
 
 def _constant_of_shape(types: Types, *, shape: Dims, value: float) -> Result:
+    at_least_all("shape", 0, shape)
     dtype = "bool" if isinstance(value, bool) else "i64" if isinstance(value, int) else "f32"
     return (TensorType(dtype, tuple(shape)),)
 

@@ -52,7 +52,12 @@ def bent_types(types: list[TensorType | None]) -> Iterator[list[TensorType | Non
         if t is None:
             continue
         shapes = [(), t.shape[:-1], (*t.shape, 2), (0,) * len(t.shape), (5, *t.shape[1:]), (7,)]
-        for other in [*(TensorType(t.dtype, s) for s in shapes), TensorType("str", t.shape), TensorType("u8", t.shape), None]:
+        for other in [
+            *(TensorType(t.dtype, s) for s in shapes),
+            TensorType("str", t.shape),
+            TensorType("u8", t.shape),
+            None,
+        ]:
             yield [*types[:i], other, *types[i + 1 :]]
     yield types[:-1]
     yield [*types, TensorType("f32", (1,))]
