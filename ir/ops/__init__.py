@@ -30,7 +30,8 @@ _FAMILIES: dict[str, str] = {
     "create": "Shape Size Range ConstantOfShape EyeLike",
     "index": "Gather GatherElements GatherND ScatterElements ScatterND OneHot",
     "rnn": "RNN GRU LSTM",
-    "quant": "QuantizeLinear DequantizeLinear MatMulInteger",
+    "quant": "QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearMatMul "
+    "ConvInteger QLinearConv",
     "ml_linear": "LinearClassifier LinearRegressor SVMClassifier SVMRegressor",
     "ml_tree": "TreeEnsembleClassifier TreeEnsembleRegressor",
     "ml_feature": "Scaler Normalizer Binarizer Imputer OneHotEncoder LabelEncoder FeatureVectorizer "

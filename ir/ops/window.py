@@ -45,7 +45,7 @@ def _bias(types: Types, channels: int) -> None:
         raise OpError(f"bias is {text(types[2].shape)}; {channels} output channels need {channels}")
 
 
-def _conv(
+def conv_rule(
     types: Types,
     *,
     auto_pad: str,
@@ -122,17 +122,19 @@ def _global(types: Types, p: int = 2) -> Result:
 
 
 _SLIDE = (attr("dilations", tuple), attr("pads", tuple), attr("strides", tuple), attr("auto_pad", str, "NOTSET"))
-_CONV = (*_SLIDE, attr("group", int, 1), attr("kernel_shape", tuple))
+CONV_ATTRS = (*_SLIDE, attr("group", int, 1), attr("kernel_shape", tuple))
 _POOL: tuple[AttrSpec, ...] = (*_SLIDE, need("kernel_shape", tuple), attr("ceil_mode", int, 0))
 
-CONV = declare("Conv", Kind.BILINEAR, (2, 3), of_dtypes(FLOATS, _conv), "Convolution in 1 to 3 dimensions.", *_CONV)
+CONV = declare(
+    "Conv", Kind.BILINEAR, (2, 3), of_dtypes(FLOATS, conv_rule), "Convolution in 1 to 3 dimensions.", *CONV_ATTRS
+)
 CONVTRANSPOSE = declare(
     "ConvTranspose",
     Kind.BILINEAR,
     (2, 3),
     of_dtypes(FLOATS, _conv_transpose),
     "Transposed convolution: the adjoint of Conv.",
-    *_CONV,
+    *CONV_ATTRS,
     attr("output_padding", tuple),
     attr("output_shape", tuple),
 )
