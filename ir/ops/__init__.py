@@ -25,12 +25,17 @@ _FAMILIES: dict[str, str] = {
     "reduce": "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
     "ReduceSumSquare ArgMax ArgMin TopK CumSum",
     "shape": "Identity Cast Reshape Flatten Squeeze Unsqueeze Transpose Slice Concat Split Expand Tile Trilu "
-    "DepthToSpace SpaceToDepth ReverseSequence Pad CenterCropPad Resize Shape Size Range ConstantOfShape EyeLike",
+    "ReverseSequence",
+    "space": "DepthToSpace SpaceToDepth Pad CenterCropPad Resize",
+    "create": "Shape Size Range ConstantOfShape EyeLike",
     "index": "Gather GatherElements GatherND ScatterElements ScatterND OneHot",
     "rnn": "RNN GRU LSTM",
-    "quant": "QuantizeLinear DequantizeLinear MatMulInteger",
-    "ml": "LinearClassifier LinearRegressor TreeEnsembleClassifier TreeEnsembleRegressor SVMClassifier SVMRegressor "
-    "Scaler Normalizer Binarizer Imputer OneHotEncoder LabelEncoder FeatureVectorizer ArrayFeatureExtractor",
+    "quant": "QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearMatMul "
+    "ConvInteger QLinearConv",
+    "ml_linear": "LinearClassifier LinearRegressor SVMClassifier SVMRegressor",
+    "ml_tree": "TreeEnsembleClassifier TreeEnsembleRegressor",
+    "ml_feature": "Scaler Normalizer Binarizer Imputer OneHotEncoder LabelEncoder FeatureVectorizer "
+    "ArrayFeatureExtractor",
 }
 
 #: Operator -> "module:ATTRIBUTE"; the attribute is the operator's name in capitals.

@@ -53,7 +53,8 @@ def declare(
     def shape(types: Operands, given: Mapping[str, Attr]) -> Result:
         check_attrs(name, specs, given)
         present = len(types)
-        if not low <= present <= high or any(t is None for t in types[:low]):
+        required = types if high == MANY else types[:low]
+        if not low <= present <= high or any(t is None for t in required):
             raise OpError(f"{name} takes {_span(low, high)} operands, not {present}")
         filled: dict[str, Any] = {s.name: given.get(s.name, s.default) for s in attrs}
         return rule(types, **filled)

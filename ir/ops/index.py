@@ -5,7 +5,7 @@ With constant indices Gather is a view; the kind is what the general case needs.
 
 from ppc.ir.opdef import Kind
 from ppc.ir.ops.declare import OpError, Result, Types, attr, declare, need
-from ppc.ir.ops.rules import axis_of, one_of, text
+from ppc.ir.ops.rules import at_least_all, axis_of, one_of, text
 from ppc.ir.types import TensorType
 
 INDEX_DTYPES = ("i32", "i64")
@@ -36,6 +36,7 @@ def _gather_elements(types: Types, *, axis: int) -> Result:
 def _gather_nd(types: Types, *, batch_dims: int) -> Result:
     x, indices = types
     _integers(indices)
+    at_least_all("batch_dims", 0, (batch_dims,))
     depth = batch_dims + (indices.shape[-1] if indices.shape else 0)
     if not indices.shape or depth > len(x.shape) or x.shape[:batch_dims] != indices.shape[:batch_dims]:
         raise OpError(f"indices {text(indices.shape)} do not point into {text(x.shape)} ({batch_dims} batch axes)")
@@ -62,6 +63,7 @@ def _scatter_nd(types: Types, *, reduction: str) -> Result:
 
 def _one_hot(types: Types, *, depth: int, values: tuple[float, ...], axis: int) -> Result:
     dims, at = types[0].shape, axis_of(axis, len(types[0].shape) + 1)
+    at_least_all("depth", 1, (depth,))
     if len(values) != 2:
         raise OpError(f"OneHot needs the values off and on, not {values}")
     dtype = "i64" if all(isinstance(v, int) for v in values) else "f32"

@@ -37,7 +37,7 @@ def _gemm(types: Types, *, alpha: float, beta: float, transA: int, transB: int) 
 
 
 def einsum_extents(equation: str, shapes: list[tuple[int, ...]]) -> tuple[str, dict[str, int]]:
-    """Output indices and the extent of every index; an ellipsis becomes upper-case... indices of its own.
+    """Output indices and the extent of every index; an ellipsis becomes indices of its own.
 
     Raises OpError where extents clash or the equation does not fit the operands.
     """

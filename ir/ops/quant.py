@@ -1,9 +1,12 @@
 """Rows of quantised nets."""
 
+from typing import Any
+
 from ppc.ir.opdef import Kind
 from ppc.ir.ops.declare import OpError, Result, Types, attr, declare
 from ppc.ir.ops.linalg import matmul_dims
 from ppc.ir.ops.rules import axis_of, of_dtypes, one_of, text
+from ppc.ir.ops.window import CONV_ATTRS, conv_rule
 from ppc.ir.types import TensorType
 
 QUANTISED = "i8 u8 i16 u16 i32"
@@ -64,4 +67,78 @@ MATMULINTEGER = declare(
     (2, 4),
     of_dtypes("i8 u8", _mat_mul_integer),
     "Matrix product of integers less their zero points, in i32.",
+)
+
+
+def _parameters(scale: TensorType | None, zero: TensorType | None, channels: int) -> None:
+    """Scales and zero points must be one number, or (channels > 1) one a channel."""
+    for t in (scale, zero):
+        if t is not None and t.shape not in ((), (1,), (channels,)):
+            raise OpError(f"scale or zero point {text(t.shape)}; one number or {channels} are needed")
+
+
+def _q_linear_mat_mul(types: Types) -> Result:
+    a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = types
+    dims = matmul_dims(a.shape, b.shape)
+    _parameters(a_scale, a_zero, 1)
+    _parameters(b_scale, b_zero, b.shape[-1] if len(b.shape) > 1 else 1)
+    _parameters(y_scale, y_zero, 1)
+    one_of("output type", y_zero.dtype, ("i8", "u8"))
+    return (TensorType(y_zero.dtype, dims),)
+
+
+def _conv_integer(types: Types, **attrs: Any) -> Result:
+    x, w = types[:2]
+    (y,) = conv_rule((x, w), **attrs)
+    _parameters(None, types[2] if len(types) > 2 else None, 1)
+    _parameters(None, types[3] if len(types) > 3 else None, w.shape[0])
+    return (TensorType("i32", y.shape),)
+
+
+def _q_linear_conv(types: Types, **attrs: Any) -> Result:
+    x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero = types[:8]
+    (y,) = conv_rule((x, w, *types[8:]), **attrs)
+    _parameters(x_scale, x_zero, 1)
+    _parameters(w_scale, w_zero, w.shape[0])
+    _parameters(y_scale, y_zero, 1)
+    one_of("output type", y_zero.dtype, ("i8", "u8"))
+    return (TensorType(y_zero.dtype, y.shape),)
+
+
+def _dynamic(types: Types) -> Result:
+    (x,) = types
+    if not x.size:
+        raise OpError(f"DynamicQuantizeLinear of {text(x.shape)}: there is nothing to take a range of")
+    return (TensorType("u8", x.shape), TensorType(x.dtype, ()), TensorType("u8", ()))
+
+
+QLINEARMATMUL = declare(
+    "QLinearMatMul",
+    Kind.COMPARISON,
+    8,
+    of_dtypes("i8 u8", _q_linear_mat_mul),
+    "Matrix product of quantised tensors, quantised again.",
+)
+CONVINTEGER = declare(
+    "ConvInteger",
+    Kind.BILINEAR,
+    (2, 4),
+    of_dtypes("i8 u8", _conv_integer),
+    "Convolution of integers less their zero points, in i32.",
+    *CONV_ATTRS,
+)
+QLINEARCONV = declare(
+    "QLinearConv",
+    Kind.COMPARISON,
+    (8, 9),
+    of_dtypes("i8 u8", _q_linear_conv),
+    "Convolution of quantised tensors, quantised again.",
+    *CONV_ATTRS,
+)
+DYNAMICQUANTIZELINEAR = declare(
+    "DynamicQuantizeLinear",
+    Kind.COMPOUND,
+    1,
+    of_dtypes("f32", _dynamic),
+    "u8 with the scale and zero point that fit the data: result, scale, zero point.",
 )

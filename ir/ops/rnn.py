@@ -17,6 +17,7 @@ def _recurrent(gates: int, states: int, functions: int) -> Rule:
     ) -> Result:
         x, w, r = types[:3]
         one_of("direction", direction, ("forward", "reverse", "bidirectional"))
+        one_of("layout", str(layout), ("0", "1"))
         if len(x.shape) != 3 or len(w.shape) != 3 or len(r.shape) != 3:
             raise OpError(f"x, W, R must have rank 3; they are {text(x.shape)}, {text(w.shape)}, {text(r.shape)}")
         hidden, directions = r.shape[2], 1 + (direction == "bidirectional")

@@ -35,7 +35,16 @@ def axis_of(axis: int, rank: int) -> int:
 
 def axes_of(axes: Sequence[int] | None, rank: int) -> list[int]:
     """Axes counted from 0; all where none are given."""
-    return [axis_of(a, rank) for a in axes] if axes else list(range(rank))
+    over = [axis_of(a, rank) for a in axes] if axes else list(range(rank))
+    if len(set(over)) < len(over):
+        raise OpError(f"axes {axes} of a tensor of rank {rank} repeat")
+    return over
+
+
+def at_least_all(what: str, low: int, values: Sequence[int] | None) -> None:
+    """Raise OpError where one of the numbers is below `low`."""
+    if values and min(values) < low:
+        raise OpError(f"{what} {text(values)}: each must be at least {low}")
 
 
 def at_least(x: TensorType, rank: int, what: str) -> None:

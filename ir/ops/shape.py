@@ -1,15 +1,11 @@
-"""Rows of operators that move elements, and of those that read nothing but shapes."""
+"""Rows of operators that move elements, and Cast."""
 
-from math import ceil, prod
-from typing import Any
+from math import prod
 
 from ppc.ir.opdef import Kind
-from ppc.ir.ops.declare import MANY, OpError, Result, Types, attr, declare, is_public, need
-from ppc.ir.ops.rules import at_least, axes_of, axis_of, broadcast, of_dtypes, one_of, same, text
+from ppc.ir.ops.declare import MANY, OpError, Result, Types, attr, declare, need
+from ppc.ir.ops.rules import at_least, at_least_all, axes_of, axis_of, broadcast, one_of, same, text
 from ppc.ir.types import DTYPES, TensorType
-from ppc.runtime.kernels.cast import NUMPY
-from ppc.runtime.kernels.pad import pad_widths
-from ppc.runtime.kernels.resize import NEAREST, POLICIES, TRANSFORMS, resized
 from ppc.runtime.kernels.shape import new_shape, slices, split_sizes
 
 Dims = tuple[int, ...]
@@ -98,6 +94,7 @@ def _split(types: Types, *, axis: int, split: Dims | None, num_outputs: int | No
 
 
 def _expand(types: Types, *, shape: Dims) -> Result:
+    at_least_all("shape", 0, shape)
     return (TensorType(types[0].dtype, broadcast(types[0].shape, tuple(shape))),)
 
 
@@ -113,101 +110,22 @@ def _trilu(types: Types, *, k: int, upper: int) -> Result:
     return (types[0],)
 
 
-def _image(x: TensorType) -> tuple[int, int, int, int]:
-    if len(x.shape) != 4:
-        raise OpError(f"input {text(x.shape)} is not N x C x H x W")
-    n, c, h, w = x.shape
-    return n, c, h, w
-
-
-def _depth_to_space(types: Types, *, blocksize: int, mode: str) -> Result:
-    one_of("mode", mode, ("DCR", "CRD"))
-    n, c, h, w = _image(types[0])
-    if c % blocksize**2:
-        raise OpError(f"{c} channels do not divide by {blocksize} squared")
-    return (TensorType(types[0].dtype, (n, c // blocksize**2, h * blocksize, w * blocksize)),)
-
-
-def _space_to_depth(types: Types, *, blocksize: int) -> Result:
-    n, c, h, w = _image(types[0])
-    if h % blocksize or w % blocksize:
-        raise OpError(f"{h}x{w} does not divide by {blocksize}")
-    return (TensorType(types[0].dtype, (n, c * blocksize**2, h // blocksize, w // blocksize)),)
-
-
 def _reverse_sequence(types: Types, *, batch_axis: int, time_axis: int) -> Result:
     x, lengths = types
     at_least(x, 2, "the input of ReverseSequence")
+    if {batch_axis, time_axis} != {0, 1}:
+        raise OpError(f"ReverseSequence on axes {batch_axis} and {time_axis}: ONNX has 0 and 1")
     if lengths.shape != (x.shape[batch_axis],):
         raise OpError(f"{text(lengths.shape)} lengths for a batch of {x.shape[batch_axis]}")
     return (x,)
 
 
-def _pad(types: Types, *, pads: Dims, mode: str, value: float | None, axes: Dims | None) -> Result:
-    x = types[0]
-    one_of("mode", mode, ("constant", "reflect", "edge", "wrap"))
-    over = axes_of(axes, len(x.shape))
-    if len(pads) != 2 * len(over):
-        raise OpError(f"{len(pads)} pads for {len(over)} axes")
-    widths = pad_widths(len(x.shape), pads, axes)
-    dims = tuple(d + a + b for d, (a, b) in zip(x.shape, widths, strict=True))
-    if min(dims, default=0) < 0:
-        raise OpError(f"pads {pads} cut more of {text(x.shape)} than there is")
-    return (TensorType(x.dtype, dims),)
-
-
-def _center_crop_pad(types: Types, *, shape: Dims, axes: Dims | None) -> Result:
-    x = types[0]
-    wanted = dict(zip(axes_of(axes, len(x.shape)), shape, strict=True))
-    return (TensorType(x.dtype, tuple(wanted.get(i, d) for i, d in enumerate(x.shape))),)
-
-
-def _resize(types: Types, *, scales: Any, sizes: Any, axes: Any, mode: str, **rest: Any) -> Result:
-    x = types[0]
-    one_of("mode", mode, ("nearest", "linear", "cubic"))
-    one_of("coordinate_transformation_mode", rest["coordinate_transformation_mode"], tuple(TRANSFORMS))
-    one_of("nearest_mode", rest["nearest_mode"], tuple(NEAREST))
-    count = len(axes) if axes else len(x.shape)
-    if bool(scales) == bool(sizes) or len(scales or sizes) != count:
-        raise OpError(f"Resize of {count} axes needs {count} scales or {count} sizes; it has {scales} and {sizes}")
-    dims = list(x.shape)
-    policy = rest["keep_aspect_ratio_policy"]
-    one_of("keep_aspect_ratio_policy", policy, tuple(POLICIES))
-    for axis, extent, _ in resized(x.shape, scales, sizes, axes, policy):
-        dims[axis] = extent
-    return (TensorType(x.dtype, tuple(dims)),)
-
-
-def _shape(types: Types, *, start: int, end: int | None) -> Result:
-    return (TensorType("i64", (len(types[0].shape[start:end]),)),)
-
-
-def _size(types: Types) -> Result:
-    return (TensorType("i64", ()),)
-
-
-def _range(types: Types, *, start: float, limit: float, delta: float) -> Result:
-    if not delta:
-        raise OpError("Range with a step of 0")
-    whole = all(isinstance(v, int) for v in (start, limit, delta))
-    return (TensorType("i64" if whole else "f32", (max(0, ceil((limit - start) / delta)),)),)
-
-
-def _constant_of_shape(types: Types, *, shape: Dims, value: float) -> Result:
-    dtype = "bool" if isinstance(value, bool) else "i64" if isinstance(value, int) else "f32"
-    return (TensorType(dtype, tuple(shape)),)
-
-
-def _eye_like(types: Types, *, k: int, dtype: str | None) -> Result:
-    x = types[0]
-    if len(x.shape) != 2:
-        raise OpError(f"EyeLike needs a matrix, not {text(x.shape)}")
-    one_of("dtype", dtype or x.dtype, tuple(NUMPY))
-    return (TensorType(dtype or x.dtype, x.shape),)
-
-
 IDENTITY = declare("Identity", Kind.VIEW, 1, same, "The operand itself.")
+
+
 CAST = declare("Cast", Kind.OTHER, 1, _cast, "Change of element type.", need("to", str), attr("saturate", int, 1))
+
+
 RESHAPE = declare(
     "Reshape",
     Kind.VIEW,
@@ -217,10 +135,20 @@ RESHAPE = declare(
     need("shape", tuple),
     attr("allowzero", int, 0),
 )
+
+
 FLATTEN = declare("Flatten", Kind.VIEW, 1, _flatten, "A matrix: axes before `axis` by the rest.", attr("axis", int, 1))
+
+
 SQUEEZE = declare("Squeeze", Kind.VIEW, 1, _squeeze, "Without axes of extent 1.", attr("axes", tuple))
+
+
 UNSQUEEZE = declare("Unsqueeze", Kind.VIEW, 1, _unsqueeze, "With new axes of extent 1.", need("axes", tuple))
+
+
 TRANSPOSE = declare("Transpose", Kind.VIEW, 1, _transpose, "Axes in another order.", attr("perm", tuple))
+
+
 SLICE = declare(
     "Slice",
     Kind.VIEW,
@@ -232,7 +160,11 @@ SLICE = declare(
     attr("axes", tuple),
     attr("steps", tuple),
 )
+
+
 CONCAT = declare("Concat", Kind.VIEW, (1, MANY), _concat, "Tensors joined along axis.", need("axis", int))
+
+
 SPLIT = declare(
     "Split",
     Kind.VIEW,
@@ -243,8 +175,14 @@ SPLIT = declare(
     attr("split", tuple),
     attr("num_outputs", int),
 )
+
+
 EXPAND = declare("Expand", Kind.VIEW, 1, _expand, "Broadcast to a shape.", need("shape", tuple))
+
+
 TILE = declare("Tile", Kind.VIEW, 1, _tile, "Repeated along each axis.", need("repeats", tuple))
+
+
 TRILU = declare(
     "Trilu",
     Kind.VIEW,
@@ -254,18 +192,8 @@ TRILU = declare(
     attr("k", int, 0),
     attr("upper", int, 1),
 )
-DEPTHTOSPACE = declare(
-    "DepthToSpace",
-    Kind.VIEW,
-    1,
-    _depth_to_space,
-    "Blocks of channels moved into space.",
-    need("blocksize", int),
-    attr("mode", str, "DCR"),
-)
-SPACETODEPTH = declare(
-    "SpaceToDepth", Kind.VIEW, 1, _space_to_depth, "Blocks of space moved into channels.", need("blocksize", int)
-)
+
+
 REVERSESEQUENCE = declare(
     "ReverseSequence",
     Kind.INDEX,
@@ -274,82 +202,4 @@ REVERSESEQUENCE = declare(
     "The first steps of each sequence reversed.",
     attr("batch_axis", int, 1),
     attr("time_axis", int, 0),
-)
-PAD = declare(
-    "Pad",
-    Kind.VIEW,
-    1,
-    _pad,
-    "Elements around a tensor; negative pads cut.",
-    need("pads", tuple),
-    attr("mode", str, "constant"),
-    attr("value", float),
-    attr("axes", tuple),
-)
-CENTERCROPPAD = declare(
-    "CenterCropPad",
-    Kind.VIEW,
-    1,
-    _center_crop_pad,
-    "Cut or padded around the middle.",
-    need("shape", tuple),
-    attr("axes", tuple),
-)
-RESIZE = declare(
-    "Resize",
-    Kind.LINEAR,
-    1,
-    of_dtypes("f16 f32 f64 u8 i8 i32", _resize),
-    "Interpolation to other extents: nearest, linear or cubic.",
-    attr("scales", tuple),
-    attr("sizes", tuple),
-    attr("axes", tuple),
-    attr("mode", str, "nearest"),
-    attr("coordinate_transformation_mode", str, "half_pixel"),
-    attr("nearest_mode", str, "round_prefer_floor"),
-    attr("cubic_coeff_a", float, -0.75),
-    attr("exclude_outside", int, 0),
-    attr("antialias", int, 0),
-    attr("keep_aspect_ratio_policy", str, "stretch"),
-    attr("extrapolation_value", float, 0.0),
-)
-SHAPE = declare(
-    "Shape",
-    Kind.VIEW,
-    1,
-    _shape,
-    "The dims, which are public.",
-    attr("start", int, 0),
-    attr("end", int),
-    label=is_public,
-)
-SIZE = declare("Size", Kind.VIEW, 1, _size, "The number of elements, which is public.", label=is_public)
-RANGE = declare(
-    "Range",
-    Kind.VIEW,
-    0,
-    _range,
-    "start, start + delta, ... before limit: i64 where all three are ints, else f32.",
-    need("start", float),
-    need("limit", float),
-    need("delta", float),
-)
-CONSTANTOFSHAPE = declare(
-    "ConstantOfShape",
-    Kind.VIEW,
-    0,
-    _constant_of_shape,
-    "A tensor filled with one value: bool, i64 or f32 as the value is.",
-    need("shape", tuple),
-    attr("value", float, 0.0),
-)
-EYELIKE = declare(
-    "EyeLike",
-    Kind.VIEW,
-    1,
-    _eye_like,
-    "Ones on a diagonal of a matrix of the operand's shape.",
-    attr("k", int, 0),
-    attr("dtype", str),
-    label=is_public,
 )

@@ -2,7 +2,7 @@
 
 from ppc.ir.opdef import AttrSpec, Kind
 from ppc.ir.ops.declare import OpError, Result, Types, attr, declare, need
-from ppc.ir.ops.rules import FLOATS, NUMBERS, of_dtypes, one_of, text
+from ppc.ir.ops.rules import FLOATS, NUMBERS, at_least_all, of_dtypes, one_of, text
 from ppc.ir.types import TensorType
 from ppc.runtime.kernels.conv import transpose_pads
 from ppc.runtime.kernels.window import explicit_pads, ones_if_none, window_counts
@@ -19,6 +19,9 @@ def _check(x: TensorType, taps: Dims, auto_pad: str, *lists: Dims | None) -> int
     one_of("auto_pad", auto_pad, AUTO_PADS)
     if len(taps) != rank:
         raise OpError(f"a window {text(taps)} does not fit the {rank} spatial axes of {text(x.shape)}")
+    at_least_all("kernel", 1, taps)
+    for what, low, given in zip(("strides", "dilations", "pads"), (1, 1, 0), lists, strict=True):
+        at_least_all(what, low, given)
     for given, length in zip(lists, (rank, rank, 2 * rank), strict=False):
         if given and len(given) != length:
             raise OpError(f"{given} has {len(given)} entries; {length} are needed for input {text(x.shape)}")
@@ -42,7 +45,7 @@ def _bias(types: Types, channels: int) -> None:
         raise OpError(f"bias is {text(types[2].shape)}; {channels} output channels need {channels}")
 
 
-def _conv(
+def conv_rule(
     types: Types,
     *,
     auto_pad: str,
@@ -56,7 +59,7 @@ def _conv(
     counts = _slid(x, w.shape[2:], strides, dilations, pads, auto_pad, 0)
     if kernel_shape and tuple(kernel_shape) != w.shape[2:]:
         raise OpError(f"kernel_shape {text(kernel_shape)} is not that of the weights {text(w.shape)}")
-    if x.shape[1] != w.shape[1] * group or w.shape[0] % group:
+    if group < 1 or x.shape[1] != w.shape[1] * group or w.shape[0] % group:
         raise OpError(f"weights {text(w.shape)} in {group} groups do not fit {x.shape[1]} input channels")
     _bias(types, w.shape[0])
     return (TensorType(x.dtype, (x.shape[0], w.shape[0], *counts)),)
@@ -76,8 +79,12 @@ def _conv_transpose(
 ) -> Result:
     x, w = types[:2]
     rank = _check(x, w.shape[2:], auto_pad, strides, dilations, pads)
-    if x.shape[1] != w.shape[0] or w.shape[0] % group:
+    if group < 1 or x.shape[1] != w.shape[0] or w.shape[0] % group:
         raise OpError(f"weights {text(w.shape)} in {group} groups do not fit {x.shape[1]} input channels")
+    for what, given in (("output_padding", output_padding), ("output_shape", output_shape)):
+        at_least_all(what, 0, given)
+        if given and len(given) != rank:
+            raise OpError(f"{what} {given} has {len(given)} entries for {rank} spatial axes")
     channels = w.shape[1] * group
     _bias(types, channels)
     s, e = ones_if_none(strides, rank), ones_if_none(dilations, rank)
@@ -97,32 +104,37 @@ def _pool(
     dilations: Dims | None,
     pads: Dims | None,
     strides: Dims | None,
+    p: int = 2,
     **rest: object,
 ) -> Result:
     (x,) = types
+    at_least_all("p", 1, (p,))
     counts = _slid(x, tuple(kernel_shape), strides, dilations, pads, auto_pad, ceil_mode)
     return (TensorType(x.dtype, (*x.shape[:2], *counts)),)
 
 
-def _global(types: Types, **attrs: object) -> Result:
+def _global(types: Types, p: int = 2) -> Result:
     (x,) = types
-    if len(x.shape) < 3:
+    at_least_all("p", 1, (p,))
+    if len(x.shape) < 3 or not x.size:
         raise OpError(f"input {text(x.shape)} has no spatial axis (it should be N x C x d...)")
     return (TensorType(x.dtype, (*x.shape[:2], *(1,) * (len(x.shape) - 2))),)
 
 
 _SLIDE = (attr("dilations", tuple), attr("pads", tuple), attr("strides", tuple), attr("auto_pad", str, "NOTSET"))
-_CONV = (*_SLIDE, attr("group", int, 1), attr("kernel_shape", tuple))
+CONV_ATTRS = (*_SLIDE, attr("group", int, 1), attr("kernel_shape", tuple))
 _POOL: tuple[AttrSpec, ...] = (*_SLIDE, need("kernel_shape", tuple), attr("ceil_mode", int, 0))
 
-CONV = declare("Conv", Kind.BILINEAR, (2, 3), of_dtypes(FLOATS, _conv), "Convolution in 1 to 3 dimensions.", *_CONV)
+CONV = declare(
+    "Conv", Kind.BILINEAR, (2, 3), of_dtypes(FLOATS, conv_rule), "Convolution in 1 to 3 dimensions.", *CONV_ATTRS
+)
 CONVTRANSPOSE = declare(
     "ConvTranspose",
     Kind.BILINEAR,
     (2, 3),
     of_dtypes(FLOATS, _conv_transpose),
     "Transposed convolution: the adjoint of Conv.",
-    *_CONV,
+    *CONV_ATTRS,
     attr("output_padding", tuple),
     attr("output_shape", tuple),
 )

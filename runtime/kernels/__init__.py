@@ -173,6 +173,10 @@ KERNELS: dict[str, str] = {
     "QuantizeLinear": _OURS + "quant:quantize_linear",
     "DequantizeLinear": _OURS + "quant:dequantize_linear",
     "MatMulInteger": _OURS + "quant:mat_mul_integer",
+    "ConvInteger": _OURS + "quant:conv_integer",
+    "QLinearConv": _OURS + "quant:q_linear_conv",
+    "QLinearMatMul": _OURS + "quant:q_linear_mat_mul",
+    "DynamicQuantizeLinear": _OURS + "quant:dynamic_quantize_linear",
     # ai.onnx.ml
     "LinearClassifier": _OURS + "ml_linear:linear_classifier",
     "LinearRegressor": _OURS + "ml_linear:linear_regressor",

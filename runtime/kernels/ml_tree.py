@@ -35,7 +35,9 @@ class Forest:
         """The leaf that each sample reaches in each tree: (N, trees)."""
         at = np.broadcast_to(self.roots, (len(x), len(self.roots)))
         sample = np.arange(len(x))[:, None]
-        while (self.mode[at] != 0).any():
+        for _ in range(len(self.mode)):  # no path is longer, so that a table with a cycle ends as well
+            if not self.mode[at].any():
+                break
             v, t, m = x[sample, self.feature[at]], self.threshold[at], self.mode[at]
             tests = [m == 0, v <= t, v < t, v >= t, v > t, v == t, v != t]
             goes = np.choose(m, tests) | (np.isnan(v) & self.missing_true[at])

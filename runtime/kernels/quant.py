@@ -1,9 +1,12 @@
 """Kernels of quantised nets."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ppc.runtime.kernels import Array
 from ppc.runtime.kernels.cast import NUMPY
+from ppc.runtime.kernels.conv import conv
 
 
 def _along(v: Array, x: Array, axis: int, block_size: int) -> Array:
@@ -54,3 +57,99 @@ def mat_mul_integer(a: Array, b: Array, a_zero: Array | None = None, b_zero: Arr
     if b_zero is not None:
         wide_b = wide_b - b_zero.astype(np.int32)
     return wide_a @ wide_b
+
+
+def _centred(x: Array, zero: Array | None, shape: Sequence[int] | None = None) -> Array:
+    """Integers less their zero point, in float64 (exact: products of bytes stay far below 2^53)."""
+    wide = x.astype(np.float64)
+    return wide if zero is None else wide - (zero.reshape(shape) if shape and zero.size > 1 else zero.reshape(-1))
+
+
+def _requantized(y: Array, scale: Array, zero: Array) -> Array:
+    limits = np.iinfo(zero.dtype)
+    out: Array = np.clip(np.rint(y / scale) + zero.astype(np.float64), limits.min, limits.max).astype(zero.dtype)
+    return out
+
+
+def conv_integer(
+    x: Array,
+    w: Array,
+    x_zero: Array | None = None,
+    w_zero: Array | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Array:
+    """Convolution of integers less their zero points, in int32; w_zero is one number or one an output channel."""
+    per_channel = (-1, *(1,) * (w.ndim - 1))
+    y = conv(
+        _centred(x, x_zero),
+        _centred(w, w_zero, per_channel),
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        pads=pads,
+        strides=strides,
+    )
+    return y.astype(np.int32)
+
+
+def q_linear_conv(
+    x: Array,
+    x_scale: Array,
+    x_zero: Array,
+    w: Array,
+    w_scale: Array,
+    w_zero: Array,
+    y_scale: Array,
+    y_zero: Array,
+    b: Array | None = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: Sequence[int] | None = None,
+    group: int = 1,
+    kernel_shape: Sequence[int] | None = None,
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+) -> Array:
+    """Convolution of quantised tensors, quantised again; the bias (int32) has the scale x_scale * w_scale."""
+    per_channel = (-1, *(1,) * (w.ndim - 1))
+    y = conv(
+        _centred(x, x_zero),
+        _centred(w, w_zero, per_channel),
+        None if b is None else b.astype(np.float64),
+        auto_pad=auto_pad,
+        dilations=dilations,
+        group=group,
+        pads=pads,
+        strides=strides,
+    )
+    return _requantized(y * (x_scale * w_scale).reshape(-1, *(1,) * (w.ndim - 2)), y_scale, y_zero)
+
+
+def q_linear_mat_mul(
+    a: Array,
+    a_scale: Array,
+    a_zero: Array,
+    b: Array,
+    b_scale: Array,
+    b_zero: Array,
+    y_scale: Array,
+    y_zero: Array,
+) -> Array:
+    """Matrix product of quantised tensors, quantised again; scales and zero points are one number, or one a column
+    of B."""
+    product = _centred(a, a_zero) @ _centred(b, b_zero)
+    return _requantized(product * (a_scale.reshape(()) * b_scale.reshape(-1)), y_scale, y_zero)
+
+
+def dynamic_quantize_linear(x: Array) -> tuple[Array, Array, Array]:
+    """uint8 with the scale and zero point that fit the data (0 is always exact): result, scale, zero point."""
+    low, high = np.minimum(x.min(), 0.0), np.maximum(x.max(), 0.0)
+    scale = np.asarray((high - low) / 255.0)
+    zero = np.asarray(np.clip(np.rint(-low / scale), 0, 255)).astype(np.uint8)
+    return _requantized(x, scale, zero), scale, zero

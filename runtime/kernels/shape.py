@@ -46,7 +46,7 @@ def unsqueeze(x: Array, *, axes: Ints) -> Array:
 
 
 def transpose(x: Array, *, perm: Ints | None = None) -> Array:
-    return x.transpose(perm)
+    return x.transpose(perm or None)
 
 
 def slices(dims: Ints, starts: Ints, ends: Ints, axes: Ints | None, steps: Ints | None) -> tuple[slice, ...]:

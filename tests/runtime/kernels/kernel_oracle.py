@@ -60,7 +60,7 @@ STATIC: dict[str, list[tuple[str, Any, int] | None]] = {
 for _name in ["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare"]:
     STATIC["Reduce" + _name] = [("axes", I64, 1)]
 
-ML = {name for name, row in OPS.items() if row.startswith("ppc.ir.ops.ml:")}
+ML = {name for name, row in OPS.items() if row.startswith("ppc.ir.ops.ml_")}
 OPSETS = {"RMSNormalization": 23, "Swish": 24}
 ENUM = {"f16": 10, "f32": 1, "f64": 11, "i64": 7, "i32": 6, "i16": 5, "i8": 3, "u64": 13, "u32": 12, "u16": 4, "u8": 2,
         "bool": 9, "str": 8}  # fmt: skip

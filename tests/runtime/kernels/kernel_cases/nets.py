@@ -31,6 +31,21 @@ def _cells(op: str, gates: int) -> list[Case]:
     ]
 
 
+BYTES = i(2, 3, 6, 6, low=0, high=200, dtype=np.uint8)
+
+
+def scale(value: float) -> np.ndarray:
+    return np.array(value, np.float32)
+
+
+def byte(value: int) -> np.ndarray:
+    return np.array(value, np.uint8)
+
+
+_INTEGER_WEIGHTS = [
+    (i(4, 3, 3, 3, low=0, dtype=np.uint8), byte(3), byte(2)),
+    (i(4, 3, 3, 3, low=0, dtype=np.uint8), byte(9), None),
+]
 _HS = {"hidden_size": HID}
 _ZERO = np.array([3, 1, 2, 0], np.uint8)
 CASES: list[Case] = [
@@ -64,5 +79,22 @@ CASES: list[Case] = [
     Case(
         "MatMulInteger",
         [i(3, 4, low=0, dtype=np.uint8), i(4, 5, dtype=np.int8), np.array(7, np.uint8), np.array(-2, np.int8)],
+    ),
+    Case("DynamicQuantizeLinear", [f(3, 4)]),
+    Case("DynamicQuantizeLinear", [f(9, low=1.0)]),
+    *(Case("ConvInteger", [BYTES, w, z, v], {"pads": (1, 1, 0, 1)}) for w, z, v in _INTEGER_WEIGHTS),
+    Case("ConvInteger", [BYTES, _INTEGER_WEIGHTS[0][0]]),
+    Case(
+        "QLinearMatMul",
+        [BYTES[0, 0], scale(0.0213), byte(7), BYTES[0, 1].T, scale(0.0317), byte(3), scale(0.5171), byte(11)],
+    ),
+    *(
+        Case("QLinearConv", [BYTES, scale(0.0213), byte(5), w, s, z, scale(0.4331), byte(40), b], attrs)
+        for w, s, z, b in (
+            (i(4, 3, 3, 3, low=0, dtype=np.uint8), scale(0.0987), byte(2), None),
+            (i(4, 3, 3, 3, low=0, dtype=np.uint8), scale(0.0987), byte(2), i(4, dtype=np.int32)),
+            (i(4, 3, 3, 3, dtype=np.int8), f(4, low=0.05, high=0.2), np.zeros(4, np.int8), i(4, dtype=np.int32)),
+        )
+        for attrs in ({}, {"strides": (2, 2), "pads": (1, 1, 1, 1)})
     ),
 ]
