@@ -102,7 +102,7 @@ def import_scan(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     if node.opset < 9:
         raise node.refuse("its form of opset 8 has a batch of its own", "export with opset 9 or later")
     body: GraphProto = node.attrs["body"]
-    if is_distances(node, body) and len(b.type_of(node.inputs[0]).shape) == 2:
+    if is_distances(node, body) and all(len(b.type_of(i).shape) == 2 for i in node.inputs):
         return emit_distances(node, b)
     scanned_count = int(node.attrs["num_scan_inputs"])
     states: list[str | None] = list(node.inputs[: len(node.inputs) - scanned_count])
