@@ -171,10 +171,15 @@ class Rewriter:
 def rewrite(module: Module, rules: Mapping[str, tuple[Rule, ...]]) -> Module:
     """Offer every op, in program order, to the rules of its operator until one has changed it."""
     r = Rewriter(module)
-    for first in [op.results[0] for op in module.ops]:
+    with np.errstate(all="ignore"):  # an infinity or NaN among the weights is what the model says
+        _offer(r, rules)
+    return r.finish()
+
+
+def _offer(r: Rewriter, rules: Mapping[str, tuple[Rule, ...]]) -> None:
+    for first in [op.results[0] for op in r.module.ops]:
         for rule in rules.get(r.ops[first].name, ()) if first in r.ops else ():
             before = r.ops[first]
             rule(before, r)
             if r.ops.get(first) is not before:
                 break
-    return r.finish()
