@@ -105,6 +105,10 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, np.ndarr
     "lstm, reverse": ([n("LSTM", "x,w,r", "z,y", hidden_size=2, direction="reverse")], (3, 1, 2),
                       {"w": R.normal(size=(1, 8, 2)).astype(np.float32),
                        "r": R.normal(size=(1, 8, 2)).astype(np.float32)}, 14),
+    "rnn": ([n("RNN", "x,w,r", "z,y", hidden_size=2)], (3, 1, 2),
+            {"w": R.normal(size=(1, 2, 2)).astype(np.float32), "r": R.normal(size=(1, 2, 2)).astype(np.float32)}, 14),
+    "quantize": ([n("QuantizeLinear", "x,s,z", "q"), n("DequantizeLinear", "q,s,z")], (2, 3),
+                 {"s": np.float32(0.25), "z": np.uint8(128)}, 21),
     "gru": ([n("GRU", "x,w,r", "y", hidden_size=2, linear_before_reset=1)], (3, 1, 2),
             {"w": R.normal(size=(1, 6, 2)).astype(np.float32), "r": R.normal(size=(1, 6, 2)).astype(np.float32)}, 14),
 }  # fmt: skip
