@@ -78,6 +78,8 @@ def _classifier(op: Op, r: Rewriter) -> None:
     if transform != "NONE" and transform not in TRANSFORMS:
         return
     n, features = r.type_of(op.operands[0]).shape
+    if weights.size % features:
+        return
     weights, intercepts = weights.reshape(-1, features), _floats(op, "intercepts")
     if len(weights) == 1 and len(labels) == 2 and transform == "LOGISTIC":  # sigmoid(-s), sigmoid(s)
         weights = np.concatenate([-weights, weights])

@@ -43,7 +43,8 @@ def bias(op: Op, r: Rewriter) -> Array:
 def along(c: Array, shape: tuple[int, ...], axis: int) -> Array | None:
     """The vector v with broadcast(c)[..., i, ...] = v[i] on `axis`; None where c varies on another axis as well,
     or is larger than `shape`."""
-    if len(c.shape) > len(shape) or np.broadcast_shapes(c.shape, shape) != shape:
+    padded = (1,) * (len(shape) - len(c.shape)) + c.shape
+    if len(c.shape) > len(shape) or any(n not in (1, m) for n, m in zip(padded, shape, strict=True)):
         return None
     full = np.broadcast_to(c, shape)
     index = tuple(slice(None) if a == axis else slice(0, 1) for a in range(len(shape)))

@@ -44,7 +44,8 @@ class Rewriter:
         constant = self.constants.get(name)
         if constant is None or constant.data is None:
             return None
-        return constant.data.astype(np.float64) if constant.data.dtype.kind == "f" else constant.data
+        with np.errstate(invalid="ignore"):  # a signalling NaN of the model becomes a quiet one
+            return constant.data.astype(np.float64) if constant.data.dtype.kind == "f" else constant.data
 
     def type_of(self, name: str) -> TensorType:
         return self.constants[name].type if name.startswith("@") else self.values[name].type
@@ -64,7 +65,8 @@ class Rewriter:
     def constant(self, data: Array, dtype: str, like: str, *sources: str) -> str:
         """A new constant named after `like`; its label joins those of the constants it is made from."""
         name = "@" + self.fresh(like.lstrip("@"))
-        array = np.ascontiguousarray(data, _NUMPY.get(dtype))
+        with np.errstate(over="ignore", invalid="ignore"):  # the model's own arithmetic would overflow as well
+            array = np.ascontiguousarray(data, _NUMPY.get(dtype))
         labels = [self.constants[s].label for s in (like, *sources) if s in self.constants]
         label = join(labels) if labels else Label()
         self.constants[name] = Constant.of(array, TensorType(dtype, array.shape), label)
@@ -169,10 +171,15 @@ class Rewriter:
 def rewrite(module: Module, rules: Mapping[str, tuple[Rule, ...]]) -> Module:
     """Offer every op, in program order, to the rules of its operator until one has changed it."""
     r = Rewriter(module)
-    for first in [op.results[0] for op in module.ops]:
+    with np.errstate(all="ignore"):  # an infinity or NaN among the weights is what the model says
+        _offer(r, rules)
+    return r.finish()
+
+
+def _offer(r: Rewriter, rules: Mapping[str, tuple[Rule, ...]]) -> None:
+    for first in [op.results[0] for op in r.module.ops]:
         for rule in rules.get(r.ops[first].name, ()) if first in r.ops else ():
             before = r.ops[first]
             rule(before, r)
             if r.ops.get(first) is not before:
                 break
-    return r.finish()

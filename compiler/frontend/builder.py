@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ppc.compiler.frontend.element_types import array_type
+from ppc.compiler.frontend.known_ops import declaration
 from ppc.compiler.frontend.limits import MAX_ELEMENTS, MAX_NODES
 from ppc.compiler.frontend.names import Names
 from ppc.ir.diagnostic import fail
@@ -63,19 +64,44 @@ class Builder:
         """Append an op; returns the names of its results, made from `hints`. Raises UserError PPC1003."""
         if len(self.ops) >= MAX_NODES:
             raise fail("PPC1003", f"the graph has more than {MAX_NODES} nodes after unrolling", node=loc)
+        while operands and operands[-1] == "":
+            operands = operands[:-1]
+        types = self._checked(op, operands, types, loc, hints, attrs or {})
         for type in types:
             if type.size > MAX_ELEMENTS:
                 raise fail("PPC1003", f"{op} makes {type}; the limit is {MAX_ELEMENTS} elements", node=loc)
         results = tuple(self._names.fresh(hint or f"{op.lower()}_unused") for hint, _ in zip(hints, types, strict=True))
         for name, type in zip(results, types, strict=True):
             self.values[name] = Value(type)
-        while operands and operands[-1] == "":
-            operands = operands[:-1]
         if loc in self._used_locs:  # a second op of the same node
             loc = self.unique_loc(loc)
         self._used_locs.add(loc)
         self.ops.append(Op(op, tuple(operands), results, MappingProxyType(dict(attrs or {})), loc))
         return results
+
+    def _checked(
+        self,
+        op: str,
+        operands: Sequence[str],
+        types: Sequence[TensorType],
+        loc: str,
+        hints: Sequence[str],
+        attrs: Mapping[str, Attr],
+    ) -> Sequence[TensorType]:
+        """The types, after the shape rule of the operator has agreed: ONNX's own inference looks at few operands."""
+        row = declaration(op)
+        if row is None:
+            return types
+        given = [self.type_of(o) if o else None for o in operands]
+        facts = {"operands": ", ".join(map(str, given))}
+        try:
+            found = row.shape(given, attrs)
+        except ValueError as error:
+            raise fail("PPC1014", str(error), node=loc, facts=facts) from error
+        for ours, type, hint in zip(found, types, hints, strict=False):
+            if hint and ours != type:
+                raise fail("PPC1014", f"{op} makes {ours}, and ONNX infers {type}", node=loc, facts=facts)
+        return found[: len(types)]
 
     # Moves that several normalisers need; on a constant they are done at once.
 

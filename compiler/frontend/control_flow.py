@@ -28,6 +28,11 @@ def _too_long(node: Node, turns: int) -> UserError:
     return fail("PPC1003", f"{node.op} takes {turns} turns; at most {MAX_UNROLL} are unrolled", node=node.loc)
 
 
+def _expect(node: Node, fits: bool, what: str) -> None:
+    if not fits:
+        raise fail("PPC1006", f"{node.op}: {what}", node=node.loc)
+
+
 def _body(importer: GraphImporter, graph: GraphProto, scope: Scope, arguments: Names) -> list[str | None]:
     """Import a subgraph once with these arguments; the names of its outputs."""
     inner = dict(scope)
@@ -40,6 +45,9 @@ def import_if(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     """A known condition chooses a branch. Otherwise both are taken and Where selects: nobody learns which."""
     b = importer.builder
     condition = node.inputs[0]
+    for branch in (node.attrs["then_branch"], node.attrs["else_branch"]):
+        fits = not branch.input and len(branch.output) == len(node.outputs)
+        _expect(node, fits, "a branch has inputs, or other outputs than the node")
     known = b.data(condition)
     if known is not None:
         branch = node.attrs["then_branch" if bool(known.reshape(-1)[0]) else "else_branch"]
@@ -67,6 +75,8 @@ def import_loop(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     """Unroll a loop whose number of turns is known, from its count or from a condition that is constant each turn."""
     b = importer.builder
     body: GraphProto = node.attrs["body"]
+    fits = len(body.input) == len(node.inputs) and len(body.output) >= len(node.inputs) - 1
+    _expect(node, fits, "its body has another number of inputs or outputs than it carries")
     count = b.data(node.input(0)) if node.input(0) else None
     if node.input(0) and count is None:
         raise _depends(node, "the number of its turns")
@@ -102,9 +112,8 @@ def import_scan(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     if node.opset < 9:
         raise node.refuse("its form of opset 8 has a batch of its own", "export with opset 9 or later")
     body: GraphProto = node.attrs["body"]
-    if is_distances(node, body) and len(b.type_of(node.inputs[0]).shape) == 2:
-        return emit_distances(node, b)
     scanned_count = int(node.attrs["num_scan_inputs"])
+    _expect(node, 1 <= scanned_count <= len(node.inputs), f"num_scan_inputs is {scanned_count}")
     states: list[str | None] = list(node.inputs[: len(node.inputs) - scanned_count])
     scanned = node.inputs[len(states) :]
     outputs = len(body.output) - len(states)
@@ -112,8 +121,17 @@ def import_scan(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     reverse = tuple(node.attrs.get("scan_input_directions", (0,) * scanned_count))
     out_axes = tuple(node.attrs.get("scan_output_axes", (0,) * outputs))
     out_reverse = tuple(node.attrs.get("scan_output_directions", (0,) * outputs))
-    axes = tuple(a % len(b.type_of(s).shape) for a, s in zip(axes, scanned, strict=True))
+    fits = len(body.input) == len(node.inputs) and outputs == len(node.outputs) - len(states)
+    fits = fits and len(axes) == len(reverse) == scanned_count and len(out_axes) == len(out_reverse) == outputs
+    _expect(node, fits, "its body or its axes have another number of operands or results than the node")
+    ranks = [len(b.type_of(s).shape) for s in scanned]
+    _expect(node, all(-r <= a < r for a, r in zip(axes, ranks, strict=True)), f"axes {axes} of ranks {ranks}")
+    axes = tuple(a % r for a, r in zip(axes, ranks, strict=True))
     turns = b.type_of(scanned[0]).shape[axes[0]]
+    same = all(b.type_of(s).shape[a] == turns for s, a in zip(scanned, axes, strict=True))
+    _expect(node, same and turns > 0, "what it scans differs in length, or is empty")
+    if is_distances(node, body) and all(len(b.type_of(i).shape) == 2 for i in node.inputs):
+        return emit_distances(node, b)
     if turns > MAX_UNROLL:
         raise _too_long(node, turns)
     collected: list[list[str]] = [[] for _ in range(outputs)]

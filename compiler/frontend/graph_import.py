@@ -1,6 +1,7 @@
 """Walk the nodes of a graph in order: fold what is constant, infer the types of the rest, normalise, emit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -76,7 +77,9 @@ class GraphImporter:
             scope.update(dict.fromkeys(filter(None, proto.output)))
             return
         inputs = tuple(str(scope[i]) if i else "" for i in proto.input)
-        node = Node(proto.op_type, domain, self.opsets.get(domain, 1), loc, inputs, tuple(proto.output), attrs)
+        node = Node(
+            proto.op_type, domain, self.opsets.get(domain, 1), loc, inputs, tuple(proto.output), attrs, (), schema
+        )
         names = self._results(proto, node, schema, scope)
         for name, ir in zip(proto.output, names, strict=False):
             if name:
@@ -120,7 +123,7 @@ class GraphImporter:
                            help="an operand that decides the shape is not constant; fix the input that it comes from "
                            "(--fix NAME=VALUE), or export with constant shapes")  # fmt: skip
             types.append(type or TensorType("f32", (0,)))
-        return Node(node.op, node.domain, node.opset, node.loc, node.inputs, node.outputs, node.attrs, tuple(types))
+        return replace(node, types=tuple(types))
 
     def _supported(self, proto: NodeProto, domain: str, schema: onnx.defs.OpSchema | None, loc: str) -> bool:
         name = proto.op_type

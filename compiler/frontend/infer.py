@@ -64,7 +64,7 @@ def _by_schema(
         found: dict[str, onnx.TypeProto] = onnx.shape_inference.infer_node_outputs(
             schema, proto, {n: type_proto(t) for n, t in operand_types.items()}, data, None, opsets, 10
         )
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
+    except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError, ValueError) as error:
         shapes = ", ".join(str(operand_types[i]) for i in proto.input if i in operand_types)
         raise fail(
             "PPC1014", f"{node.op}: {str(error).strip().splitlines()[-1][:300]}",

@@ -11,6 +11,7 @@ from onnx import ModelProto, inliner
 from ppc.compiler.frontend.external_data import load_external_data
 from ppc.compiler.frontend.graph_check import check_graph
 from ppc.compiler.frontend.limits import MAX_MODEL_BYTES, NEWEST_OPSET, OLDEST_OPSET
+from ppc.compiler.frontend.text_check import all_text
 from ppc.ir.diagnostic import fail
 
 ModelSource = str | os.PathLike[str] | bytes | ModelProto
@@ -78,6 +79,9 @@ def _parse(data: bytes, source: str | None) -> ModelProto:
             "PPC1001", f"{size} that do not parse as an ONNX model", source=source,
             help="the file may be cut short, or be of another format; export it again",
         ) from error  # fmt: skip
+    if not all_text(proto):
+        raise fail("PPC1001", f"{size} with a name in them that is not UTF-8 text", source=source,
+                   help="the file is damaged; export the model again")  # fmt: skip
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise fail("PPC1001", f"{size} without a graph in them", source=source, help="export the model again")
     return proto

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from ppc.compiler.frontend.element_types import array_type
 from ppc.compiler.frontend.node import Node
 from ppc.ir.types import TensorType
 
@@ -43,6 +44,8 @@ def _one_hot(node: Node, operands: Sequence[TensorType]) -> tuple[TensorType, ..
 def _label_encoder(node: Node, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
     by_values = {"values_floats": "f32", "values_int64s": "i64", "values_strings": "str"}
     dtype = next((d for a, d in by_values.items() if node.attrs.get(a)), None)
+    if "values_tensor" in node.attrs:
+        dtype = array_type(node.attrs["values_tensor"]).dtype
     return (TensorType(dtype or ("i64" if operands[0].dtype == "str" else "str"), operands[0].shape),)
 
 

@@ -4,12 +4,15 @@ import re
 
 from ppc.compiler.frontend.limits import MAX_IDENTIFIER
 
+_HEAD = 20
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.]+")
 
 
 def identifier(text: str) -> str:
     """`text` as `[A-Za-z_][A-Za-z0-9_.]*`, at most `MAX_IDENTIFIER` characters; "v" where nothing is left."""
-    name = _FORBIDDEN.sub("_", text[: 4 * MAX_IDENTIFIER]).strip(".")[:MAX_IDENTIFIER].rstrip(".")
+    name = _FORBIDDEN.sub("_", text).strip(".")
+    if len(name) > MAX_IDENTIFIER:  # what tells long names apart is at their end
+        name = f"{name[:_HEAD]}__{name[_HEAD + 2 - MAX_IDENTIFIER :]}"
     if not name or name.strip("_.") == "":
         name = "v"
     return name if name[0].isalpha() or name[0] == "_" else f"v{name}"

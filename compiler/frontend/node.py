@@ -27,6 +27,7 @@ class Node:
     outputs: tuple[str, ...]
     attrs: Mapping[str, Any]  # of the node, and the defaults of its schema
     types: tuple[TensorType, ...] = ()  # of the outputs
+    schema: onnx.defs.OpSchema | None = None
 
     def input(self, index: int) -> str:
         """Operand `index`, "" where it is absent."""
@@ -34,6 +35,13 @@ class Node:
 
     def uses_output(self, index: int) -> bool:
         return index < len(self.outputs) and self.outputs[index] != ""
+
+    def is_default(self, name: str) -> bool:
+        """Whether an attribute has the value that its schema gives it."""
+        row = self.schema.attributes.get(name) if self.schema else None
+        if row is None or row.default_value.type == AttributeProto.UNDEFINED:
+            return False
+        return bool(_decode(row.default_value, self.loc) == self.attrs[name])
 
     def refuse(self, what: str, help: str | None = None) -> UserError:
         """The error for a form of this operator that ppc does not have."""

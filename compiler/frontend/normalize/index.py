@@ -9,6 +9,7 @@ from ppc.compiler.frontend.node import Node
 from ppc.compiler.frontend.normalize.plain import axis_of, emit, floats, ints
 from ppc.ir.diagnostic import fail
 from ppc.ir.module import Attr
+from ppc.ir.types import TensorType
 
 
 def gather(node: Node, b: Builder) -> Sequence[str]:
@@ -43,11 +44,19 @@ def top_k(node: Node, b: Builder) -> Sequence[str]:
 
 
 def one_hot(node: Node, b: Builder) -> Sequence[str]:
-    """`values` is (off, on)."""
-    rank = len(node.types[0].shape)
-    depth = (ints(node, b, 1, "depth") or (0,))[0]
-    values = floats(node, b, 2, "values") or (0.0, 1.0)
-    return emit(node, b, node.inputs[:1], {"axis": int(node.attrs["axis"]) % rank, "depth": depth, "values": values})
+    """`values` is (off, on): integers give i64, floats f32; other types are cast from these."""
+    out = node.types[0]
+    values = (ints if out.dtype.startswith(("i", "u")) else floats)(node, b, 2, "values") or (0, 1)
+    attrs: dict[str, Attr] = {
+        "axis": int(node.attrs["axis"]) % len(out.shape),
+        "depth": (ints(node, b, 1, "depth") or (0,))[0],
+        "values": values,
+    }
+    if out.dtype in ("i64", "f32"):
+        return emit(node, b, node.inputs[:1], attrs)
+    wide = TensorType("i64" if isinstance(values[0], int) else "f32", out.shape)
+    hot = b.emit("OneHot", node.inputs[:1], (wide,), node.loc, (f"{node.outputs[0]}_wide",), attrs)
+    return emit(node, b, hot, {"to": out.dtype}, "Cast")
 
 
 TABLE = {

@@ -8,6 +8,9 @@ from ppc.compiler.frontend.node import Node, plain_attrs
 from ppc.ir.diagnostic import fail
 from ppc.ir.module import Attr
 
+#: Attributes that change no result of inference.
+IMMATERIAL = frozenset({"momentum", "saturate", "stash_type", "storage_order", "nodes_hitrates", "consumed_inputs"})
+
 
 def plain(node: Node, b: Builder) -> Sequence[str]:
     """Same operator, all operands, all attributes with the defaults of its schema."""
@@ -15,7 +18,10 @@ def plain(node: Node, b: Builder) -> Sequence[str]:
     row = declaration(node.op)
     if row is not None:
         declared = {a.name for a in row.attrs}
-        attrs = {name: value for name, value in attrs.items() if name in declared}
+        for name in [n for n in attrs if n not in declared]:
+            if name not in IMMATERIAL and not node.is_default(name):
+                raise node.refuse(f"attribute {name} = {str(attrs[name])[:40]}")
+            del attrs[name]
     return emit(node, b, node.inputs, attrs)
 
 

@@ -23,7 +23,11 @@ def recurrent(node: Node, b: Builder) -> Sequence[str]:
             raise node.refuse("sequence_lens other than the full length", "pad or cut the sequences before the model")
         operands[4] = ""
     directions = 2 if node.attrs["direction"] == "bidirectional" else 1
-    activations = tuple(node.attrs.get("activations", _ACTIVATIONS[node.op] * directions))
+    wanted = len(_ACTIVATIONS[node.op]) * directions
+    given = tuple(node.attrs.get("activations", ()))  # the default of RNN's schema is for two directions
+    if 0 < len(given) < wanted:
+        raise node.refuse(f"{len(given)} activations; {wanted} are needed")
+    activations = given[:wanted] or _ACTIVATIONS[node.op] * directions
     attrs: dict[str, Attr] = {
         "hidden_size": int(node.attrs.get("hidden_size", b.type_of(node.inputs[2]).shape[-1])),
         "direction": node.attrs["direction"],

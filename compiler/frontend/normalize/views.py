@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ppc.compiler.frontend.builder import Builder
+from ppc.compiler.frontend.element_types import NUMPY_OF
 from ppc.compiler.frontend.node import Node
 from ppc.compiler.frontend.normalize.plain import alias, axis_of, emit, floats, ints
 from ppc.ir.module import Attr
@@ -89,6 +90,20 @@ def pad(node: Node, b: Builder) -> Sequence[str]:
     return emit(node, b, node.inputs[:1], attrs)
 
 
+def center_crop_pad(node: Node, b: Builder) -> Sequence[str]:
+    """`shape` is the size of each of `axes`."""
+    rank = len(node.types[0].shape)
+    axes = tuple(a % rank for a in node.attrs.get("axes", range(rank)))
+    return emit(node, b, node.inputs[:1], {"axes": axes, "shape": tuple(node.types[0].shape[a] for a in axes)})
+
+
+def eye_like(node: Node, b: Builder) -> Sequence[str]:
+    """A constant: it reads the shape of its operand only."""
+    rows, columns = node.types[0].shape
+    eye = np.eye(rows, columns, int(node.attrs["k"]), NUMPY_OF[node.types[0].dtype])
+    return (b.constant(eye, node.outputs[0]),)
+
+
 def trilu(node: Node, b: Builder) -> Sequence[str]:
     k = (ints(node, b, 1, "k") or (0,))[0]
     return emit(node, b, node.inputs[:1], {"k": k, "upper": node.attrs["upper"]})
@@ -106,8 +121,10 @@ def size(node: Node, b: Builder) -> Sequence[str]:
 
 
 TABLE = {
+    "CenterCropPad": center_crop_pad,
     "Concat": concat,
     "Expand": expand,
+    "EyeLike": eye_like,
     "Flatten": reshape,
     "Identity": alias,
     "Pad": pad,

@@ -35,6 +35,11 @@ def test_an_identifier_is_valid_whatever_the_text(text: str) -> None:
     assert VALID.match(identifier(text)) and len(identifier(text)) <= MAX_IDENTIFIER + 1
 
 
+def test_long_names_keep_their_end() -> None:
+    name = identifier("/encoder/" + "block/" * 30 + "MatMul_output_7")
+    assert name.startswith("_encoder_block") and name.endswith("MatMul_output_7")
+
+
 @given(st.lists(st.sampled_from(["a", "a_2", "a b", "a_b", "a_2_2"]), max_size=12))
 def test_no_name_is_handed_out_twice(hints: list[str]) -> None:
     names = Names()

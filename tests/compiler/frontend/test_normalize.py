@@ -62,6 +62,10 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, np.ndarr
     "cumsum": ([n("CumSum", "x,a", reverse=1)], (3, 5), {"a": np.asarray(-1)}, 14),
     "expand both ways": ([n("Expand", "x,s")], (3, 1), {"s": c(2, 1, 4)}, 13),
     "tile": ([n("Tile", "x,r")], (2, 3), {"r": c(2, 2)}, 13),
+    "center-crop-pad": ([n("CenterCropPad", "x,s", axes=[-1, 0])], (2, 3, 6), {"s": c(3, 4)}, 18),
+    "eye-like": ([n("EyeLike", "x", "e", k=1), n("Add", "x,e")], (3, 4), {}, 13),
+    "one-hot of integers": ([n("ArgMax", "x", "i", axis=1, keepdims=0), n("OneHot", "i,d,v", "h"),
+                             n("Cast", "h", "y", to=1)], (3, 4), {"d": np.asarray(4), "v": c(0, 3)}, 11),
     "trilu": ([n("Trilu", "x,k", upper=0)], (4, 4), {"k": np.asarray(-1)}, 14),
     "gather negative": ([n("Gather", "x,i", axis=-1)], (2, 5), {"i": c(-1, 0, -2)}, 13),
     "gather one": ([n("Gather", "x,i", axis=1)], (2, 5), {"i": np.asarray(3)}, 13),
@@ -101,6 +105,10 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, np.ndarr
     "lstm, reverse": ([n("LSTM", "x,w,r", "z,y", hidden_size=2, direction="reverse")], (3, 1, 2),
                       {"w": R.normal(size=(1, 8, 2)).astype(np.float32),
                        "r": R.normal(size=(1, 8, 2)).astype(np.float32)}, 14),
+    "rnn": ([n("RNN", "x,w,r", "z,y", hidden_size=2)], (3, 1, 2),
+            {"w": R.normal(size=(1, 2, 2)).astype(np.float32), "r": R.normal(size=(1, 2, 2)).astype(np.float32)}, 14),
+    "quantize": ([n("QuantizeLinear", "x,s,z", "q"), n("DequantizeLinear", "q,s,z")], (2, 3),
+                 {"s": np.float32(0.25), "z": np.uint8(128)}, 21),
     "gru": ([n("GRU", "x,w,r", "y", hidden_size=2, linear_before_reset=1)], (3, 1, 2),
             {"w": R.normal(size=(1, 6, 2)).astype(np.float32), "r": R.normal(size=(1, 6, 2)).astype(np.float32)}, 14),
 }  # fmt: skip
@@ -133,3 +141,23 @@ def test_static_operands_become_attributes(make_model: Callable[..., Any]) -> No
         assert not {"Split", "Squeeze", "Unsqueeze", "Flatten", "Shape", "Dropout", "Upsample"} & {
             op.name for op in module.ops
         }
+
+
+@pytest.mark.parametrize("opset", [1, 2, 4])
+def test_label_encoders_of_all_opsets(opset: int, make_model: Callable[..., Any], evaluate: Callable[..., Any]) -> None:
+    text = onnx.TensorProto.STRING
+    attrs: dict[str, Any] = {"keys_int64s": [3, 5, 4], "values_strings": ["a", "b", "c"], "default_string": "?"}
+    if opset == 1:
+        attrs = {"classes_strings": ["a", "b", "c"], "default_string": "?"}
+    if opset == 4:
+        attrs = {
+            "keys_tensor": onnx.numpy_helper.from_array(c(3, 5)),
+            "values_tensor": onnx.helper.make_tensor("v", text, [2], [b"a", b"b"]),
+            "default_tensor": onnx.helper.make_tensor("d", text, [1], [b"?"]),
+        }
+    node = n("LabelEncoder", domain="ai.onnx.ml", **attrs)
+    types = {"x": onnx.TensorProto.INT64, "y": text}
+    model = make_model([node], {"x": (4,)}, ["y"], types=types, domains={"ai.onnx.ml": opset})
+    x = c(5, 3, 9, 0)
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    assert evaluate(import_model(model), x)[0].tolist() == expected.tolist()
