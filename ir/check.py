@@ -55,13 +55,15 @@ class _Check:
     reads: dict[str, set[Origin]] = field(default_factory=dict)  # what the steps of each node read
     facts: dict[str, Fact] = field(default_factory=dict)
     reveals: list[RevealLine] = field(default_factory=list)
+    present: set[str] = field(default_factory=set)  # nodes that have steps
     used: set[str] = field(default_factory=set)  # domains
 
     def run(self) -> None:
         if self.module.stage < Stage.CONVERTED:
             self._refuse("PPC2019", f"a module in stage {self.module.stage.word} has no representations to judge")
             return
-        self._watched = frozenset[str]().union(*(names for _, names, _ in self.policy.source_denials))
+        steps = (op for op in self.module.ops if not op.name.startswith(("convert.", "reveal.", "he.drop")))
+        self.present = {node_name(op) for op in steps} & self.policy.flow.keys()
         for name in self.module.inputs:
             self._input(name)
         for op in self.module.ops:
@@ -81,7 +83,9 @@ class _Check:
             message = f"the client would hold an input that is {label}"
             self._refuse("PPC2016", message, value=name)
         origin = "", list(self.policy.inputs).index(name) if label is not None else -1
-        self.facts[name] = Fact("client", label or PUBLIC, origin, frozenset({name}), frozenset({name}) & self._watched)
+        self.facts[name] = Fact(
+            "client", label or PUBLIC, origin, frozenset({name}), frozenset({name}) & self.policy.watched
+        )
         self._claims(name, None)
 
     def _op(self, op: Op) -> None:
@@ -95,9 +99,11 @@ class _Check:
             return
         operands = [self._operand(op, o, spec) for o in op.operands if o and not o.startswith("@")]
         constants = [o for o in op.operands if o.startswith("@")]
+        made_from = [w for c in constants if c in self.module.constants for w in self._made_from(op, c)]
         labels = [f.label for f in operands] + [self._constant(op, c, spec) for c in constants]
         labels += [self.policy.parameter_label] if parameters_of(op) else []
-        sources = frozenset[str]().union(*(f.sources for f in operands)) | self._constant_sources(constants)
+        sources = frozenset[str]().union(*(f.sources for f in operands))
+        sources = sources.union(*(self.policy.weight_sources(*w) for w in made_from))
         late = spec.reveals or any(f.late for f in operands)
         fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late)
         carried: Fact | None = None
@@ -148,7 +154,7 @@ class _Check:
         if constant is None:
             self._refuse("PPC2019", "no such constant", op, name)
             return self.policy.any_weight
-        label = self.policy.weight_label(name, constant.sha256)
+        label = join(self.policy.weight_label(*w) for w in self._made_from(op, name))
         holder = "client" if spec.reads == "client" else "server"
         if op.name.startswith(("convert.", "reveal.")) or spec.writes is None:
             self._refuse("PPC2015", "a weight is an operand of computing steps only", op, name)
@@ -158,10 +164,22 @@ class _Check:
             self._refuse("PPC2020", f"the module calls it {constant.label}, and it is {label}", op, name)
         return label
 
-    def _constant_sources(self, constants: list[str]) -> frozenset[str]:
-        """A constant that a pass made stands for every weight that the policy watches."""
-        known = {c for c in constants if c in self.policy.weights}
-        return self._watched & (known if len(known) == len(constants) else self._watched - set(self.module.inputs))
+    def _absorbed(self, node: str) -> frozenset[str]:
+        """The node, and the nodes before it that have no step of their own (linear maps are merged)."""
+        found, waiting = {node}, [node]
+        while waiting:
+            before = {o[0] for o in self.policy.flow.get(waiting.pop(), ())} - self.present - found - {""}
+            found |= before
+            waiting += before
+        return frozenset(found)
+
+    def _made_from(self, op: Op, name: str) -> list[tuple[str, str]]:
+        """A constant that lowering made (diagonals) stands for the weights of its node; any other for itself."""
+        sha256 = self.module.constants[name].sha256
+        if self.policy.weights.get(name, (None, ""))[1] == sha256 or op.name.startswith("client."):
+            return [(name, sha256)]
+        nodes = self._absorbed(node_name(op))
+        return [w for node in nodes for w in self.policy.node_weights.get(node, ())]
 
     def _claims(self, name: str, op: Op | None) -> None:
         """Compare what the module says of a value with what the steps say."""
@@ -182,11 +200,12 @@ class _Check:
             self._refuse("PPC2019", f"it is a step of {domain} and says that it runs in {op.domain}", op)
         if node not in self.policy.flow:
             self._refuse("PPC2019", "this step belongs to no node of the model that the policy was bound to", op)
-        if (line := self.policy.node_denials.get(node, {}).get(Domain(domain))) is not None:
-            self._refuse("PPC2018", f"the policy denies {domain} for this node", op, line=line)
-        pin = self.policy.pins.get(node)
-        if pin is not None and pin[0].value != domain:
-            self._refuse("PPC2023", f"the policy places this node in {pin[0]}, it runs in {domain}", op, line=pin[1])
+        for part in sorted(self._absorbed(node)):
+            if (line := self.policy.node_denials.get(part, {}).get(Domain(domain))) is not None:
+                self._refuse("PPC2018", f"the policy denies {domain} for node '{part}'", op, line=line)
+            pin = self.policy.pins.get(part)
+            if pin is not None and pin[0].value != domain:
+                self._refuse("PPC2023", f"the policy places '{part}' in {pin[0]}, it runs in {domain}", op, line=pin[1])
 
     def _domain(self, op: Op, domain: str, fact: Fact, computes: bool) -> None:
         """The policy allows this representation, for these secrets. Being revealed to a party is no computation."""
@@ -270,15 +289,9 @@ class _Check:
                 self.found.append(Diagnostic("PPC2019", f"its steps {verb} {what}, unlike the model", node=node))
 
     def _due(self, node: str) -> set[Origin]:
-        due: set[Origin] = set()
-        waiting = list(self.policy.flow.get(node, ()))
-        while waiting:
-            origin = waiting.pop()
-            if origin[0] == "" or origin[0] in self.reads:
-                due.add(origin)
-            elif origin[0] != node:
-                waiting += self.policy.flow.get(origin[0], ())
-        return due - {o for o in due if o[0] == node}
+        """What the node and those merged into it read of the others."""
+        nodes = self._absorbed(node)
+        return {origin for n in nodes for origin in self.policy.flow.get(n, ()) if origin[0] not in nodes}
 
     def _only_carries(self, op: Op, operands: list[Fact]) -> bool:
         """A view of slots may stand for a node of the model (Reshape); then it makes that node's result."""

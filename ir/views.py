@@ -111,7 +111,7 @@ def _tee_line(policy: ResolvedPolicy) -> str:
 
 def _leaks(module: Module, policy: ResolvedPolicy) -> list[str]:
     found = [f"the plan is public: {len(module.ops)} steps with operators, shapes, scalar attributes and placement"]
-    ranged = sum("lo" in op.attrs and "hi" in op.attrs for op in module.ops)
+    ranged = sum("lo" in op.attrs and (op.attrs["lo"], op.attrs.get("hi")) != (-1.0, 1.0) for op in module.ops)
     if ranged:
         found.append(f"{ranged} calibrated ranges of approximations stand in the plan; they come from calibration data")
     if policy.policy.all(AllowParameters):

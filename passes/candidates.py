@@ -102,8 +102,7 @@ class _Judge:
 
     @cached_property
     def _sources(self) -> Mapping[str, frozenset[str]]:
-        denied = frozenset[str]().union(*(names for _, names, _ in self.policy.source_denials))
-        return sources(self.module, denied)
+        return sources(self.module, self.policy)
 
     @cached_property
     def _visible(self) -> Mapping[str, frozenset[str]]:

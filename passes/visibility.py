@@ -31,9 +31,10 @@ def _knows_constant(module: Module, name: str, party: str) -> bool:
     return name.startswith("@") and module.constants[name].label.flows_to(party)
 
 
-def sources(module: Module, of: frozenset[str]) -> Mapping[str, frozenset[str]]:
-    """Which of the inputs and "@constants" in `of` each value is computed from."""
-    found: dict[str, frozenset[str]] = {name: frozenset({name}) & of for name in (*module.inputs, *module.constants)}
+def sources(module: Module, policy: ResolvedPolicy) -> Mapping[str, frozenset[str]]:
+    """Which of the inputs and "@weights" that a policy line keeps from a domain each value is computed from."""
+    found = {name: frozenset({name}) & policy.watched for name in module.inputs}
+    found |= {name: policy.weight_sources(name, c.sha256) for name, c in module.constants.items()}
     for op in module.ops:
         union = frozenset[str]().union(*(found[o] for o in op.operands if o))
         found |= dict.fromkeys(op.results, union)

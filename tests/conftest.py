@@ -2,6 +2,7 @@
 
     // RUN: ppc-opt -p 'label-flow,check' | check      passes to run, then compare
     // POLICY: deny tee                                lines of the policy (none: the default policy)
+    // MODEL: source.ppc                               the model that the policy is bound to (none: the file itself)
     // ERROR: PPC2018                                  the run fails with this code
     // CHECK: / CHECK-NEXT: / CHECK-NOT:               what the printed module must and must not contain, in order
 
@@ -37,23 +38,25 @@ class AnyTarget:
 
 
 def validate(judge: Any) -> Any:
-    return lambda module, policy: (judge(module, policy.resolve(module)), module)[1]
+    return lambda module, policy, model: (judge(module, policy.resolve(model or module)), module)[1]
 
+
+GOLDEN = Path(__file__).parent / "golden"
 
 PASSES: dict[str, Any] = {
-    "label-flow": lambda module, policy: LabelFlow(policy).run(module),
+    "label-flow": lambda module, policy, model: LabelFlow(policy).run(module),
     "candidates": validate(lambda module, bound: candidates(module, bound, dict.fromkeys(Domain, AnyTarget()))),
     "check": validate(check),
 }
 
 
-def ppc_opt(text: str, source: str, pipeline: str, policy: Policy) -> str:
+def ppc_opt(text: str, source: str, pipeline: str, policy: Policy, model: Module | None = None) -> str:
     module: Module = parse(text, source)
     for name in filter(None, re.split(r",(?![^{]*\})", pipeline)):
         if name in PASSES:
-            module = PASSES[name](module, policy)
+            module = PASSES[name](module, policy, model)
         else:  # a pass of the compiler, with its options
-            module = import_module("ppc.passes.pipeline").parse_pipeline(name).run(module)
+            module = import_module("ppc.passes.pipeline").Pipeline.parse(name).run(module)
         verify(module)
     return print_module(module)
 
@@ -92,16 +95,18 @@ class GoldenItem(pytest.Item):
 
     def run_ppc(self, text: str) -> None:
         if self.path.suffix == ".policy":
-            model = (self.path.parents[1] / "model.ppc").read_text(encoding="utf-8")
-            ppc_opt(model, "model.ppc", "label-flow,candidates", parse_policy(text, self.path.name))
+            model_text = (GOLDEN / "model.ppc").read_text(encoding="utf-8")
+            ppc_opt(model_text, "model.ppc", "label-flow,candidates", parse_policy(text, self.path.name))
             return
         lines = re.findall(r"^// POLICY: (.*)$", text, re.M)
         policy = parse_policy("\n".join(lines), self.path.name) if lines else DEFAULT
         runs = re.findall(r"^// RUN: ppc-opt (.*)\| check$", text, re.M)
         assert runs, "a golden file has a RUN line"
+        named = re.search(r"^// MODEL: (.*)$", text, re.M)
+        model = parse((GOLDEN / named[1]).read_text(encoding="utf-8"), named[1]) if named else None
         for run in runs:
             args = shlex.split(run)
-            out = ppc_opt(text, self.path.name, args[1] if args else "", policy)
+            out = ppc_opt(text, self.path.name, args[1] if args else "", policy, model)
             compare(out, re.findall(r"^// CHECK(-NEXT|-NOT|): (.*)$", text, re.M))
 
 

@@ -48,6 +48,7 @@ class ResolvedPolicy:
     grants: tuple[Grant, ...]
     activations: Mapping[str, ast.SeeActivations]  # by party
     flow: Mapping[str, frozenset[Origin]]  # what each node of the model reads
+    node_weights: Mapping[str, frozenset[tuple[str, str]]]  # "@name" and sha256 of the constants it reads
     node_denials: Mapping[str, Mapping[Domain, ast.Line]]
     source_denials: tuple[tuple[Domain, frozenset[str], ast.Line], ...]  # inputs and "@weights"
     pins: Mapping[str, tuple[Domain, ast.Line]]
@@ -58,6 +59,16 @@ class ResolvedPolicy:
         """Label of a constant; one that the policy never saw (a pass made it) is as secret as all weights together."""
         label, known = self.weights.get(name, (None, ""))
         return label if label is not None and known == sha256 else self.any_weight
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """Inputs and weights that some line keeps from a domain."""
+        return frozenset[str]().union(*(names for _, names, _ in self.source_denials))
+
+    def weight_sources(self, name: str, sha256: str) -> frozenset[str]:
+        """Which watched weights a constant may stem from: itself, or any of them where a pass made it."""
+        known = self.weights.get(name, (None, ""))[1] == sha256
+        return self.watched & (frozenset({name}) if known else frozenset(self.weights))
 
     @property
     def any_weight(self) -> Label:
@@ -158,6 +169,7 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
         tuple(_grants(policy, module, found)),
         MappingProxyType({policy.roles[s.party]: s for s in policy.all(ast.SeeActivations)}),
         _flow(module),
+        _node_weights(module),
         node_denials,
         source_denials,
         _pins(policy, locs, found),
@@ -189,6 +201,14 @@ def _flow(module: Module) -> dict[str, frozenset[Origin]]:
         reads = frozenset(origins[o] for o in op.operands if o and not o.startswith("@"))
         flow[node_name(op)] = flow.get(node_name(op), frozenset()) | reads
     return flow
+
+
+def _node_weights(module: Module) -> dict[str, frozenset[tuple[str, str]]]:
+    found: dict[str, frozenset[tuple[str, str]]] = {}
+    for op in filter(_computes, module.ops):
+        reads = frozenset((o, module.constants[o].sha256) for o in op.operands if o.startswith("@"))
+        found[node_name(op)] = found.get(node_name(op), frozenset()) | reads
+    return found
 
 
 def _owners(

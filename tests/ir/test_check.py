@@ -1,15 +1,16 @@
 """The final check on plans that are right, and on hundreds that are not."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from ppc.ir.check import check
 from ppc.ir.diagnostic import UserError
 from ppc.ir.label import PUBLIC
-from ppc.ir.module import Module, Op, Value, digest
+from ppc.ir.module import Module, Op, Value
 from ppc.ir.parser import parse
 from ppc.ir.policy import parse_policy
 from ppc.ir.policy.bind import node_name
@@ -17,28 +18,10 @@ from ppc.ir.printer import print_module
 from ppc.ir.types import Domain
 from ppc.runtime.schema import steps
 
-SHA = digest(np.zeros((4, 4), np.float32))
-T = "f32<1x4>"
-C, CS = "secret[client]", "secret[client, server]"
-
-
-def model(stage: str, body: str, inputs: str = f"input %x: {T} {C} in client", attrs: str = "") -> Module:
-    weights = "\n".join(f"const @w{i}: f32<4x4> secret[server] sha256:{SHA}" for i in range(3))
-    return parse(f'module "m" {stage} {attrs} {{ {weights} {inputs} {body} }}')
-
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 #: The model as the policy was bound to it: x -> fc1 -> act -> fc2 -> soft -> view -> y.
-SOURCE = model(
-    "labelled",
-    f"""
-    %a = Gemm(%x, @w0) : {T} {CS} loc "fc1"
-    %b = Relu(%a) : {T} {CS} loc "act"
-    %z = Gemm(%b, @w1) : {T} {CS} loc "fc2"
-    %s = Softmax(%z) : {T} {CS} loc "soft"
-    %y = Reshape(%s) {{shape = [4]}} : f32<4> {CS} loc "view"
-    output %y""",
-    inputs=f"input %x: {T} {C}",
-)
+SOURCE = parse((GOLDEN / "source.ppc").read_text(encoding="utf-8"))
 
 OUT = 'output "y" reveal to client because "asked for"\n'
 DEALER = "trust dealer non_colluding\n"
@@ -61,101 +44,12 @@ class Plan:
         return True
 
 
-MPC = Plan(
-    "mpc",
-    OUT + DEALER,
-    model(
-        "lowered",
-        f"""
-        %x.mpc = convert.client_to_mpc(%x) : {T} {C} in mpc
-        %a = mpc.Gemm(%x.mpc, @w0) : {T} {CS} in mpc loc "fc1"
-        %b = mpc.Relu(%a) : {T} {CS} in mpc loc "act"
-        %z = mpc.Gemm(%b, @w1) : {T} {CS} in mpc loc "fc2"
-        %s = mpc.Softmax(%z) : {T} {CS} in mpc loc "soft"
-        %y = mpc.Reshape(%s) {{shape = [4]}} : f32<4> {CS} in mpc loc "view"
-        %y.client = reveal.mpc_to_client(%y) {{because = "asked for"}} : f32<4> {CS} in client
-        client.output(%y.client)
-        output %y.client""",
-    ),
-)
+def plan(name: str) -> Plan:
+    text = (GOLDEN / "plans" / f"{name}.ppc").read_text(encoding="utf-8")
+    return Plan(name, "".join(f"{line}\n" for line in re.findall(r"^// POLICY: (.*)$", text, re.M)), parse(text))
 
-MIXED = Plan(
-    "he, then shares, view at the client",
-    OUT + DEALER,
-    model(
-        "lowered",
-        f"""
-        %x.he = convert.client_to_he(%x) {{level = 3}} : {T} {C} in he
-        %a1 = he.linear(%x.he, @w0) : {T} {CS} in he loc "fc1"
-        %a = he.drop(%a1) {{level = 1}} : {T} {CS} in he loc "fc1"
-        %b = he.polynomial(%a) {{coefficients = [0.5, 1.0], lo = -1.0, hi = 1.0}} : {T} {CS} in he loc "act"
-        %b.mpc = convert.he_to_mpc(%b) : {T} {CS} in mpc
-        %z = mpc.Gemm(%b.mpc, @w1) : {T} {CS} in mpc loc "fc2"
-        %s = mpc.Softmax(%z) : {T} {CS} in mpc loc "soft"
-        %s.client = reveal.mpc_to_client(%s) {{because = "asked for"}} : {T} {CS} in client
-        %y = client.Reshape(%s.client) {{shape = [4]}} : f32<4> {CS} in client loc "view"
-        output %y""",
-        attrs="{he.security_bits = 128}",
-    ),
-)
 
-TEE = Plan(
-    "enclave",
-    OUT + 'assume tee sev_snp measured "9f3a"\n',
-    model(
-        "lowered",
-        f"""
-        %x.tee = convert.client_to_tee(%x) : {T} {C} in tee
-        %a = tee.Gemm(%x.tee, @w0) : {T} {CS} in tee loc "fc1"
-        %b = tee.Relu(%a) : {T} {CS} in tee loc "act"
-        %z = tee.Gemm(%b, @w1) : {T} {CS} in tee loc "fc2"
-        %s = tee.Softmax(%z) : {T} {CS} in tee loc "soft"
-        %y = tee.Reshape(%s) {{shape = [4]}} : f32<4> {CS} in tee loc "view"
-        %y.client = reveal.tee_to_client(%y) {{because = "asked for"}} : f32<4> {CS} in client
-        output %y.client""",
-    ),
-)
-
-AIDED = Plan(
-    "he with a client that sees activations, flooded",
-    OUT + 'allow client to see activations because "a demo"\n',
-    model(
-        "lowered",
-        f"""
-        %x.he = convert.client_to_he(%x) {{level = 1}} : {T} {C} in he
-        %a = he.linear(%x.he, @w0) : {T} {CS} in he loc "fc1"
-        %a.client = reveal.he_to_client(%a) {{because = "a demo", privacy = "flooding", flood_bits = 40}}
-          : {T} {CS} in client
-        %b = client.Relu(%a.client) : {T} {CS} in client loc "act"
-        %b.he = convert.client_to_he(%b) {{level = 1}} : {T} {CS} in he
-        %z = he.linear(%b.he, @w1) : {T} {CS} in he loc "fc2"
-        %z.client = reveal.he_to_client(%z) {{because = "a demo", privacy = "flooding", flood_bits = 40}}
-          : {T} {CS} in client
-        %s = client.Softmax(%z.client) : {T} {CS} in client loc "soft"
-        %y = client.Reshape(%s) {{shape = [4]}} : f32<4> {CS} in client loc "view"
-        output %y""",
-        attrs="{he.security_bits = 128}",
-    ),
-)
-
-NAMED = Plan(
-    "mpc, logits revealed by name",
-    OUT + DEALER + 'reveal "fc2" to client because "logits are public in this contract"\n',
-    model(
-        "lowered",
-        f"""
-        %x.mpc = convert.client_to_mpc(%x) : {T} {C} in mpc
-        %a = mpc.Gemm(%x.mpc, @w0) : {T} {CS} in mpc loc "fc1"
-        %b = mpc.Relu(%a) : {T} {CS} in mpc loc "act"
-        %z = mpc.Gemm(%b, @w1) : {T} {CS} in mpc loc "fc2"
-        %z.client = reveal.mpc_to_client(%z) {{because = "logits are public in this contract"}} : {T} {CS} in client
-        %s = client.Softmax(%z.client) : {T} {CS} in client loc "soft"
-        %y = client.Reshape(%s) {{shape = [4]}} : f32<4> {CS} in client loc "view"
-        client.output(%y)
-        output %y""",
-    ),
-)
-
+MPC, MIXED, TEE, AIDED, NAMED = map(plan, ("mpc", "mixed", "enclave", "aided", "named"))
 PLANS = (MPC, MIXED, TEE, AIDED, NAMED)
 USED = {MPC: {"mpc"}, MIXED: {"he", "mpc", "client"}, TEE: {"tee"}, AIDED: {"he", "client"}, NAMED: {"mpc", "client"}}
 by_name = pytest.mark.parametrize("plan", PLANS, ids=lambda p: p.name)
