@@ -34,7 +34,8 @@ def compile(
 def check(
     model: ModelSource, policy: Path | str | Policy | None = None, *, targets: Sequence[str] = _ALL, batch: int = 1
 ) -> Sequence[Diagnostic]:
-    """Every finding about a model under a policy; no error among them means that a plan exists. Never raises for findings."""
+    """Every finding about a model under a policy; no error among them means that a plan exists. Never raises for
+    findings."""
     try:
         return compile_model(Request(model, policy, tuple(targets), batch=batch)).diagnostics
     except UserError as e:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ppc.runtime.data import load_inputs
 
+from ppc.runtime.data import load_inputs
 from ppc.runtime.plan import Plan
 from ppc.runtime.session import run_local
 

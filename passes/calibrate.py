@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from ppc.ir.interpret import interpret
 
+from ppc.ir.interpret import interpret
 from ppc.ir.module import Array, Module
 
 

@@ -62,7 +62,8 @@ def minimax(f: Function, lo: float, hi: float, degree: int) -> Polynomial:
 
 @cache
 def cheapest(f: Function, lo: float, hi: float, tolerance: float) -> Polynomial:
-    """The polynomial of least degree in `DEGREES` whose error is within `tolerance`; else the last, which is the best."""
+    """The polynomial of least degree in `DEGREES` whose error is within `tolerance`; else the last, which is
+    the best."""
     for degree in DEGREES:
         found = minimax(f, lo, hi, degree)
         if found.error <= tolerance:

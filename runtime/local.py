@@ -26,7 +26,7 @@ class LocalSession(Session):
         if spec.reads is None:
             return take_input(self, step)
         if spec.writes is None:
-            return give_output(self, step, operands[0])  # type: ignore[arg-type,func-returns-value]
+            return give_output(self, step, operands[0])  # type: ignore[arg-type]
         if step.name in ("convert.client_to_he", "convert.mpc_to_he"):
             return self._he().client_to_he(self, step, *operands)
         if step.name == "reveal.he_to_client":

@@ -27,15 +27,16 @@ class Step:
     name: str  # "he.linear"
     op: str  # the ONNX operator it came from, "" for conversions
     node: str  # the ONNX node name
-    shapes: tuple[tuple[int, ...], ...]  # of the results
+    shape: tuple[int, ...]  # of the result
     dtype: str
     attrs: Mapping[str, Any]
     run: int = 0  # which pass over the data
+    further: tuple[tuple[int, ...], ...] = ()  # shapes of further results, of the few operators that have any
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the first (usually only) result."""
-        return self.shapes[0] if self.shapes else ()
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of all results."""
+        return (self.shape, *self.further)
 
     @property
     def tag(self) -> str:
@@ -44,8 +45,8 @@ class Step:
 
     @staticmethod
     def from_json(j: Mapping[str, Any], run: int = 0) -> "Step":
-        shapes = tuple(tuple(s) for s in j["shapes"])
-        return Step(j["id"], j["step"], j["op"], j["node"], shapes, j["dtype"], j["attrs"], run)
+        shape, *further = (tuple(s) for s in j["shapes"])
+        return Step(j["id"], j["step"], j["op"], j["node"], shape, j["dtype"], j["attrs"], run, tuple(further))
 
 
 @dataclass

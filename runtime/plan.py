@@ -37,7 +37,8 @@ class Plan:
 
     @staticmethod
     def load(path: str | Path) -> tuple["Plan", Program]:
-        """Read a plan as data: its syntax tree must be straight-line steps and nothing else (`audit`), then it is run."""
+        """Read a plan as data: its syntax tree must be straight-line steps and nothing else (`audit`); then it
+        is run."""
         path = Path(path)
         source = Plan._read(path).decode("utf-8", "strict")
         tree = audit(source)

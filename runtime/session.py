@@ -35,7 +35,8 @@ class InferenceSession:
         return list(self.plan.manifest["model"]["outputs"])
 
     def run(self, names: Sequence[str] | None, feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Run on `feed` (name -> array, first axis = samples). Raises ValueError for wrong names, PartyError otherwise."""
+        """Run on `feed` (name -> array, first axis = samples). Raises ValueError for wrong names,
+        PartyError for what goes wrong in the run."""
         wanted = [i["name"] for i in self.get_inputs()]
         if missing := [n for n in wanted if n not in feed]:
             raise ValueError(f"Required inputs ({missing}) are missing from input feed ({sorted(feed)})")

@@ -14,10 +14,9 @@ def command(
     as_json: bool = typer.Option(False, "--json", help="Print diagnostics as JSON."),
 ) -> int:
     """Judge a model under a policy and write nothing: exit 0 if a plan exists, 1 with the reasons if none does."""
-    from ppc.compiler.driver import Request, compile_model
-
     from ppc.compiler.cli.compile_ import parse_dims
     from ppc.compiler.cli.show import diagnostics_json, show_warnings
+    from ppc.compiler.driver import Request, compile_model
     from ppc.ir.diagnostic import UserError
 
     wanted = tuple(t.strip() for t in targets.split(",") if t.strip())

@@ -20,9 +20,8 @@ def command(
     quiet: bool = typer.Option(False, "-q", "--quiet", help="Print errors only."),
 ) -> int:
     """Compile a model to a plan and say who sees what, what runs where, and what it costs."""
-    from ppc.compiler.driver import Request, compile_model
-
     from ppc.compiler.cli.show import show_report, show_warnings
+    from ppc.compiler.driver import Request, compile_model
 
     request = Request(
         model=model,

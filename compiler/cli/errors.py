@@ -18,7 +18,7 @@ def run_reporting_errors(app: Any) -> int:
         result = app(standalone_mode=False)
         return int(result) if isinstance(result, int) else OK
     except (UserError, PartyError) as e:
-        print(e, file=sys.stderr)  # noqa: T201 - this is the channel for diagnostics
+        print(e, file=sys.stderr)
         return FAILED
     except click.exceptions.Abort:
         return INTERRUPTED
@@ -28,7 +28,7 @@ def run_reporting_errors(app: Any) -> int:
         e.show()
         return UNUSABLE
     except OSError as e:
-        print(f"ppc: {e.filename or ''}: {e.strerror or e}", file=sys.stderr)  # noqa: T201
+        print(f"ppc: {e.filename or ''}: {e.strerror or e}", file=sys.stderr)
         return UNUSABLE
     except Exception:
         traceback.print_exc()

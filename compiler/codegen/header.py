@@ -30,15 +30,11 @@ def header(manifest: Mapping[str, Any]) -> list[str]:
     if r["approximations"]:
         lines += ["", "Approximated under HE:"]
         for a in r["approximations"]:
-            lines.append(
-                f"  {a['op']} '{a['node']}': degree {a['degree']} on [{a['lo']:.3g}, {a['hi']:.3g}], error {a['error']:.1e}"
-            )
+            where = f"on [{a['lo']:.3g}, {a['hi']:.3g}], error {a['error']:.1e}"
+            lines.append(f"  {a['op']} '{a['node']}': degree {a['degree']} {where}")
     if manifest["he"]:
         he = manifest["he"]
         lines += ["", f"CKKS: N = {he['degree']}, primes {he['prime_bits']} bits, {he['security_bits']}-bit security"]
     p = r["predicted"]
-    lines += [
-        "",
-        f"Predicted a pass: {seconds(p['seconds'])}, {size(p['bytes'])} online, {p['rounds']:.0f} rounds ({p['network']})",
-    ]
-    return lines
+    costs = f"{seconds(p['seconds'])}, {size(p['bytes'])} online, {p['rounds']:.0f} rounds ({p['network']})"
+    return [*lines, "", f"Predicted a pass: {costs}"]

@@ -58,7 +58,7 @@ def he_parameters(module: Module) -> dict[str, Any] | None:
 
 
 def used_constants(module: Module) -> list[str]:
-    return sorted({str(o) for op in module.ops for o in op.operands if o.startswith("@")})
+    return sorted({o for op in module.ops for o in op.operands if o.startswith("@")}, key=str)
 
 
 def arrays(module: Module, public: bool) -> dict[str, Array]:
@@ -86,7 +86,7 @@ def base(module: Module, model: Mapping[str, Any], policy: Mapping[str, Any]) ->
     """The fields that do not depend on files or the report."""
     domains = {op.name.split(".")[0] for op in module.ops}
     moved = {d for op in module.ops if "." in op.name for d in (step_spec(op.name).reads, step_spec(op.name).writes)}
-    uses = sorted((domains | moved) & {"he", "mpc", "tee"})
+    uses = [d for d in ("he", "mpc", "tee") if d in domains | moved]
     return {
         "format": PLAN_FORMAT,
         "model": jsonable(model),

@@ -36,7 +36,9 @@ def build(f: Findings) -> dict[str, Any]:
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
         "parties": _parties(f.views),
-        "reveals": [{"value": r.node or r.value, "to": r.party, "because": r.because, "line": r.line} for r in f.views.reveals],
+        "reveals": [
+            {"value": r.node or r.value, "to": r.party, "because": r.because, "line": r.line} for r in f.views.reveals
+        ],
         "optimality": {
             "objective": "latency",
             "value": f.assigned.solution.value,

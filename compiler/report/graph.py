@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from ppc.ir.render import printable
@@ -20,15 +21,14 @@ def draw(manifest: Mapping[str, Any]) -> str:
     items = [("input", "", "client"), *items, ("output", "", "client")]
     used = [d for d in LANES if any(d == item[2] for item in items)]
     width, height = _LEFT + _X * len(items) + 10, _Y * len(used) + 16
-    out = [
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="partition graph">'
-    ]
+    box = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    out = [f'<svg {box} role="img" aria-label="partition graph">']
     for i, lane in enumerate(used):
         y = 8 + _Y * i
         out.append(f'<rect class="lane {lane}" x="0" y="{y}" width="{width}" height="{_Y - 6}" rx="4"/>')
         out.append(f'<text class="lane-name" x="10" y="{y + _Y / 2}">{lane.upper()}</text>')
     at = [(_LEFT + _X * i, 16 + _Y * used.index(d)) for i, (_, _, d) in enumerate(items)]
-    for (x1, y1), (x2, y2) in zip(at, at[1:], strict=False):
+    for (x1, y1), (x2, y2) in pairwise(at):
         middle = (x1 + _W + x2) / 2
         a, b = y1 + _H / 2, y2 + _H / 2
         kind = "stay" if y1 == y2 else "move"

@@ -56,14 +56,16 @@ def size(value: float) -> str:
 def _verdict(manifest: Mapping[str, Any]) -> RenderableType:
     r, model = manifest["report"], manifest["model"]
     counts = ", ".join(f"{n} {d.upper()}" for d, n in r["counts"].items() if n)
+    policy = manifest["policy"]
+    policy_text = "[bold]assumed (none was given)[/]" if policy["assumed"] else f"{policy['sha256'][:23]}…"
     lines = [
         f"[bold]{safe(model['name'])}[/]  {counts} nodes, batch {manifest['batch']}",
-        f"model {model['sha256'][:23]}…   policy {'[bold]assumed (none was given)[/]' if manifest['policy']['assumed'] else manifest['policy']['sha256'][:23] + '…'}",
+        f"model {model['sha256'][:23]}…   policy {policy_text}",
     ]
     if r["simulated"]:
         lines.append(
-            f"[bold red]SIMULATED: {', '.join(r['simulated'])}.[/] The enclave is a locked process with a software root of "
-            "trust: no hardware protects it."
+            f"[bold red]SIMULATED: {', '.join(r['simulated'])}.[/] The enclave is a locked process with a software root "
+            "of trust: no hardware protects it."
         )
     return Panel("\n".join(lines), title="ppc plan", title_align="left")
 

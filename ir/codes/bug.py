@@ -6,7 +6,8 @@ CODES: list[Code] = [
     Code(
         "PPC9001",
         "a bug of ppc",
-        "An invariant of the compiler or of a party is broken. Your model and policy are not to blame; nothing was written.",
+        "An invariant of the compiler or of a party is broken. Your model and policy are not to "
+        "blame; nothing was written.",
         "Report the text that was printed, and the model if you may share it.",
     ),
 ]

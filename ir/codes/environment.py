@@ -24,7 +24,8 @@ CODES: list[Code] = [
     Code(
         "PPC5004",
         "a file cannot be written",
-        "The disk is full or the folder does not allow it. Files are written to a temporary name first, so no plan is half-written.",
+        "The disk is full or the folder does not allow it. Files are written to a temporary name first, so no "
+        "plan is half-written.",
         "Make room, or choose another folder.",
     ),
     Code(

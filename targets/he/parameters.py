@@ -15,8 +15,8 @@ SECURITY_BITS = 128
 MODULUS_BITS = {4096: 109, 8192: 218, 16384: 438, 32768: 881}
 LARGEST_PRIME = 60  # bits; SEAL's limit
 
-#: Bits of modulus that a value needs to leave for shares, so that a uniform mask hides it (wrap risk 2^-40): the 100 that
-#: the parties insist on, and two more, because a prime "of 50 bits" may lie a little below 2^50.
+#: Bits of modulus that a value needs to leave for shares, so that a uniform mask hides it (wrap risk 2^-40): the 100
+#: that the parties insist on, and two more, because a prime "of 50 bits" may lie a little below 2^50.
 SHARE_BITS = 102
 #: Bits of a value's integer part where no range is known, and the head-room above it.
 UNKNOWN_BITS, HEADROOM = 8, 2
