@@ -64,8 +64,8 @@ def _verdict(manifest: Mapping[str, Any]) -> RenderableType:
     ]
     if r["simulated"]:
         lines.append(
-            f"[bold red]SIMULATED: {', '.join(r['simulated'])}.[/] The enclave is a locked process with a software root "
-            "of trust: no hardware protects it."
+            f"[bold red]SIMULATED: {', '.join(r['simulated'])}.[/] The enclave is a locked process with a software "
+            "root of trust: no hardware protects it."
         )
     return Panel("\n".join(lines), title="ppc plan", title_align="left")
 

@@ -19,8 +19,8 @@ CODES: list[Code] = [
     Code(
         "PPC3003",
         "no assignment is legal",
-        "Every node has a domain it may take, but not all of them together: there is no conversion between two of them, or "
-        " a chain of HE nodes needs more levels than the largest secure parameters have.",
+        "Every node has a domain it may take, but not all of them together: two of them have no conversion between "
+        "them, or a chain of HE nodes needs more levels than the largest secure parameters have.",
         "Allow another target somewhere along the chain, or remove a pin.",
     ),
 ]

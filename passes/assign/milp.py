@@ -1,8 +1,8 @@
 """The exact optimum as a flow-shaped mixed-integer program, solved by HiGHS.
 
 Variables: x[v,k] (binary, node v in domain k); e[v,c,j,k] (edge v -> c with v in j and c in k) and f[v,j,k] (the copy
-of v's value from j into k, paid once), both continuous because they are integral whenever x is; z[k] (domain k is used);
-t[v] (level left in v's ciphertext). Constraints: sum_k x = 1; the flows e agree with x at both ends; e <= f for
+of v's value from j into k, paid once), both continuous because they are integral whenever x is; z[k] (domain k is
+used); t[v] (level left in v's ciphertext). Constraints: sum_k x = 1; the flows e agree with x at both ends; e <= f for
 j != k; levels fall along HE-HE edges by the depth of the consumer.
 """
 

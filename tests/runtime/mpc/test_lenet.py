@@ -35,7 +35,7 @@ PLAN: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
 MANIFEST = {
     "weights": {n: {"shape": list(w.shape)} for n, w in WEIGHTS.items()},
     "steps": [
-        {"id": i, "step": name, "op": name.split(".")[1], "node": "", "shape": list(s), "dtype": "f32", "attrs": a}
+        {"id": i, "step": name, "op": name.split(".")[1], "node": "", "shapes": [list(s)], "dtype": "f32", "attrs": a}
         for i, (name, s, a) in enumerate(PLAN)
     ],
 }

@@ -28,10 +28,10 @@ def steps(depth, leave="convert.he_to_mpc"):
 @pytest.mark.parametrize(
     ("depth", "leave", "degree", "primes"),
     [
-        (1, "convert.he_to_mpc", 8192, (50, 50, 50, 50)),
-        (2, "convert.he_to_mpc", 16384, (50,) * 5),
-        (5, "convert.he_to_mpc", 16384, (50,) * 8),
-        (9, "convert.he_to_mpc", 32768, (50,) * 12),
+        (1, "convert.he_to_mpc", 8192, (52, 50, 50, 52)),
+        (2, "convert.he_to_mpc", 16384, (52, 50, 50, 50, 52)),
+        (5, "convert.he_to_mpc", 16384, (52, *[50] * 6, 52)),
+        (9, "convert.he_to_mpc", 32768, (52, *[50] * 10, 52)),
         (1, "reveal.he_to_client", 8192, (60, 50, 60)),
     ],
 )
