@@ -1,6 +1,6 @@
-"""The one helper of end-to-end tests: a plan is compared three ways, so that a compiler bug and crypto noise show apart.
+"""The one helper of end-to-end tests: a plan is compared three ways, so that compiler bugs and crypto noise show apart.
 
-1. reference of the imported model = the lowered plan in clear mode, to 1e-6 of the output's range: the compiler is right;
+1. reference of the imported model = the lowered plan in clear mode, to 1e-6 of the range: the compiler is right;
 2. the reference = onnxruntime, to float32 rounding: the importer and the kernels are right;
 3. the plan run by separate processes = the reference, within a budget: the cryptography is right.
 (After `assert_compiles_and_matches_reference` of Microsoft EVA.)
