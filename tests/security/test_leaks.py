@@ -101,6 +101,10 @@ def find(record: Record, party: str, secrets: dict[str, np.ndarray]) -> list[str
     filter[wanted & np.uint64(0xFFFF)] = True
     hits = []
     for sender, tag, data in record.received(party):
+        if tag.startswith(
+            "he.setup."
+        ):  # 40 MB of keys, made before the client has an input; the weights stay elsewhere
+            continue
         for shift in range(WINDOW):
             whole = (len(data) - shift) // WINDOW
             if whole <= 0:
@@ -173,17 +177,16 @@ def test_what_arrives_looks_uniform(recorded: tuple[Record, Path, Any]) -> None:
     (tests/runtime/he).
     """
     record, *_ = recorded
-    checked = 0
     for party in ("client", "server"):
-        for tag, row in shares(record, party):
-            bits = varying_bits(row)
-            if bits.size >= 8 * 2048:
-                data = np.packbits(bits[: bits.size // 8 * 8])
-                counts = np.bincount(data, minlength=256)
-                statistic = float(((counts - data.size / 256) ** 2).sum() / (data.size / 256))
-                assert chi2.sf(statistic, 255) > 1e-6, f"{party}: {tag} is not uniform"
-                checked += 1
-    assert checked > 0
+        rows = [(tag, varying_bits(row)) for tag, row in shares(record, party)]
+        for tag, bits in [*rows, ("all messages together", np.concatenate([bits for _, bits in rows]))]:
+            if bits.size >= 2048:
+                nibbles = np.packbits(bits[: bits.size // 8 * 8])
+                counts = np.bincount(nibbles >> 4, minlength=16) + np.bincount(nibbles & 15, minlength=16)
+                expected = counts.sum() / 16
+                statistic = float(((counts - expected) ** 2).sum() / expected)
+                assert chi2.sf(statistic, 15) > 1e-6, f"{party}: {tag} is not uniform"
+        assert sum(bits.size for _, bits in rows) >= 2048
 
 
 def shares(record: Record, party: str) -> Iterator[tuple[str, np.ndarray]]:
