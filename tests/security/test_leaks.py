@@ -147,9 +147,8 @@ def test_nobody_receives_what_is_not_for_them(recorded: tuple[Record, Path, Any]
     values = interpret(module, {module.inputs[0]: x}, keep="all")
     hidden = {f"the value {n}": windows(v) for n, v in values.items() if n not in (*module.inputs, *module.outputs)}
     constants = {**module.constants, **record.compiled.module.constants}
-    weights = {
-        f"the weight {n}": c.data for n, c in constants.items() if c.data is not None and c.data.dtype.kind == "f"
-    }
+    numbers = {n: c.data for n, c in constants.items() if c.data is not None and c.data.dtype.kind == "f"}
+    weights = {f"the weight {n}": windows(data) for n, data in numbers.items()}
     assert hidden and weights
     for party in record.channels:
         secrets = dict(hidden)
