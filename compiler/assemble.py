@@ -43,9 +43,11 @@ def assemble(
     manifest["options"] = dict(options)
     manifest["steps"] = plan_json.steps(lowered, sources)
     manifest["report"] = build(findings)
+    title, lines = f"Plan for {name}, made by ppc.", header(manifest)
+    manifest["program_file"] = plan_json.sha256(emit(lowered, manifest["steps"], title, lines, "").encode())
     manifest["tee"] = _tee(manifest, resolved)
     text = plan_json.dump(manifest)
-    plan = emit(lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text))
+    plan = emit(lowered, manifest["steps"], title, lines, plan_json.sha256(text))
     return Compiled(plan, text, server, public_bytes, manifest, lowered, findings.assigned.module, diagnostics)
 
 
