@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ppc.ir.module import Attr, Module, Op, Stage
 from ppc.ir.opdef import Kind
 from ppc.ir.ops import opdef
+from ppc.passes.base import Pass
 from ppc.passes.minimax import Function, cheapest
 from ppc.runtime import kernels
 
@@ -38,7 +39,7 @@ def approximable(op: Op) -> bool:
 
 
 @dataclass(frozen=True)
-class Approximate:
+class Approximate(Pass):
     """Fit a minimax polynomial to every elementwise activation and write it on the op as attributes
     `he_coefficients`, `he_lo`, `he_hi`, `he_error`. The op itself stays: only HE will use the polynomial.
 
@@ -46,6 +47,8 @@ class Approximate:
     """
 
     name: ClassVar[str] = "approximate"
+    requires: ClassVar[Stage] = Stage.LABELLED
+    ensures: ClassVar[Stage] = Stage.APPROXIMATED
     tolerance: float = 0.002
 
     def run(self, module: Module) -> Module:

@@ -2,6 +2,7 @@
 
 c + x → x + c      x - c → x + (-c)      x / c → x · (1/c)      x² → x·x      √: x^½ → Sqrt(x)
 (x + c) + d → x + (c + d)      (x · c) · d → x · (c · d)      x + 0, x · 1, x^1 → x
+    (x · a + b) · c → x · (a · c) + b · c
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class CanonicalizeArithmetic(Pass):
             module,
             {
                 "Add": (_constant_last, _merge, _drop_neutral),
-                "Mul": (_constant_last, _merge, _drop_neutral),
+                "Mul": (_constant_last, _merge, _merge_affine, _drop_neutral),
                 "Sub": (_sub_to_add,),
                 "Div": (_div_to_mul,),
                 "Pow": (_power,),
@@ -65,6 +66,28 @@ def _merge(op: Op, r: Rewriter) -> None:
     constant = r.constant(both, r.type_of(c).dtype, c, inner.operands[1])
     r.replace(op, op.name, (inner.operands[0], constant), op.attrs, inner.loc)
     r.remove(inner)
+
+
+def _merge_affine(op: Op, r: Rewriter) -> None:
+    """(x·a + b)·c → x·(a·c) + b·c"""
+    shifted, c = op.operands
+    add, data = r.producer(shifted), r.data(c)
+    if add is None or add.name != "Add" or data is None or not r.only_reader(shifted) or not _is_float(op, r):
+        return
+    scaled, b = add.operands
+    mul, addend = r.producer(scaled), r.data(b)
+    if mul is None or mul.name != "Mul" or addend is None or not r.only_reader(scaled):
+        return
+    factor = r.data(mul.operands[1])
+    if factor is None or r.type_of(mul.operands[0]) != r.type_of(op.results[0]):
+        return
+    type = r.type_of(op.results[0])
+    both = r.constant(factor * data, type.dtype, mul.operands[1], c)
+    new = r.constant(addend * data, type.dtype, b, c)
+    product = r.insert_before(op, "Mul", (mul.operands[0], both), type, f"{op.results[0]}_scaled")
+    r.replace(op, "Add", (product, new), {}, add.loc)
+    r.remove(add)
+    r.remove(mul)
 
 
 def _drop_neutral(op: Op, r: Rewriter) -> None:

@@ -24,6 +24,8 @@ PASSES: dict[str, str] = {
     "canonicalize-ml": "ppc.passes.canonicalize_ml:CanonicalizeMl",
     "canonicalize-views": "ppc.passes.canonicalize_views:CanonicalizeViews",
     "dce": "ppc.passes.dce:Dce",
+    # labelled → approximated
+    "approximate": "ppc.passes.approximate:Approximate",
 }
 
 

@@ -14,5 +14,9 @@ def command(
     """Run passes on the text form of the IR and print the result (for developers and golden tests)."""
     from ppc.compiler.opt import optimise
 
-    typer.echo(optimise(file.read_text(encoding="utf-8"), pipeline, policy=policy, verbose=print_after_all), nl=False)
+    def show(name: str, text: str) -> None:
+        typer.echo(f"// ---- after {name}\n{text}", err=True)
+
+    text = file.read_text(encoding="utf-8")
+    typer.echo(optimise(text, pipeline, policy=policy, after=show if print_after_all else None), nl=False)
     return 0

@@ -44,6 +44,8 @@ def infer_types(
         types = [a or b for a, b in zip(types, (*own, *[None] * len(types)), strict=False)]
     elif None in types and node.op in SAME_AS_FIRST:
         types[0] = types[0] or first
+    if node.op == "Dropout" and first:
+        types[:] = [first, TensorType("bool", first.shape)][: len(types)]
     for type in types:
         if type and type.size > MAX_ELEMENTS:
             raise fail("PPC1003", f"{node.op} makes {type}: {type.size} elements; the limit is {MAX_ELEMENTS}",

@@ -45,7 +45,7 @@ def build(f: Findings) -> dict[str, Any]:
             "bound": f.assigned.solution.bound,
             "gap": f.assigned.solution.gap,
         },
-        "predicted": _predicted(f),
+        "predicted": predicted(f),
         "without_pins": _without_pins(f),
         "approximations": [
             {
@@ -121,7 +121,7 @@ def _segments(module: Module) -> list[dict[str, Any]]:
     return out
 
 
-def _predicted(f: Findings) -> dict[str, Any]:
+def predicted(f: Findings) -> dict[str, Any]:
     """Totals of the plan as it will run: every node and every conversion of the converted module."""
     total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
     module, rung = f.assigned.module, f.assigned.rung

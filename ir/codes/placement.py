@@ -23,4 +23,17 @@ CODES: list[Code] = [
         "them, or a chain of HE nodes needs more levels than the largest secure parameters have.",
         "Allow another target somewhere along the chain, or remove a pin.",
     ),
+    Code(
+        "PPC3004",
+        "the plan would break a limit of the policy",
+        "The cheapest legal plan is predicted to take more time or traffic than a `limit` line allows.",
+        "Allow a cheaper target, relax the limit, or make the model smaller.",
+    ),
+    Code(
+        "PPC3005",
+        "a limit of the policy cannot be judged",
+        "The policy limits a quantity that this version of ppc does not predict. The plan is made; the "
+        "limit is not checked.",
+        "Measure it: `ppc run plan.py --data ... --compare model.onnx`.",
+    ),
 ]

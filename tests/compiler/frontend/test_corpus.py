@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from ppc.compiler.frontend.element_types import NUMPY_OF
+from ppc.compiler.frontend.known_ops import declaration
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.ir.diagnostic import UserError
 from ppc.ir.module import Module, Stage
@@ -43,6 +44,11 @@ def test_a_model_imports_folds_and_agrees_with_onnxruntime(path: Path, evaluate:
     assert not GONE & {op.name for op in module.ops}
     assert len({op.loc for op in folded.ops}) == len(folded.ops)
     assert folded.outputs == module.outputs and folded.inputs == module.inputs
+    for op in folded.ops:
+        row = declaration(op.name)
+        if row is not None:
+            types = row.shape([folded.type_of(o) if o else None for o in op.operands], op.attrs)
+            assert types[: len(op.results)] == tuple(folded.type_of(r) for r in op.results), op
     stored = np.load(path.with_suffix(".npz"))
     session = onnxruntime.InferenceSession(path, _quiet())
     for sample in range(2):

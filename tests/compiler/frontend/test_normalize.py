@@ -82,6 +82,7 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, np.ndarr
     "average-pool count": ([n("AveragePool", kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1)], X4, {}, 11),
     "batch-norm": ([n("BatchNormalization", "x,s,b,m,v")], X4, BN, 15),
     "batch-norm-7": ([n("BatchNormalization", "x,s,b,m,v")], X4, BN, 7),
+    "dropout-7 with a mask nobody reads": ([n("Dropout", "x", "d,mask"), n("Relu", "d", "y")], X4, {}, 7),
     "dropout-7": ([n("Dropout", "x", "d"), n("Relu", "d", "y")], X4, {}, 7),
     "dropout-13": ([n("Dropout", "x,r", "d"), n("Relu", "d", "y")], X4, {"r": np.float32(0.5)}, 13),
     "upsample-7": ([n("Upsample", scales=[1.0, 1.0, 2.0, 2.0], mode="nearest")], X4, {}, 8),

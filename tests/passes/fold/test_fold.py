@@ -7,8 +7,9 @@ import numpy as np
 import onnx
 import pytest
 
+from ppc.compiler.frontend.known_ops import declaration
 from ppc.compiler.frontend.onnx_import import import_model
-from ppc.ir.module import Module, Stage
+from ppc.ir.module import Module, Op, Stage
 from ppc.passes.fold import STEPS, Fold
 from ppc.passes.registry import pass_class
 
@@ -108,6 +109,9 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], li
     "constants merge": (
         [n("Add", "x,a", "h"), n("Sub", "h,b", "i"), n("Mul", "i,c", "j"), n("Div", "j,d", "y")], (2, 3),
         {"a": f(3), "b": f(1), "c": f(3), "d": abs(f(1)) + 1}, ["Add", "Mul"]),
+    "two affine maps are one": (
+        [n("Mul", "x,a", "h"), n("Add", "h,b", "i"), n("Mul", "i,c", "j"), n("Sub", "j,d", "k"), n("Relu", "k", "y")],
+        (2, 3), {"a": f(3), "b": f(1), "c": f(3), "d": f(3)}, ["Mul", "Add", "Relu"]),
     "a division by zero stays": ([n("Div", "x,z", "y")], (2, 3), {"z": np.asarray([1, 0, 2], np.float32)}, ["Div"]),
     "constant sub-graph": (
         [n("Transpose", "w", "t"), n("Mul", "t,t", "u"), n("MatMul", "x,u", "y")], (2, 3), {"w": f(4, 3)}, ["Gemm"]),
@@ -137,6 +141,14 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], li
         [ml("LinearClassifier", "x", "l,y", coefficients=[1.0, -2.0], intercepts=[0.1], classlabels_ints=[3, 5],
             post_transform="LOGISTIC")], (4, 2), {}, ["Gemm", "Sigmoid"]),
 }  # fmt: skip
+
+
+def check_rule(module: Module, op: Op) -> None:
+    """The shape rule of the operator agrees with the types that the pass wrote (where there is a table of rules)."""
+    row = declaration(op.name)
+    if row is not None:
+        found = row.shape([module.type_of(o) if o else None for o in op.operands], op.attrs)
+        assert found[: len(op.results)] == tuple(module.type_of(r) for r in op.results), op
 
 
 @pytest.fixture
@@ -177,6 +189,7 @@ def test_each_pass_alone_is_exact_and_leaves_a_sound_module(
             for op in module.ops:
                 assert all(o in defined or o in module.constants or not o for o in op.operands), (step, op)
                 defined |= set(op.results)
+                check_rule(module, op)
             assert set(module.values) == defined and set(module.outputs) <= defined
             assert close(evaluate(module, x)[0], expected), step
 

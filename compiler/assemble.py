@@ -1,0 +1,71 @@
+"""The files of a plan from everything a compilation found out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ppc.compiler.artefacts import Compiled
+from ppc.compiler.codegen import manifest as plan_json
+from ppc.compiler.codegen.archive import npz_bytes
+from ppc.compiler.codegen.emit import emit
+from ppc.compiler.codegen.header import header
+from ppc.compiler.report.build import Findings, build
+from ppc.ir.diagnostic import Diagnostic
+from ppc.ir.module import Module
+from ppc.ir.policy import Policy, ResolvedPolicy, print_policy
+from ppc.ir.policy.ast import AssumeTee
+
+
+def assemble(
+    name: str,
+    policy: Policy,
+    resolved: ResolvedPolicy,
+    findings: Findings,
+    options: Mapping[str, Any],
+    diagnostics: tuple[Diagnostic, ...],
+) -> Compiled:
+    """`name` is the model's, `options` what a fresh compilation needs to give the same bytes (`ppc verify`)."""
+    lowered = findings.lowered
+    sources = {op.loc: op.name for op in findings.assigned.module.ops}
+    manifest: dict[str, Any] = plan_json.base(
+        lowered,
+        {
+            "name": name,
+            "sha256": f"sha256:{lowered.attrs['model_sha256']}",
+            "inputs": _signature(lowered, "input"),
+            "outputs": _signature(lowered, "output"),
+        },
+        {"sha256": f"sha256:{policy.sha256}", "assumed": policy.assumed, "text": print_policy(policy)},
+    )
+    server, public = npz_bytes(plan_json.arrays(lowered, public=False)), plan_json.arrays(lowered, public=True)
+    public_bytes = npz_bytes(public) if public else b""
+    manifest["server_file"] = plan_json.sha256(server)
+    manifest["public_file"] = plan_json.sha256(public_bytes) if public else None
+    manifest["options"] = dict(options)
+    manifest["steps"] = plan_json.steps(lowered, sources)
+    manifest["report"] = build(findings)
+    manifest["tee"] = _tee(manifest, resolved)
+    text = plan_json.dump(manifest)
+    plan = emit(lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text))
+    return Compiled(plan, text, server, public_bytes, manifest, lowered, findings.assigned.module, diagnostics)
+
+
+def _tee(manifest: Mapping[str, Any], resolved: ResolvedPolicy) -> dict[str, Any]:
+    """What the enclave has to prove; empty where the plan has none."""
+    if "tee" not in manifest["uses"]:
+        return {}
+    from ppc.runtime.tee.measure import measurement
+
+    if isinstance(resolved.tee, AssumeTee):
+        return {"kind": resolved.tee.hardware, "allow_simulated": False, "measurement": resolved.tee.measured}
+    wanted = {"kind": "simulated", "allow_simulated": True}
+    return {**wanted, "measurement": measurement({**manifest, "tee": wanted})}
+
+
+def _signature(module: Module, end: str) -> list[dict[str, Any]]:
+    """Name, dtype and shape of each input or output, as the steps take and give them."""
+    rows = []
+    for op in module.ops:
+        if op.name.endswith(f".{end}"):
+            value = module.values[op.results[0] if op.results else op.operands[0]]
+            rows.append({"name": op.attrs["name"], "dtype": value.type.dtype, "shape": list(value.type.shape)})
+    return rows

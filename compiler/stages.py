@@ -1,0 +1,138 @@
+"""The stages of a compilation, one function each: the driver runs all of them, `ppc opt` any of them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ppc.ir.check import check
+from ppc.ir.diagnostic import Diagnostic, fail
+from ppc.ir.module import Module
+from ppc.ir.policy import Policy, ResolvedPolicy
+from ppc.ir.policy.ast import Place
+from ppc.ir.target import LAN, WAN, Network
+from ppc.ir.types import Domain
+from ppc.ir.views import Views
+from ppc.passes.approximate import ASSUMED_RANGE
+from ppc.passes.assign.problem import DOMAINS, Pricing
+from ppc.passes.assign.search import Assign, Outcome
+from ppc.passes.candidates import Candidates, candidates
+from ppc.passes.convert import Convert
+from ppc.passes.lower import Lower
+from ppc.targets.conversions import Conversions
+from ppc.targets.he.lower import lower_he
+from ppc.targets.he.target import rungs
+from ppc.targets.registry import load_targets
+
+#: Seconds that using a domain costs once per session: keys, attestation, dealer material.
+SETUP = {Domain.HE: 0.3, Domain.MPC: 0.05, Domain.TEE: 0.3}
+
+#: Set-up is paid once for many passes; this many passes carry it in the objective.
+PASSES_PER_SETUP = 100
+
+ALL = frozenset(DOMAINS)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """What placing the nodes of one module needs: the bound policy, the domains asked for, the prices."""
+
+    resolved: ResolvedPolicy
+    wanted: frozenset[Domain] = ALL
+    network: str | None = None
+    targets: Any = field(default_factory=load_targets, repr=False)
+
+    @property
+    def exits_through_shares(self) -> bool:
+        """Circuit privacy: where the weights are secret, HE results leave as shares rather than under the client's
+        key, so that no noise of theirs reaches it."""
+        return bool(self.resolved.any_weight.owners)
+
+    @property
+    def pricing(self) -> Pricing:
+        setup = {d: s / PASSES_PER_SETUP for d, s in SETUP.items()}
+        return Pricing(self.targets, Conversions(self.exits_through_shares), self._network(), setup)
+
+    def _network(self) -> Network:
+        if self.network is None:
+            return self.resolved.network
+        found = {"lan": LAN, "wan": WAN}.get(self.network)
+        if found is None:
+            help = "lan or wan, or a `network` line in the policy"
+            raise fail("PPC5001", f"there is no network {self.network!r}", help=help)
+        return found
+
+    def recipients(self, module: Module) -> dict[str, Domain]:
+        """Where each output has to be in clear."""
+        return {v: Domain(next(g.party for g in self.resolved.grants if g.value == v)) for v in module.outputs}
+
+    def candidates(self, module: Module) -> Candidates:
+        return candidates(module, self.resolved, self.targets, self.wanted)
+
+    def assign(self, module: Module, table: Candidates) -> Outcome:
+        """Raises UserError PPC3003 where no assignment is legal."""
+        allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
+        return Assign(allowed, self.recipients(module), self.pricing, tuple(rungs().values())).search(module)
+
+    def convert(self, module: Module) -> Module:
+        because = {(g.value, g.party): g.because for g in self.resolved.grants}
+
+        def reason(value: str, party: str) -> str:
+            seen = self.resolved.activations.get(party)
+            own = f"it depends on nothing but the {party}'s own secrets"
+            return because.get((value, party)) or (seen.because if seen else own)
+
+        return Convert(reason, self.recipients(module), self.exits_through_shares).run(module)
+
+    def lower(self, module: Module) -> Module:
+        return Lower().run(lower_he(module))
+
+    def check(self, module: Module) -> Views:
+        """The guarantee: raises UserError where a party would see what the policy does not allow."""
+        return check(module, self.resolved)
+
+
+def domains(names: tuple[str, ...]) -> frozenset[Domain]:
+    """`--targets` as domains. Raises UserError PPC5002."""
+    known = {str(d): d for d in DOMAINS}
+    unknown = [n for n in names if n not in known]
+    if unknown:
+        raise fail("PPC5002", f"there is no target {unknown[0]!r}", help=f"targets are {', '.join(known)}")
+    return frozenset(known[n] for n in names)
+
+
+def without_pins(policy: Policy) -> Policy | None:
+    """The policy without its `place` lines; None where it has none."""
+    if not policy.all(Place):
+        return None
+    return replace(policy, statements=tuple(s for s in policy.statements if not isinstance(s, Place)))
+
+
+def assumed_ranges(module: Module) -> list[Diagnostic]:
+    """A warning for each polynomial whose range nobody measured."""
+    lo, hi = ASSUMED_RANGE
+    return [
+        Diagnostic(
+            "PPC4001",
+            f"{op.name} runs under HE as a polynomial on an assumed range [{lo:g}, {hi:g}]",
+            severity="warning",
+            node=op.loc,
+            help="measure the range: --calibrate data.npz",
+        )
+        for op in module.ops
+        if op.domain is Domain.HE and "he_coefficients" in op.attrs
+    ]
+
+
+def within_limits(resolved: ResolvedPolicy, predicted: dict[str, Any]) -> list[Diagnostic]:
+    """Judge the policy's limits by the predicted costs: PPC3004 (error) where one is broken, PPC3005 (warning) for
+    those that this version cannot predict."""
+    found = []
+    for measure, most in resolved.limits.items():
+        key = {"latency": "seconds", "traffic": "bytes"}.get(measure)
+        if key is None:
+            message = f"the policy limits {measure} to {most:g}, which is not predicted yet: measure it with `ppc run`"
+            found.append(Diagnostic("PPC3005", message, severity="warning"))
+        elif predicted[key] > most:
+            help = "allow a cheaper target, relax the limit, or make the model smaller"
+            message = f"the cheapest plan takes {predicted[key]:.4g} {key}, the policy allows {most:.4g}"
+            found.append(Diagnostic("PPC3004", message, facts={measure: predicted[key], "limit": most}, help=help))
+    return found
