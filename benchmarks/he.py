@@ -1,7 +1,7 @@
 """HE on small networks: `python -m benchmarks.he [name ...]` with PPC_CORPUS set; one row a model, build/bench/he.json.
 
 Each model is compiled for HE and the client only and run by separate processes on three samples, one a pass; the time
-of a sample is the server's, of the fastest pass: all its `he.*` steps. Keys and error are of the same run.
+of a sample is the server's, the mean over the passes of all its `he.*` steps. Keys and error are of the same run.
 """
 
 import json
@@ -58,7 +58,8 @@ def measure(model: Path, out: Path) -> dict[str, Any]:
     )
     he, seconds = manifest["he"], run.measured["seconds"]
     steps = [s for s in manifest["steps"] if s["step"] == "he.linear"]
-    computing = sum(s["seconds"] for s in run.measured["steps"] if s["step"].startswith("he."))
+    name_of = {s["id"]: s["step"] for s in manifest["steps"]}
+    computing = sum(s["seconds"] for s in run.measured["steps"] if name_of.get(s["id"], "").startswith("he."))
     in_steps = sum(s["bytes_sent"] for s in run.measured["steps"])
     return {
         "model": model.stem,
