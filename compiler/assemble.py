@@ -45,7 +45,10 @@ def assemble(
     manifest["report"] = build(findings)
     manifest["tee"] = _tee(manifest, resolved)
     text = plan_json.dump(manifest)
-    plan = emit(lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text))
+    errors = {a["node"]: a["error"] for a in manifest["report"]["approximations"]}
+    plan = emit(
+        lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text), errors
+    )
     return Compiled(plan, text, server, public_bytes, manifest, lowered, findings.assigned.module, diagnostics)
 
 
