@@ -93,14 +93,16 @@ def windows(values: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate(found))
 
 
-def find(record: Record, party: str, secrets: dict[str, np.ndarray]) -> list[str]:
-    """Which of the named tensors turn up in what `party` received, and in which message. Looks at every byte offset."""
-    words = {name: windows(v) for name, v in secrets.items()}
+def find(record: Record, party: str, words: dict[str, np.ndarray]) -> list[str]:
+    """Which of the named tensors (as `windows`) turn up in what `party` received, and in which message. Looks at every
+    byte offset."""
     wanted = np.unique(np.concatenate([*words.values(), np.empty(0, np.uint64)]))
     filter = np.zeros(1 << 16, bool)
     filter[wanted & np.uint64(0xFFFF)] = True
     hits = []
     for sender, tag, data in record.received(party):
+        if tag.startswith("he.setup."):  # 40 MB of keys, made before the client has an input
+            continue
         for shift in range(WINDOW):
             whole = (len(data) - shift) // WINDOW
             if whole <= 0:
@@ -108,7 +110,8 @@ def find(record: Record, party: str, secrets: dict[str, np.ndarray]) -> list[str
             here = np.frombuffer(data, np.uint64, whole, shift)
             here = here[filter[here & np.uint64(0xFFFF)]]
             seen = here[np.isin(here, wanted)]
-            hits += [f"{name} from {sender} in {tag!r}" for name, w in words.items() if np.isin(seen, w).any()]
+            if seen.size:
+                hits += [f"{name} from {sender} in {tag!r}" for name, w in words.items() if np.isin(seen, w).any()]
     return hits
 
 
@@ -132,7 +135,7 @@ def test_a_leak_would_be_found(recorded: tuple[Record, Path, Any]) -> None:
     channel = next(iter(record.channels["server"].values()))
     channel.transcript.append(("planted", b"abc" + x.astype("<f4").tobytes()))
     try:
-        assert any("planted" in hit for hit in find(record, "server", {"the input": x}))
+        assert any("planted" in hit for hit in find(record, "server", {"the input": windows(x)}))
     finally:
         channel.transcript.pop()
 
@@ -142,16 +145,15 @@ def test_nobody_receives_what_is_not_for_them(recorded: tuple[Record, Path, Any]
     record, model, x = recorded
     module = import_model(model)
     values = interpret(module, {module.inputs[0]: x}, keep="all")
-    hidden = {f"the value {n}": v for n, v in values.items() if n not in (*module.inputs, *module.outputs)}
+    hidden = {f"the value {n}": windows(v) for n, v in values.items() if n not in (*module.inputs, *module.outputs)}
     constants = {**module.constants, **record.compiled.module.constants}
-    weights = {
-        f"the weight {n}": c.data for n, c in constants.items() if c.data is not None and c.data.dtype.kind == "f"
-    }
+    numbers = {n: c.data for n, c in constants.items() if c.data is not None and c.data.dtype.kind == "f"}
+    weights = {f"the weight {n}": windows(data) for n, data in numbers.items()}
     assert hidden and weights
     for party in record.channels:
         secrets = dict(hidden)
         if party != "client":
-            secrets["the client's input"] = x
+            secrets["the client's input"] = windows(x)
         if party != "server":
             secrets |= weights
         assert find(record, party, secrets) == []
@@ -173,17 +175,16 @@ def test_what_arrives_looks_uniform(recorded: tuple[Record, Path, Any]) -> None:
     (tests/runtime/he).
     """
     record, *_ = recorded
-    checked = 0
     for party in ("client", "server"):
-        for tag, row in shares(record, party):
-            bits = varying_bits(row)
-            if bits.size >= 8 * 2048:
-                data = np.packbits(bits[: bits.size // 8 * 8])
-                counts = np.bincount(data, minlength=256)
-                statistic = float(((counts - data.size / 256) ** 2).sum() / (data.size / 256))
-                assert chi2.sf(statistic, 255) > 1e-6, f"{party}: {tag} is not uniform"
-                checked += 1
-    assert checked > 0
+        rows = [(tag, varying_bits(row)) for tag, row in shares(record, party)]
+        for tag, bits in [*rows, ("all messages together", np.concatenate([bits for _, bits in rows]))]:
+            if bits.size >= 2048:
+                nibbles = np.packbits(bits[: bits.size // 8 * 8])
+                counts = np.bincount(nibbles >> 4, minlength=16) + np.bincount(nibbles & 15, minlength=16)
+                expected = counts.sum() / 16
+                statistic = float(((counts - expected) ** 2).sum() / expected)
+                assert chi2.sf(statistic, 15) > 1e-6, f"{party}: {tag} is not uniform"
+        assert sum(bits.size for _, bits in rows) >= 2048
 
 
 def shares(record: Record, party: str) -> Iterator[tuple[str, np.ndarray]]:
