@@ -11,13 +11,14 @@ from ppc.compiler.codegen.header import header
 from ppc.compiler.report.build import Findings, build
 from ppc.ir.diagnostic import Diagnostic
 from ppc.ir.module import Module
-from ppc.ir.policy import Policy, ResolvedPolicy, print_policy
+from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import AssumeTee
 
 
 def assemble(
     name: str,
     policy: Policy,
+    policy_text: str,
     resolved: ResolvedPolicy,
     findings: Findings,
     options: Mapping[str, Any],
@@ -34,7 +35,7 @@ def assemble(
             "inputs": _signature(lowered, "input"),
             "outputs": _signature(lowered, "output"),
         },
-        {"sha256": f"sha256:{policy.sha256}", "assumed": policy.assumed, "text": print_policy(policy)},
+        {"sha256": f"sha256:{policy.sha256}", "assumed": policy.assumed, "source": policy.source, "text": policy_text},
     )
     server, public = npz_bytes(plan_json.arrays(lowered, public=False)), plan_json.arrays(lowered, public=True)
     public_bytes = npz_bytes(public) if public else b""

@@ -12,7 +12,7 @@ from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.report.build import Findings, predicted
 from ppc.compiler.stages import Placing, assumed_ranges, domains, within_limits, without_pins
 from ppc.ir.diagnostic import UserError
-from ppc.ir.policy import DEFAULT, Policy, parse_policy
+from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
 from ppc.passes.assign.problem import DOMAINS
@@ -26,7 +26,7 @@ class Request:
     """What the user asked for. `policy` is a path or a Policy; None takes the default one, and says so."""
 
     model: ModelSource
-    policy: Path | str | Policy | None = None
+    policy: "Path | str | Policy | PolicyText | None" = None
     targets: tuple[str, ...] = tuple(str(d) for d in DOMAINS)
     calibrate: Path | None = None
     network: str | None = None
@@ -46,7 +46,8 @@ class Request:
 
 def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function."""
-    policy = read_policy(request.policy)
+    said = read_policy(request.policy)
+    policy = said.policy
     imported = import_model(request.model, batch=request.batch, dims=dict(request.dims))
     verify(imported)
     module = Fold()(imported)
@@ -77,16 +78,27 @@ def compile_model(request: Request) -> Compiled:
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)
     name = Path(request.model).name if isinstance(request.model, (str, Path)) else lowered.name
-    return assemble(name, policy, placing.resolved, findings, request.options, tuple(diagnostics))
+    return assemble(name, policy, said.text, placing.resolved, findings, request.options, tuple(diagnostics))
 
 
-def read_policy(policy: Path | str | Policy | None) -> Policy:
+@dataclass(frozen=True)
+class PolicyText:
+    """A policy and the very text that its line numbers are about, so that `ppc verify` can compile again."""
+
+    policy: Policy
+    text: str
+
+
+def read_policy(policy: Path | str | Policy | PolicyText | None) -> PolicyText:
     """A policy from a file, from text (anything with a line break or a blank), or as it is."""
     if policy is None:
-        return DEFAULT
-    if isinstance(policy, Policy):
+        return PolicyText(DEFAULT, print_policy(DEFAULT))
+    if isinstance(policy, PolicyText):
         return policy
-    if isinstance(policy, str) and ("\n" in policy or " " in policy):
-        return parse_policy(policy, "policy")
-    path = Path(policy)
-    return parse_policy(path.read_text(encoding="utf-8"), path.name)
+    if isinstance(policy, Policy):
+        text, source = print_policy(policy), policy.source
+    elif isinstance(policy, str) and ("\n" in policy or " " in policy):
+        text, source = policy, "policy"
+    else:
+        text, source = Path(policy).read_text(encoding="utf-8"), Path(policy).name
+    return PolicyText(parse_policy(text, source), text)

@@ -25,7 +25,7 @@ def optimise(
 ) -> str:
     """Parse, verify, run the passes (verifying after each), print. `after` is told each pass and the text then.
     Raises UserError for text that does not parse."""
-    module, found = parse(text), read_policy(policy)
+    module, found = parse(text), read_policy(policy).policy
     verify(module)
     placing: Placing | None = None
     for spec in filter(None, (part.strip() for part in _COMMA.split(pipeline))):

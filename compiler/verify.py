@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ppc.compiler.driver import Request, compile_model
+from ppc.compiler.driver import PolicyText, Request, compile_model
 from ppc.ir.diagnostic import fail
 from ppc.ir.policy import parse_policy
 from ppc.runtime.plan import Plan
@@ -26,7 +26,7 @@ def verify_plan(plan: Path, *, model: Path | None, calibrate: Path | None, weigh
     fresh = compile_model(
         Request(
             model,
-            None if policy["assumed"] else parse_policy(policy["text"], "plan.json"),
+            None if policy["assumed"] else PolicyText(parse_policy(policy["text"], policy["source"]), policy["text"]),
             tuple(options["targets"]),
             calibrate,
             options["network"],

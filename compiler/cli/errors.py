@@ -12,7 +12,9 @@ OK, FAILED, UNUSABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 def run_reporting_errors(app: Any) -> int:
     """Run the command line; every failure ends as text on stderr and one of the exit codes above."""
-    import click
+    import typer
+
+    usage: Any = typer.BadParameter.__mro__[2]  # ClickException: click's own, or the copy of click inside newer typer
 
     try:
         result = app(standalone_mode=False)
@@ -20,11 +22,9 @@ def run_reporting_errors(app: Any) -> int:
     except (UserError, PartyError) as e:
         print(e, file=sys.stderr)
         return FAILED
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except click.ClickException as e:
+    except usage as e:
         e.show()
         return UNUSABLE
     except OSError as e:

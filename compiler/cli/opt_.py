@@ -13,10 +13,16 @@ def command(
 ) -> int:
     """Run passes on the text form of the IR and print the result (for developers and golden tests)."""
     from ppc.compiler.opt import optimise
+    from ppc.passes.pipeline import PipelineError
+    from ppc.passes.registry import UnknownPass
 
     def show(name: str, text: str) -> None:
         typer.echo(f"// ---- after {name}\n{text}", err=True)
 
     text = file.read_text(encoding="utf-8")
-    typer.echo(optimise(text, pipeline, policy=policy, after=show if print_after_all else None), nl=False)
+    try:
+        result = optimise(text, pipeline, policy=policy, after=show if print_after_all else None)
+    except (PipelineError, UnknownPass) as e:
+        raise typer.BadParameter(str(e)) from None
+    typer.echo(result, nl=False)
     return 0
