@@ -15,8 +15,8 @@ Floats = Sequence[float]
 def scaler(x: Array, offset: Floats | None = None, scale: Floats | None = None) -> Array:
     """(x - offset) * scale, one of each a feature or one for all."""
     y = x.astype(np.float64, copy=False)
-    y = y if offset is None else y - np.asarray(offset)
-    return y if scale is None else y * np.asarray(scale)
+    y = y if offset is None or not len(offset) else y - np.asarray(offset)
+    return y if scale is None or not len(scale) else y * np.asarray(scale)
 
 
 def normalizer(x: Array, *, norm: str = "MAX") -> Array:
