@@ -22,8 +22,8 @@ import numpy as np
 from ppc.compiler.driver import Request, compile_model
 from ppc.compiler.runner import reference
 from ppc.ir.diagnostic import UserError
-from ppc.ir.policy import DEFAULT, Policy, parse_policy
-from ppc.runtime.errors import PartyError
+from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
+from ppc.runtime.data import load_inputs
 from ppc.runtime.plan import Plan
 from ppc.runtime.secure import run_secure
 from ppc.runtime.session import run_local
@@ -55,7 +55,7 @@ class Row:
 
 
 def policy_of(simulated: bool) -> Policy:
-    return parse_policy(f"{DEFAULT}\nallow simulated tee\n", "benchmark") if simulated else DEFAULT
+    return parse_policy(print_policy(DEFAULT) + "\nallow simulated tee\n", "benchmark") if simulated else DEFAULT
 
 
 def measure(path: Path, name: str, modes: tuple[str, ...], samples: int, limit: float) -> Row:
@@ -76,7 +76,7 @@ def measure(path: Path, name: str, modes: tuple[str, ...], samples: int, limit: 
         for mode in modes:
             try:
                 row.runs[mode] = run(path, plan, mode, samples, limit)
-            except (PartyError, Exception) as e:
+            except Exception as e:  # whatever it is, it is a line of the table
                 row.runs[mode] = {"failed": f"{type(e).__name__}: {e}"[:200]}
     return row
 
@@ -84,7 +84,8 @@ def measure(path: Path, name: str, modes: tuple[str, ...], samples: int, limit: 
 def run(path: Path, plan: Path, mode: str, samples: int, limit: float) -> dict[str, Any]:
     """Seconds, bytes, error over range and argmax agreement of one mode."""
     loaded, program = Plan.load(plan)
-    feed = stored(path, loaded.manifest["model"]["inputs"], samples)
+    every, _ = load_inputs(path.with_suffix(".npz"), loaded.manifest["model"]["inputs"])
+    feed = {k: v[:samples] for k, v in every.items()}
     count = len(next(iter(feed.values())))
     start = perf_counter()
     if mode == "secure":
@@ -94,7 +95,7 @@ def run(path: Path, plan: Path, mode: str, samples: int, limit: float) -> dict[s
         outputs, traffic = run_local(loaded, program, feed, noise=mode == "simulate"), 0
     seconds = perf_counter() - start
     fixed = OPTIONS.get(path.stem, {}).get("fixed", {})
-    extra = {k: np.full((count, *()), v, np.int64) for k, v in fixed.items()}
+    extra = {k: np.full(count, v, np.int64) for k, v in fixed.items()}
     expected = reference(path, {**feed, **extra}, count)
     errors, agree = [], []
     for name, got in outputs.items():
@@ -116,18 +117,6 @@ def run(path: Path, plan: Path, mode: str, samples: int, limit: float) -> dict[s
         "bytes": traffic,
         "error": max(errors, default=0.0),
         "agreement": min(agree, default=1.0),
-    }
-
-
-def stored(path: Path, inputs: list[dict[str, Any]], samples: int) -> dict[str, Any]:
-    """The first samples that lie beside the model, one a row."""
-    data = np.load(path.with_suffix(".npz"))
-    keys = {i["name"]: next(k for k in (f"in_{i['name']}", i["name"], "x") if k in data) for i in inputs}
-    return {
-        i["name"]: data[keys[i["name"]]][:samples].reshape(-1, *i["shape"]).astype(np.float32)
-        if i["dtype"].startswith("f")
-        else data[keys[i["name"]]][:samples].reshape(-1, *i["shape"])
-        for i in inputs
     }
 
 
