@@ -143,7 +143,7 @@ def main() -> int:
     asked = parser.parse_args()
     folder = os.environ.get("PPC_CORPUS")
     if not folder:
-        print("PPC_CORPUS names no folder: 70 models skipped", file=sys.stderr)  # noqa: T201
+        print("PPC_CORPUS names no folder: 70 models skipped", file=sys.stderr)
         return 2
     models = [m for m in sorted(Path(folder).glob("models-*/*.onnx")) if asked.only in m.stem]
     modes = ("clear", "secure") if asked.secure else ("clear",)
@@ -156,7 +156,7 @@ def main() -> int:
         ]
         for future in waiting:
             rows.append(future.result())
-            print(show(rows[-1]), flush=True)  # noqa: T201
+            print(show(rows[-1]), flush=True)
     out = Path("build/bench/corpus.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps([asdict(r) for r in rows], indent=1), encoding="utf-8")
@@ -164,7 +164,7 @@ def main() -> int:
         of = [r for r in rows if r.policy == policy]
         good = sum(r.outcome == "compiled" for r in of)
         he = sum("he" in r.domains for r in of)
-        print(f"{policy}: {good} of {len(of)} compiled, {he} with HE")  # noqa: T201
+        print(f"{policy}: {good} of {len(of)} compiled, {he} with HE")
     bad = [r for r in rows if r.outcome == "failed" or any("failed" in x for x in r.runs.values())]
     return 1 if bad else 0
 

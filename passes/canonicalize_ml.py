@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ppc.ir.module import Array, Module, Op, Stage
+from ppc.ir.module import Array, Attr, Module, Op, Stage
 from ppc.ir.types import TensorType
 from ppc.passes.base import Pass
 from ppc.passes.canonicalize_gemm import PLAIN
@@ -102,7 +102,7 @@ def _normalizer(op: Op, r: Rewriter) -> None:
     if not _is_matrix(op, r) or norm not in ("L1", "L2"):
         return
     column = TensorType("f32", (r.type_of(x).shape[0], 1))
-    over = {"axes": (1,), "keepdims": 1}
+    over: dict[str, Attr] = {"axes": (1,), "keepdims": 1}
     if norm == "L1":
         size = r.insert_before(op, "Abs", (x,), r.type_of(x), f"{hint}_abs")
         size = r.insert_before(op, "ReduceSum", (size,), column, f"{hint}_norm", over)

@@ -2,7 +2,7 @@
 
     v = x·S              the feature that each inner node looks at          S: one-hot columns (features x nodes)
     b = v <= thresholds  one bit a node
-    c = b·P + q          0 where every turn leads to the leaf, else <= -1   P: +1 the leaf is on the yes side, -1 no side
+    c = b·P + q          0 where every turn leads to the leaf, else <= -1   P: +1 leaf on the yes side, -1 no side
     y = (c >= -1/2)·W + base
 
 Trees are padded to one size, so that P is one batch of matrices. All tables are weights of the server: the plan shows
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ppc.ir.module import Array, Module, Op, Stage
+from ppc.ir.module import Array, Attr, Module, Op, Stage
 from ppc.ir.types import TensorType
 from ppc.passes.base import Pass
 from ppc.passes.canonicalize_gemm import PLAIN
@@ -125,13 +125,15 @@ def _reached(op: Op, r: Rewriter, t: _Tables) -> str:
     x, hint = op.operands[0], op.results[0]
     n, (count, inner, width) = r.type_of(x).shape[0], t.paths.shape
 
-    def step(name: str, operands: tuple[str, ...], to_shape: tuple[int, ...], dtype: str = "f32", **attrs: Any) -> str:
+    def step(
+        name: str, operands: tuple[str, ...], to_shape: tuple[int, ...], dtype: str = "f32", /, **attrs: Attr
+    ) -> str:
         return r.insert_before(op, name, operands, TensorType(dtype, to_shape), f"{hint}_{name.lower()}", attrs)
 
     def table(data: Array, what: str) -> str:
         return r.constant(data, "f32", f"@{hint}_{what}", *(o for o in op.operands if o.startswith("@")))
 
-    looked = step("Gemm", (x, table(t.select, "select")), (n, count * inner), **PLAIN)
+    looked = step("Gemm", (x, table(t.select, "select")), (n, count * inner), "f32", **PLAIN)
     turn = step(t.compare, (looked, table(t.thresholds, "thresholds")), (n, count * inner), "bool")
     bits = step("Cast", (turn,), (n, count * inner), to="f32")
     apart = step("Reshape", (bits,), (n, count, inner), shape=(n, count, inner))
@@ -159,7 +161,7 @@ def _regressor(op: Op, r: Rewriter) -> None:
     if a.get("post_transform", "NONE") != "NONE" or aggregate not in ("SUM", "AVERAGE"):
         return
     tables = _tables(op, r)
-    weights = tables and _weights(op, r, tables, "target", int(a["n_targets"]))
+    weights = None if tables is None else _weights(op, r, tables, "target", int(a["n_targets"]))
     if tables is None or weights is None:
         return
     weights = weights / len(tables.paths) if aggregate == "AVERAGE" else weights
@@ -174,7 +176,7 @@ def _classifier(op: Op, r: Rewriter) -> None:
     if not labels or transform not in ("NONE", "LOGISTIC", "SOFTMAX"):
         return
     tables = _tables(op, r)
-    weights = tables and _weights(op, r, tables, "class", len(labels))
+    weights = None if tables is None else _weights(op, r, tables, "class", len(labels))
     if tables is None or weights is None:
         return
     base, given = trained(op, r, "base_values"), trained(op, r, "class_weights")

@@ -14,6 +14,7 @@ STEPS = (
     "canonicalize-arithmetic",
     "canonicalize-gemm",
     "canonicalize-gather",
+    "canonicalize-resize",
     "canonicalize-views",
     "fold-constants",
     "fuse-gelu",

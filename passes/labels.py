@@ -14,7 +14,7 @@ TRANSFORMS: dict[str, tuple[str, dict[str, Attr]]] = {"SOFTMAX": ("Softmax", {"a
 
 
 def finish_classifier(op: Op, r: Rewriter, affine: Sequence[str], labels: tuple[int, ...], transform: str) -> None:
-    """`op` (labels, scores) becomes Gemm(affine), its transform, ArgMax and, unless labels count 0, 1, ..., a Gather."""
+    """`op` (labels, scores) becomes Gemm(affine), its transform, ArgMax and, unless labels are 0, 1, ..., a Gather."""
     label, n, sources = op.results[0], r.type_of(op.results[0]).shape[0], [o for o in op.operands if o.startswith("@")]
     wide = TensorType("f32", (n, len(labels)))
     scores = r.insert_before(op, "Gemm", affine, wide, f"{label}_scores", PLAIN)

@@ -79,7 +79,9 @@ def _attribute(m: ModelProto, r: random.Random) -> None:
 
 
 def _operator(m: ModelProto, r: random.Random) -> None:
-    r.choice(m.graph.node).op_type = r.choice(["Gemm", "LSTM", "If", "Loop", "Split", "TopK", "Resize", "Einsum", "", "É"])
+    r.choice(m.graph.node).op_type = r.choice(
+        ["Gemm", "LSTM", "If", "Loop", "Split", "TopK", "Resize", "Einsum", "", "É"]
+    )
 
 
 def _escaping(m: ModelProto, r: random.Random) -> None:

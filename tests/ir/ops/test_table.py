@@ -8,9 +8,9 @@ import pytest
 
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.opdef import Kind, OpDef
-from ppc.ir.parameters import PARAMETERS
 from ppc.ir.ops import OPS, UnknownOp, opdef
 from ppc.ir.ops.declare import MANY
+from ppc.ir.parameters import PARAMETERS
 from ppc.runtime.kernels import KERNELS, kernel
 
 #: Their results depend on static shapes and attributes alone.
@@ -45,7 +45,9 @@ def test_attributes_and_defaults_are_those_of_the_kernel(name: str) -> None:
     assert tuple(p.name for p in given if p.kind is not p.KEYWORD_ONLY)[1:] == trained or not trained
     parameters = [p for p in given if p.kind is p.KEYWORD_ONLY]
     kernel_side = {p.name: ("required", None) if p.default is p.empty else ("default", p.default) for p in parameters}
-    table_side = {a.name: ("required", None) if a.required else ("default", a.default) for a in specs if a.name not in trained}
+    table_side = {
+        a.name: ("required", None) if a.required else ("default", a.default) for a in specs if a.name not in trained
+    }
     assert repr(sorted(kernel_side.items())) == repr(sorted(table_side.items()))  # repr: NaN is a default
 
 
