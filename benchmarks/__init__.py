@@ -1,1 +1,1 @@
-"""Measurements that take minutes; each module has a command line of its own."""
+"""Measurements that are run by hand; see each module."""

@@ -43,10 +43,17 @@ def assemble(
     manifest["options"] = dict(options)
     manifest["steps"] = plan_json.steps(lowered, sources)
     manifest["report"] = build(findings)
+    title, lines = f"Plan for {name}, made by ppc.", header(manifest)
+    errors = {a["node"]: a["error"] for a in manifest["report"]["approximations"]}
+
+    def plan(manifest_hash: str) -> str:
+        return emit(lowered, manifest["steps"], title, lines, manifest_hash, errors)
+
+    manifest["program_file"] = plan_json.sha256(plan("").encode())
     manifest["tee"] = _tee(manifest, resolved)
     text = plan_json.dump(manifest)
-    plan = emit(lowered, manifest["steps"], f"Plan for {name}, made by ppc.", header(manifest), plan_json.sha256(text))
-    return Compiled(plan, text, server, public_bytes, manifest, lowered, findings.assigned.module, diagnostics)
+    source = plan(plan_json.sha256(text))
+    return Compiled(source, text, server, public_bytes, manifest, lowered, findings.assigned.module, diagnostics)
 
 
 def _tee(manifest: Mapping[str, Any], resolved: ResolvedPolicy) -> dict[str, Any]:

@@ -8,6 +8,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+#: Columns that a line of IR or policy may take in a message.
+_WIDTH = 160
+
+
+def _short(line: str) -> str:
+    """A long line loses its middle: what it defines and where it comes from stand at its ends."""
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 61]} … {line[-58:]}"
+
+
 def render(d: Diagnostic) -> str:
     lines = [f"{d.severity}[{d.code}]: {printable(d.message)}"]
     where = " ".join(
@@ -22,7 +31,7 @@ def render(d: Diagnostic) -> str:
     if where:
         lines.append(f"  --> {where}")
     if d.excerpt:
-        lines += ["   |", *(f"   | {printable(line)}" for line in d.excerpt.splitlines()), "   |"]
+        lines += ["   |", *(f"   | {_short(printable(line))}" for line in d.excerpt.splitlines()), "   |"]
     if d.facts:
         lines.append("   = facts: " + ", ".join(f"{k} = {v}" for k, v in d.facts.items()))
     if d.help:

@@ -48,11 +48,14 @@ def _enclave_problems(policy: ResolvedPolicy, module: Module) -> list[str]:
     return [f"the policy calls the enclave malicious ({line})"] if line is not None else []
 
 
-def assumptions(used: Iterable[str], policy: ResolvedPolicy) -> list[tuple[str, str, str]]:
-    """What the domains in use rest on: (sentence, policy line or "assumed", domain)."""
+def assumptions(used: Iterable[str], policy: ResolvedPolicy, dealt: bool = True) -> list[tuple[str, str, str]]:
+    """What the domains in use rest on: (sentence, policy line or "assumed", domain). `dealt`: some step needs the
+    dealer's randomness; shares that only carry a value from one representation to another need none."""
     found = []
     for domain in sorted(used):
         for party in RESTS_ON.get(domain, ()):
+            if party == "dealer" and not dealt:
+                continue
             sentence, level = ASSUMED[domain, party]
             found.append((sentence, _where(policy.trust(party, level or "semi_honest")), domain))
         if domain == "he":

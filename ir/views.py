@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ppc.ir.label import Label
-from ppc.ir.module import Module, Stage
+from ppc.ir.module import Module, Op, Stage
 from ppc.ir.policy.ast import AllowParameters
 from ppc.ir.policy.bind import Origin, ResolvedPolicy
 from ppc.ir.trust import assumptions
@@ -90,11 +90,18 @@ def views_of(
     in_enclave = {o for op in tee_ops for o in op.operands if o.startswith("@")}
     sees["enclave"] += [Sight(name, "enclave trusted", line=_tee_line(policy)) for name in sorted(in_enclave)]
     by_text: dict[tuple[str, str], list[str]] = {}
-    for text, line, domain in assumptions(used, policy):
+    dealt = any(_is_protocol(op, facts) for op in module.ops)
+    for text, line, domain in assumptions(used, policy, dealt):
         by_text.setdefault((text, line), []).append(domain)
     trust = tuple(Assumption(text, line, tuple(domains)) for (text, line), domains in by_text.items())
     rows = {party: tuple(sights) for party, sights in sees.items()}
     return Views(rows, tuple(reveals), trust, tuple(_leaks(module, policy)), tuple(_unchecked(module, policy)))
+
+
+def _is_protocol(op: Op, facts: Mapping[str, Fact]) -> bool:
+    """An operator computed on shares, as opposed to a move."""
+    moves = op.name.startswith(("convert.", "reveal.")) or op.name.endswith((".input", ".output"))
+    return bool(op.results) and not moves and facts[op.results[0]].domain == "mpc"
 
 
 def _sight(name: str, fact: Fact, reveal: RevealLine | None) -> Sight:

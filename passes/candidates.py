@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from ppc.ir.approximation import without_polynomial
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Module, Op
 from ppc.ir.parameters import parameters_of
@@ -181,11 +182,12 @@ _HELP: Iterable[tuple[Kind, str]] = (
 
 def _no_candidate(op: Op, module: Module, row: Mapping[Domain, Reason | None]) -> Diagnostic:
     kinds = {why.kind for why in row.values() if why is not None}
+    shown = print_op(without_polynomial(op), module.values)
     return Diagnostic(
         "PPC3001",
         f"no domain can run this {op.name}",
         node=node_name(op),
-        excerpt="\n".join([print_op(op, module.values), *(f"  {d}: {why}" for d, why in row.items())]),
+        excerpt="\n".join([shown, *(f"  {d}: {why}" for d, why in row.items())]),
         help=next(text for kind, text in _HELP if kind in kinds),
         facts={str(d): why.kind for d, why in row.items() if why is not None},
     )

@@ -17,7 +17,8 @@ class Row:
     id: int
     name: str
     node: str
-    seconds: float = 0.0
+    seconds: float = 0.0  # busy: without the waiting
+    waited: float = 0.0  # seconds for peers
     bytes_sent: int = 0
     rounds: int = 0
 
@@ -32,10 +33,14 @@ class Meter:
     @contextmanager
     def measure(self, session: "Session", step: "Step") -> Iterator[None]:
         channels = session.channels.values()
-        t, sent, rounds = time.perf_counter(), sum(c.bytes_sent for c in channels), sum(c.rounds for c in channels)
+        t, waited = time.perf_counter(), sum(c.waited for c in channels)
+        sent, rounds = sum(c.bytes_sent for c in channels), sum(c.rounds for c in channels)
         yield
         row = self._rows.setdefault((step.id, step.name), Row(step.id, step.name, step.node))
-        row.seconds += time.perf_counter() - t
+        spent = time.perf_counter() - t
+        waiting = min(sum(c.waited for c in channels) - waited, spent)
+        row.seconds += spent - waiting
+        row.waited += waiting
         row.bytes_sent += sum(c.bytes_sent for c in channels) - sent
         row.rounds += sum(c.rounds for c in channels) - rounds
 

@@ -20,6 +20,11 @@ def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def program_hash(text: bytes, manifest: str) -> str:
+    """Hash of plan.py's text with the manifest's hash blanked: the two files name each other."""
+    return sha256(text.replace(manifest.encode(), b"", 1))
+
+
 class Plan:
     """The files of one plan, checked against each other by hash. Raises PPC6006 where they do not fit."""
 
@@ -33,7 +38,10 @@ class Plan:
         if sha256(text) != manifest:
             raise PartyError("PPC6006", f"{self.path.with_suffix('.json').name} is not the one this plan was made with")
         self.manifest: dict[str, Any] = json.loads(text)
-        self.hash = sha256(self._read(self.path))
+        own = self._read(self.path)
+        if program_hash(own, manifest) != self.manifest["program_file"]:
+            raise PartyError("PPC6006", f"{self.path.name} was changed after it was made")
+        self.hash = sha256(own)
 
     @staticmethod
     def load(path: str | Path) -> tuple["Plan", Program]:
@@ -130,7 +138,7 @@ def _is_guard(node: ast.stmt) -> bool:
 def _is_program(node: ast.stmt) -> bool:
     if not (isinstance(node, ast.FunctionDef) and node.name == "program" and not node.decorator_list):
         return False
-    if ast.unparse(node.args) != "p":
+    if ast.unparse(node.args) != "p" or node.returns is not None or bool(getattr(node, "type_params", False)):
         return False
     body = node.body[1:] if _is_docstring(node.body[0]) else node.body
     return all(_is_step(s) for s in body)

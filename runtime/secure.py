@@ -62,12 +62,16 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     phases = {p: max(r["phases"].get(p, 0.0) for r in found.values()) for p in ("setup", "offline", "online")}
     seconds: dict[str, Any] = {**phases, "total": sum(phases.values())}
     seconds["parties"] = {party: dict(r["phases"]) for party, r in found.items()}
+    seconds["waited"] = {party: sum(s["waited"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
     sent = {party: r["bytes_sent"] for party, r in found.items()}
     rows: dict[int, dict[str, Any]] = {}
-    for r in found.values():
+    for party, r in found.items():
+        if party == "dealer":
+            continue  # it worked ahead of the passes: its bytes are offline
         for step in r["steps"]:
-            row = rows.setdefault(step["id"], {**step, "seconds": 0.0, "bytes_sent": 0, "rounds": 0})
+            row = rows.setdefault(step["id"], {**step, "seconds": 0.0, "waited": 0.0, "bytes_sent": 0, "rounds": 0})
             row["seconds"] = max(row["seconds"], step["seconds"])
+            row["waited"] = max(row["waited"], step["waited"])
             row["rounds"] = max(row["rounds"], step["rounds"])
             row["bytes_sent"] += step["bytes_sent"]
     return {

@@ -12,9 +12,11 @@ def command(
 ) -> int:
     """Make the deployment's authority and one key and certificate a party, for mutual TLS."""
     from ppc.runtime.keys import make_keys
+    from ppc.runtime.tee.roots import write_roots
 
     names = [p.strip() for p in parties.split(",") if p.strip()]
     make_keys(folder, names, days=days)
+    write_roots(folder, names)
     typer.echo(
         f"wrote {folder}/: give each of {', '.join(names)} its own folder and no other; keep {folder}/ca offline"
     )

@@ -20,7 +20,7 @@ def diagnostics_json(diagnostics: Sequence[Diagnostic]) -> str:
     return json.dumps([asdict(d) for d in diagnostics], indent=1, default=str)
 
 
-def show_report(manifest: Mapping[str, Any], *, as_json: bool) -> None:
+def show_report(manifest: Mapping[str, Any], *, as_json: bool, every_node: bool = False) -> None:
     """The report of a plan, for people (rich) or programs."""
     if as_json:
         typer.echo(json.dumps(inspection(manifest), indent=1))
@@ -29,7 +29,7 @@ def show_report(manifest: Mapping[str, Any], *, as_json: bool) -> None:
 
     from ppc.compiler.report.terminal import render
 
-    Console(file=sys.stdout, highlight=False).print(render(manifest))
+    Console(file=sys.stdout, highlight=False).print(render(manifest, every_node))
 
 
 def inspection(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,25 @@ from typing import Any
 
 from ppc.compiler.codegen.names import comment, variables
 from ppc.ir.module import Module, Op
+from ppc.ir.ops import OPS, opdef
 
 #: Attributes that say how the numbers are stored, not what happens: plan.json has them.
-_HIDDEN = ("layout_", "in_layout_", "out_layout_", "terms", "name")
+_HIDDEN = ("layout_", "in_layout_", "out_layout_", "terms")
 _LONG = 72
+_NO = object()  # no value equals it
 
 
-def emit(module: Module, steps: Sequence[Mapping[str, Any]], title: str, header: Sequence[str], manifest: str) -> str:
-    """The text of plan.py. Every name from the model passes through `repr` or `comment`."""
+def emit(
+    module: Module,
+    steps: Sequence[Mapping[str, Any]],
+    title: str,
+    header: Sequence[str],
+    manifest: str,
+    errors: Mapping[str, float] | None = None,
+) -> str:
+    """The text of plan.py. `errors`: the largest error of each node's polynomial.
+
+    Every name from the model passes through `repr` or `comment`."""
     from jinja2 import Environment, StrictUndefined
 
     template = files("ppc.compiler.codegen").joinpath("plan.py.j2").read_text()
@@ -27,7 +38,7 @@ def emit(module: Module, steps: Sequence[Mapping[str, Any]], title: str, header:
         header=[comment(line, 110) for line in header],
         format=steps_format(),
         manifest=manifest,
-        lines=list(_lines(module, steps)),
+        lines=list(_lines(module, steps, errors or {})),
     )
 
 
@@ -42,7 +53,7 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
-def _lines(module: Module, steps: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+def _lines(module: Module, steps: Sequence[Mapping[str, Any]], errors: Mapping[str, float]) -> Sequence[str]:
     names = variables(r for op in module.ops for r in op.results)
     out: list[str] = []
     segment = None
@@ -51,7 +62,7 @@ def _lines(module: Module, steps: Sequence[Mapping[str, Any]]) -> Sequence[str]:
         if place != segment:
             out += ([""] if out else []) + [f"# ---- {place}"]
             segment = place
-        out.append(f"# [{step['id']}] {_what(op, step, module)}")
+        out.append(f"# [{step['id']}] {_what(op, step, errors)}")
         out.append(_call(op, names))
     return out
 
@@ -69,9 +80,13 @@ def _place(op: Op) -> str:
     }[engine]
 
 
-def _what(op: Op, step: Mapping[str, Any], module: Module) -> str:
+def _what(op: Op, step: Mapping[str, Any], errors: Mapping[str, float]) -> str:
     shape = "x".join(map(str, step["shapes"][0])) or "scalar"
     parts = [f"{step['op']} '{comment(op.loc)}'" if step["op"] else f"value '{comment(op.loc)}'", shape]
+    if op.name == "he.polynomial" and op.loc in errors:
+        parts.append(
+            f"approximated: error at most {errors[op.loc]:.1e} on [{op.attrs['lo']:.3g}, {op.attrs['hi']:.3g}]"
+        )
     if "terms" in op.attrs:
         terms: Any = op.attrs["terms"]
         turns = {("b", t[0], t[2]) for t in terms if t[2]} | {("g", t[1], t[3]) for t in terms if t[3]}
@@ -83,14 +98,22 @@ def _what(op: Op, step: Mapping[str, Any], module: Module) -> str:
 
 def _call(op: Op, names: Mapping[str, str]) -> str:
     operands = [f"p.weight({quoted(o)})" if o.startswith("@") else names[o] if o else "None" for o in op.operands]
-    if op.name.endswith((".input", ".output")):
-        operands = [*operands]
-    shown = [f"{k}={_literal(v)}" for k, v in sorted(op.attrs.items()) if _is_shown(k, v)]
+    defaults = _defaults(op.name.partition(".")[2])
+    shown = [f"{k}={_literal(v)}" for k, v in sorted(op.attrs.items()) if _is_shown(k, v) and defaults.get(k, _NO) != v]
     call = f"p.{op.name}({', '.join([*operands, *shown])})"
     return f"{', '.join(names[r] for r in op.results)} = {call}" if op.results else call
 
 
+def _defaults(operator: str) -> Mapping[str, Any]:
+    """What an attribute is where a line does not say it; empty for steps that are no ONNX operator."""
+    if operator not in OPS:
+        return {}
+    return {a.name: a.default for a in opdef(operator).attrs if not a.required and a.default is not None}
+
+
 def _is_shown(key: str, value: Any) -> bool:
+    if value == () or key == "source":
+        return False
     return not key.startswith(_HIDDEN) and (key == "because" or len(repr(value)) <= _LONG)
 
 

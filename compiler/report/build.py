@@ -35,7 +35,7 @@ def build(f: Findings) -> dict[str, Any]:
         "nodes": nodes,
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
-        "parties": _parties(f.views),
+        "parties": _parties(f.views, f.lowered),
         "reveals": [
             {"value": r.node or r.value, "to": r.party, "because": r.because, "line": r.line} for r in f.views.reveals
         ],
@@ -68,10 +68,15 @@ def build(f: Findings) -> dict[str, Any]:
     }
 
 
-def _parties(views: Views) -> dict[str, list[dict[str, str]]]:
-    """What each party sees in clear; the server's weights are one row, not one a tensor."""
+def _parties(views: Views, lowered: Module) -> dict[str, list[dict[str, str]]]:
+    """What each party of the plan sees in clear; the server's weights are one row, not one a tensor. A plan without a
+    step on shares has no dealer, one without a TEE step no enclave."""
+    engines = {op.name.split(".")[0] for op in lowered.ops}
+    absent = {party for party, engine in (("dealer", "mpc"), ("enclave", "tee")) if engine not in engines}
     found: dict[str, list[dict[str, str]]] = {}
     for party, sights in views.sees.items():
+        if party in absent and not sights:
+            continue
         rows = [
             {"value": s.value, "why": f"{s.ground}: {s.because}" if s.because else s.ground}
             for s in sights
@@ -87,6 +92,7 @@ def _parties(views: Views) -> dict[str, list[dict[str, str]]]:
 def _nodes(f: Findings) -> list[dict[str, Any]]:
     index = {op.results[0]: v for v, op in op_nodes(f.assigned.module).items()}
     exact = len(f.assigned.module.ops) <= WHY_NOT_NODES
+    made = {r: op.loc for op in f.assigned.module.ops for r in op.results}
     rows = []
     for op in f.assigned.module.ops:
         assert op.domain is not None
@@ -103,7 +109,9 @@ def _nodes(f: Findings) -> list[dict[str, Any]]:
             else:
                 why[str(d)] = "dearer in total"
         cost = f.assigned.problem.cost[v][DOMAINS.index(op.domain)]
-        rows.append({"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": cost, "why_not": why})
+        inputs = [made[o] for o in op.operands if o in made]
+        row = {"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": cost, "why_not": why}
+        rows.append({**row, "inputs": inputs})
     return rows
 
 

@@ -41,8 +41,16 @@ def _summary(run: "RunOutcome") -> RenderableType:
             "online, predicted",
             f"{seconds(predicted['seconds'] * passes)} for {passes} passes on network '{predicted['network']}'",
         )
-        parties = ", ".join(f"{k} {size(v)}" for k, v in run.measured["bytes"].items() if k != "total")
-        table.add_row("bytes sent", f"{size(run.measured['bytes']['total'])}  ({parties})")
+        waits = ", ".join(f"{k} {seconds(v)}" for k, v in t["waited"].items())
+        table.add_row("of that, waiting for others", waits)
+        sent = run.measured["bytes"]
+        dealt = sent.get("dealer", 0)
+        parties = ", ".join(f"{k} {size(v)}" for k, v in sent.items() if k not in ("total", "dealer"))
+        table.add_row("bytes sent", f"{size(sent['total'] - dealt)}  ({parties})")
+        online = f"{size(predicted['bytes'] * passes)}; by the dealer {size(predicted['offline_bytes'] * passes)}"
+        table.add_row("bytes, predicted", online)
+        if dealt:
+            table.add_row("bytes sent by the dealer, ahead", size(dealt))
         table.add_row("rounds", f"{run.measured['rounds']}")
     if run.comparison:
         table.add_row("max error against onnxruntime", f"{run.comparison['max_abs_err']:.3g}")
@@ -52,7 +60,7 @@ def _summary(run: "RunOutcome") -> RenderableType:
 
 def _steps(rows: list[dict[str, Any]]) -> RenderableType:
     table = Table(
-        title="\nPer step, all passes (slowest party; bytes of all parties)",
+        title="\nPer step, all passes (busiest party, waiting left out; bytes of all parties but the dealer)",
         title_justify="left",
         title_style="bold",
         box=None,

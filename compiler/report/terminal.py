@@ -1,5 +1,6 @@
 """The report of a plan for a terminal."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
+from ppc.compiler.report.reasons import particular
 from ppc.ir.render import printable
 
 STYLES = {"he": "magenta", "mpc": "cyan", "tee": "yellow", "client": "green", "server": "blue"}
@@ -19,11 +22,18 @@ WORDS = {
     "server": "in clear at the server",
 }
 
+TITLE = "\n[bold]What runs where, and why not elsewhere[/]"
+#: Plans with more nodes are shown by operator.
+MOST_ROWS = 30
+#: Of the values that a party sees for one reason, this many are named.
+MOST_SEEN = 8
 
-def render(manifest: Mapping[str, Any]) -> RenderableType:
-    """Everything a reader needs to judge a plan, most important first."""
+
+def render(manifest: Mapping[str, Any], every_node: bool = False) -> RenderableType:
+    """Everything a reader needs to judge a plan, most important first. Large plans are shown by operator, unless
+    `every_node` is wanted."""
     r = manifest["report"]
-    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _nodes(r), _segments(r), _cost(r)]
+    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _nodes(r, every_node), _segments(r), _cost(r)]
     if manifest["he"]:
         parts.append(_he(manifest))
     if r["approximations"]:
@@ -82,20 +92,49 @@ def _sees(r: Mapping[str, Any]) -> RenderableType:
     for party, seen in r["parties"].items():
         if not seen:
             table.add_row(party, "[dim]nothing[/]", "")
-        for i, item in enumerate(seen):
-            table.add_row(party if i == 0 else "", safe(item["value"]), safe(item["why"]))
+        by_reason: dict[str, list[str]] = {}
+        for item in seen:
+            by_reason.setdefault(item["why"], []).append(safe(item["value"]))
+        for i, (why, values) in enumerate(by_reason.items()):
+            if (more := len(values) - MOST_SEEN) > 0:
+                values = [*values[: MOST_SEEN - 1], f"… ({more} more)", values[-1]]
+            table.add_row(party if i == 0 else "", ", ".join(values), safe(why))
     return table
 
 
-def _nodes(r: Mapping[str, Any]) -> RenderableType:
-    table = _table("\nWhat runs where, and why not elsewhere", "node", "op", "runs in", "predicted", "why not")
-    for node in r["nodes"]:
-        why = "; ".join(f"{d}: {safe(reason)}" for d, reason in node["why_not"].items())
+def _nodes(r: Mapping[str, Any], every: bool) -> RenderableType:
+    everywhere, rows = particular(r["nodes"])
+    said = [f"[dim]not in this plan: {d}: {safe(reason)}[/]" for d, reason in everywhere.items()]
+    if len(rows) > MOST_ROWS and not every:
+        return Group(_text(TITLE), *map(_text, said), _by_operator(r["nodes"]))
+    table = _table("", "node", "op", "runs in", "predicted", "why not")
+    table.title = None
+    for node, why in zip(r["nodes"], rows, strict=True):
         domain = node["domain"]
         table.add_row(
-            safe(node["name"]), node["op"], f"[{STYLES[domain]}]{domain}[/]", seconds(node["seconds"]), f"[dim]{why}[/]"
+            safe(node["name"]),
+            node["op"],
+            f"[{STYLES[domain]}]{domain}[/]",
+            seconds(node["seconds"]),
+            f"[dim]{safe('; '.join(why))}[/]",
         )
+    return Group(_text(TITLE), *map(_text, said), table)
+
+
+def _by_operator(nodes: Sequence[Mapping[str, Any]]) -> RenderableType:
+    counts = Counter((n["op"], n["domain"]) for n in nodes)
+    domains = [d for d in STYLES if any(domain == d for _, domain in counts)]
+    table = _table("", "op", *domains)
+    table.title = None
+    for op in sorted({op for op, _ in counts}):
+        table.add_row(op, *(str(counts[op, d] or "") for d in domains))
+    table.caption = f"{len(nodes)} nodes; ppc inspect --nodes lists them with the reasons"
+    table.caption_justify = "left"
     return table
+
+
+def _text(markup: str) -> RenderableType:
+    return Text.from_markup(markup)
 
 
 def _segments(r: Mapping[str, Any]) -> RenderableType:

@@ -2,7 +2,8 @@
 
 TenSEAL's binding saves to and loads from file paths only. The path here is a private memory file
 (`memfd_create`, reached through /proc/self/fd): nothing touches a disk, no other user can open it, and it vanishes
-with its descriptor. Where the system has none, a temporary file with mode 0600. Secret keys never pass through here.
+with its descriptor. Where the system has none, a temporary file with mode 0600; a secret key passes through memory
+files only.
 """
 
 import os
@@ -22,8 +23,9 @@ _LENGTH = Struct("<Q")
 
 
 @contextmanager
-def private_file() -> Iterator[tuple[int, str]]:
-    """A descriptor and a path of a file that only this process reads."""
+def private_file(memory_only: bool = False) -> Iterator[tuple[int, str]]:
+    """A descriptor and a path of a file that only this process reads. PartyError PPC6012 where it must not be on disk
+    and the system has no memory files."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("ppc-he", os.MFD_CLOEXEC)
         path, in_memory = f"/proc/self/fd/{fd}", True
@@ -32,6 +34,10 @@ def private_file() -> Iterator[tuple[int, str]]:
             in_memory = False
     else:
         in_memory = False
+    if not in_memory and memory_only:
+        raise PartyError(
+            "PPC6012", "this system has no memory files (memfd, /proc), and HE keys of several levels need one"
+        )
     if not in_memory:
         fd, path = tempfile.mkstemp(prefix="ppc-he-")
     try:
@@ -49,9 +55,9 @@ def dump(thing: Any) -> bytes:
         return _read(fd, os.fstat(fd).st_size)
 
 
-def load(empty: Any, context: Any, blob: bytes) -> Any:
+def load(empty: Any, context: Any, blob: bytes, memory_only: bool = False) -> Any:
     """Fill an empty SEAL object; SEAL checks every field against the context. Raises one of SEAL_ERRORS."""
-    with private_file() as (fd, path):
+    with private_file(memory_only) as (fd, path):
         _write(fd, blob)
         empty.load(context, path)
     return empty

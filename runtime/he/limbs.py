@@ -55,6 +55,12 @@ def make_plaintext(context: Context, level: int, residues: Residues, scale: floa
     return blob.load(seal.Plaintext(), context.seal, _saved(head, residues))
 
 
+def make_secret(context: Any, parms_id: Sequence[int], residues: Residues) -> Any:
+    """A secret key of these residues, shape (data primes + 1, degree), for a SEAL context. Never touches a disk."""
+    head = _PLAINTEXT.pack(*parms_id, residues.size, 1.0)
+    return blob.load(seal.SecretKey(), context, _saved(head, residues), memory_only=True)
+
+
 def to_coefficients(context: Context, level: int, polynomials: Residues) -> Residues:
     """Inverse NTT of polynomials of shape (count, level + 1, degree), by SEAL."""
     return _transform(context, level, polynomials, context.evaluator.transform_from_ntt_inplace, ntt=True)

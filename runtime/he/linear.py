@@ -39,11 +39,12 @@ def evaluate(
     share key steps from the leaves of their tree to the root.
     """
     slots, level = context.slots, context.level(inputs[0])
+    steps = keys.steps(level)
     partial = _products(context, keys, inputs, terms, diagonals)
     results = []
     for o in range(len(bias)):
         sums = {g: partial.pop((o, g)) for g in sorted({t[3] % slots for t in terms if t[1] == o}) if (o, g) in partial}
-        for step, parent, key in reversed(vector.rotation_tree(sums, keys.steps, slots)):
+        for step, parent, key in reversed(vector.rotation_tree(sums, steps, slots)):
             moved = vector.rotate(context, keys, sums.pop(step), key)
             sums[parent] = vector.accumulate(context, sums.get(parent), moved)
         total = sums.get(0)
@@ -52,8 +53,10 @@ def evaluate(
             keys.encryptor.encrypt_zero(context.parms_ids[level], total)
             total.scale = context.scale(level) ** 2
         for step in post:
-            if step % slots not in keys.steps:
-                raise PartyError("PPC6006", f"plan.json lists no Galois key for rotation by {step % slots}")
+            if step % slots not in steps:
+                raise PartyError(
+                    "PPC6006", f"plan.json lists no Galois key for rotation by {step % slots} at level {level}"
+                )
             context.evaluator.add_inplace(total, vector.rotate(context, keys, total, step % slots))
         vector.rescale(context, total, context.scale(level - 1))
         context.evaluator.add_plain_inplace(total, bias[o])
@@ -66,11 +69,12 @@ def _products(
 ) -> dict[tuple[int, int], Any]:
     """Σ rot(in, baby) ⊙ diagonal for each (output, giant). One input ciphertext at a time, to hold few rotations."""
     slots, level = context.slots, context.level(inputs[0])
+    steps = keys.steps(level)
     partial: dict[tuple[int, int], Any] = {}
     for c, ciphertext in enumerate(inputs):
         mine = [t for t, term in enumerate(terms) if term[0] == c]
         turned = {0: ciphertext}
-        for step, parent, key in vector.rotation_tree((terms[t][2] for t in mine), keys.steps, slots):
+        for step, parent, key in vector.rotation_tree((terms[t][2] for t in mine), steps, slots):
             turned[step] = vector.rotate(context, keys, turned[parent], key)
         for t in mine:
             _, o, baby, giant = terms[t]

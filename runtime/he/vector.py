@@ -47,10 +47,11 @@ def rescale(context: Context, a: Any, scale: float) -> None:
 
 def relinearise(context: Context, keys: ServerKeys, a: Any) -> None:
     """Back to two polynomials, in place."""
-    if keys.relin is None:
-        raise PartyError("PPC6006", "the plan multiplies ciphertexts but plan.json lists no relinearisation key")
     if a.size() > 2:
-        context.evaluator.relinearize_inplace(a, keys.relin)
+        level = context.level(a)
+        if level not in keys.relin:
+            raise PartyError("PPC6006", f"the plan multiplies at level {level}, where it lists no relinearisation key")
+        context.at(level).evaluator.relinearize_inplace(a, keys.relin[level])
 
 
 def mended(context: Context, a: Any, level: int) -> Any:
@@ -93,9 +94,9 @@ def rotation_tree(needed: Iterable[int], keys: frozenset[int], slots: int) -> li
 
 
 def rotate(context: Context, keys: ServerKeys, a: Any, step: int) -> Any:
-    """rot(a, step)[i] = a[i + step]; the step must have a key."""
-    out = seal.Ciphertext()
-    context.evaluator.rotate_vector(a, step, keys.galois[step], out)
+    """rot(a, step)[i] = a[i + step]; the step must have a key at the level of `a`."""
+    out, level = seal.Ciphertext(), context.level(a)
+    context.at(level).evaluator.rotate_vector(a, step, keys.galois[level][step], out)
     return out
 
 

@@ -23,6 +23,7 @@ class Channel(Protocol):
     bytes_sent: int
     bytes_received: int
     rounds: int  # number of times this side waited for the peer
+    waited: float  # seconds spent so
 
     def send(self, tag: str, *arrays: NDArray[Any]) -> None: ...
 

@@ -1,6 +1,7 @@
 """Channels inside one process, for tests of protocols: the same interface, no sockets."""
 
 import queue
+import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ class MemoryChannel:
     def __init__(self, peer: str, inbox: "queue.SimpleQueue[Any]", outbox: "queue.SimpleQueue[Any]", timeout: float):
         self.peer, self._in, self._out, self.timeout = peer, inbox, outbox, timeout
         self.bytes_sent = self.bytes_received = self.rounds = 0
+        self.waited = 0.0
         self.transcript: list[tuple[str, Any]] = []
 
     def send(self, tag: str, *arrays: NDArray[Any]) -> None:
@@ -26,12 +28,15 @@ class MemoryChannel:
 
     def _next(self, tag: str) -> Any:
         self.rounds += 1
+        start = time.perf_counter()
         try:
             got, payload = self._in.get(timeout=self.timeout)
         except queue.Empty:
             raise PartyError(
                 "PPC6002", f"{self.peer} sent nothing for {self.timeout:g} s (waiting for {tag})"
             ) from None
+        finally:
+            self.waited += time.perf_counter() - start
         if isinstance(payload, PartyError):
             raise RelayedError(self.peer, payload.code, payload.message)
         if got != tag:

@@ -42,6 +42,7 @@ class SocketChannel:
     ):
         self.peer = peer
         self.bytes_sent = self.bytes_received = self.rounds = 0
+        self.waited = 0.0
         self._role, self._plan = role, plan
         self._sent = self._received = 0  # sequence numbers of the next messages
         self._sender, self._receiver = Sender(sending, timeout), Receiver(receiving, timeout)
@@ -216,18 +217,19 @@ class SocketChannel:
 
 
 class _Waiting:
-    """Turns what the receiver, or a check, says into the channel's error, and tells the peer."""
+    """Counts the wait, turns what the receiver, or a check, says into the channel's error, and tells the peer."""
 
-    __slots__ = ("channel", "tag")
+    __slots__ = ("channel", "start", "tag")
 
     def __init__(self, channel: SocketChannel, tag: str):
-        self.channel, self.tag = channel, tag
+        self.channel, self.tag, self.start = channel, tag, 0.0
 
     def __enter__(self) -> None:
-        pass
+        self.start = time.perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         c = self.channel
+        c.waited += time.perf_counter() - self.start
         if isinstance(error, Gone):
             raise c._break(gone(c.peer, str(error), f"waiting for {self.tag}")) from None
         if isinstance(error, Silent):

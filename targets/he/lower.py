@@ -10,6 +10,7 @@ from ppc.ir.label import Label
 from ppc.ir.module import Attr, Constant, Module, Op, Value
 from ppc.ir.types import Domain, TensorType
 from ppc.runtime.layout import Layout, layout_attrs
+from ppc.targets.he import keytree
 from ppc.targets.he.diagonals import Lowered
 from ppc.targets.he.graph import polynomial
 from ppc.targets.he.levels import relinearised
@@ -38,7 +39,8 @@ class _Emitter:
     ops: list[Op] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
-    galois: dict[int, set[int]] = field(default_factory=dict)
+    rotations: dict[int, list[keytree.Steps]] = field(default_factory=dict)  # level -> sets that are made together
+    posts: dict[int, set[int]] = field(default_factory=dict)
     relin: list[tuple[str, int, int]] = field(default_factory=list)
     dropped: dict[tuple[str, int], str] = field(default_factory=dict)
 
@@ -76,10 +78,13 @@ class _Emitter:
             "he.prime_bits": found.prime_bits,
             "he.scale_bits": found.scale_bits,
             "he.top_level": found.top,
-            "he.galois": tuple((level, tuple(sorted(self.galois[level]))) for level in sorted(self.galois)),
+            "he.galois": tuple((level, keys) for level in sorted(self.rotations) if (keys := self._keys(level))),
             "he.relin": relinearised(self.relin),
             "he.security_bits": SECURITY_BITS,
         }
+
+    def _keys(self, level: int) -> tuple[int, ...]:
+        return tuple(sorted(keytree.choose(self.rotations[level], self.posts[level], self.program.parameters.slots)))
 
     def _emit(self, step: Chosen, level: int) -> None:
         """One step. `level`: where it reads its operands."""
@@ -127,9 +132,8 @@ class _Emitter:
         attrs |= layout_attrs(self._layout(step.lowered.source), "in_")
         attrs |= layout_attrs(self._layout(step.packing), "out_")
         attrs |= {"terms": terms, "post": post}
-        used = {s for _, _, baby, giant in terms for s in (baby, giant)} | set(post)
-        if used - {0}:
-            self.galois.setdefault(level, set()).update(used - {0})
+        self.rotations.setdefault(level, []).extend(keytree.needed(terms))
+        self.posts.setdefault(level, set()).update(post)
         base = step.op.loc or step.result
         if f"@{base}.diagonals" in self.constants:
             base = step.result  # unique, where the node gives more than one step

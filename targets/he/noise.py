@@ -16,6 +16,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from ppc.targets.he.graph import polynomial
+from ppc.targets.he.keytree import MOST_HOPS
 from ppc.targets.he.levels import LevelPlan
 from ppc.targets.he.select import Chosen
 
@@ -70,7 +71,8 @@ class Noise:
             return self.fresh
         if step.kind == "linear":
             assert step.map is not None
-            inside = sqrt(inputs[0] ** 2 + self.switching(level) ** 2) * step.map.gain()
+            rotated = MOST_HOPS * self.switching(level) ** 2  # a chain of rotations, one key switch each
+            inside = sqrt(inputs[0] ** 2 + rotated) * step.map.gain()
             encoding = self.encoding * size(step.like) * sqrt(step.map.longest_row())
             return sqrt(inside**2 + self.rounding**2 + encoding**2)
         if step.kind == "mul":

@@ -121,13 +121,30 @@ class _Walk:
             _require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
         written = {ct_out for _, ct_out, _, _ in terms}
         _require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
-        used = {s for _, _, baby, giant in terms for s in (baby, giant)} | set(post)
-        missing = used - {0} - self.galois.get(level, frozenset())
+        missing = self._unreached(terms, level) | set(post) - {0} - self.galois.get(level, frozenset())
         _require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
         shapes = self.module.type_of(diagonals).shape, self.module.type_of(bias).shape
         wanted = (len(terms), self.slots), (outputs, self.slots)
         _require(shapes == wanted, op, f"has constants of shapes {shapes} where {wanted} are read")
         return target
+
+    def _unreached(self, terms: Any, level: int) -> set[int]:
+        """Rotations that no chain of keys gives: every hop ends at one that the same ciphertext needs."""
+        keys, missing = self.galois.get(level, frozenset()), set[int]()
+        groups: dict[tuple[bool, int], set[int]] = {}
+        for ct_in, ct_out, baby, giant in terms:
+            groups.setdefault((False, ct_in), set()).add(baby)
+            groups.setdefault((True, ct_out), set()).add(giant)
+        for todo in groups.values():
+            todo.discard(0)
+            edge = [0]
+            while edge and todo:
+                at = edge.pop()
+                near = {(at + key) % self.slots for key in keys} & todo
+                todo -= near
+                edge += near
+            missing |= todo
+        return missing
 
     def _polynomial(self, op: Op, level: int) -> int:
         coefficients: Any = op.attrs["coefficients"]

@@ -87,8 +87,8 @@ def start(degree: int, bits: list[int], scale: float, galois: list[int]) -> Two:
         "prime_bits": bits,
         "scale_bits": scale,
         "top_level": len(bits) - 2,
-        "galois": {str(len(bits) - 2): galois},
-        "relin": [1],
+        "galois": {str(level): galois for level in range(1, len(bits) - 1)},
+        "relin": list(range(1, len(bits) - 1)),
         "security_bits": 128,
     }
     manifest = {"he": parameters, "weights": {}, "steps": []}

@@ -91,7 +91,7 @@ def test_the_program_computes_and_leaks_nothing(model, make):
     seen = b"".join(blob for _, blob in a.transcript)
     assert all(weights["d"][t].tobytes()[:64] not in seen for t in range(COLUMNS))
     received = [tag for tag, _ in b.transcript]
-    assert received[:5] == [*(f"he.setup.{i}" for i in range(4)), "0.1.he"] and "0.5.he" in received
+    assert received[:7] == [*(f"he.setup.{i}" for i in range(6)), "0.1.he"] and "0.5.he" in received
 
 
 def test_clear_and_simulate_modes_agree_with_the_reference(model, make):

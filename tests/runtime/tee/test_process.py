@@ -24,6 +24,7 @@ class SocketChannel:
     def __init__(self, peer, sock):
         self.peer, self.sock, self.log = peer, sock, b""
         self.bytes_sent = self.bytes_received = self.rounds = 0
+        self.waited = 0.0
     def send_bytes(self, tag, blob):
         self.log += blob
         self.sock.sendall(struct.pack("<I", len(blob)) + blob)

@@ -1,0 +1,134 @@
+"""One party a machine: `python plan.py --party NAME`, started by hand, as in several terminals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from three_way import MODELS, POLICIES
+
+import ppc
+from ppc.compiler.runner import reference
+from ppc.runtime.data import load_inputs
+from ppc.runtime.keys import make_keys
+from ppc.runtime.launch import reserve_ports
+from ppc.runtime.phases import pairs, roles
+from ppc.runtime.plan import Plan
+from ppc.runtime.tee.roots import write_roots
+
+LENET = MODELS / "lenet5_relu_maxpool_mnist.onnx"
+
+
+class Deployment:
+    """A plan's files and keys in a folder, and its parties as processes of their own."""
+
+    def __init__(self, folder: Path, policy: str, batch: int):
+        self.folder = folder
+        self.plan = ppc.compile(LENET, POLICIES / f"{policy}.ppc", batch=batch).save(folder / "plan.py")
+        self.manifest = Plan.load(self.plan)[0].manifest
+        self.parties = roles(self.manifest)
+        make_keys(folder / "keys", self.parties)
+        write_roots(folder / "keys", self.parties)
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+
+    def start(self, samples: int, timeout: float = 30.0) -> None:
+        np.savez(self.folder / "x.npz", x=np.load(LENET.with_suffix(".npz"))["x"][:samples])
+        with reserve_ports(self.parties) as addresses:
+            where = {p: f"{host}:{port}" for p, (host, port) in addresses.items()}
+        for party in self.parties:
+            peers = {q for pair in pairs(self.manifest) if party in pair for q in pair} - {party}
+            line = [sys.executable, str(self.plan), "--party", party, "--listen", where[party]]
+            line += ["--keys", str(self.folder / "keys"), "--timeout", str(timeout)]
+            line += [part for q in sorted(peers) for part in ("--connect", f"{q}={where[q]}")]
+            if party == "client":
+                line += ["--data", str(self.folder / "x.npz"), "-o", str(self.folder / "y.npz")]
+            self.processes[party] = subprocess.Popen(
+                line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
+            )
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Iterator[type[Deployment]]:
+    made: list[Deployment] = []
+
+    def make(policy: str, batch: int = 1) -> Deployment:
+        made.append(Deployment(tmp_path, policy, batch))
+        return made[-1]
+
+    yield make  # type: ignore[misc]
+    for one in made:
+        one.end()
+
+
+def test_parties_started_by_hand(deployed) -> None:  # type: ignore[no-untyped-def]
+    """All four parties, each its own process with its own keys; the result is the model's."""
+    there = deployed("he_mpc_tee", batch=2)
+    there.start(samples=2)
+    ids = {p.pid for p in there.processes.values()} | {os.getpid()}
+    assert len(ids) == 5
+    for party, process in there.processes.items():
+        _, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, f"{party}: {errors}"
+    feed, _ = load_inputs(there.folder / "x.npz", there.manifest["model"]["inputs"])
+    want = reference(LENET, feed, 2)["output"]
+    assert np.abs(np.load(there.folder / "y.npz")["output"] - want).max() < 0.05
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_server_that_dies_or_hangs(deployed, how: signal.Signals) -> None:  # type: ignore[no-untyped-def]
+    """The client ends within ten seconds, with one error; so does everybody else; the input is still there."""
+    there = deployed("mpc", batch=1)
+    there.start(samples=256, timeout=5.0)
+    _wait_for_traffic(there)
+    there.processes["server"].send_signal(how)
+    killed = time.monotonic()
+    _, errors = there.processes["client"].communicate(timeout=20)
+    assert time.monotonic() - killed < 10
+    assert there.processes["client"].returncode == 1
+    assert errors.count("error[PPC") == 1, errors
+    assert ("PPC6001" if how is signal.SIGKILL else "PPC6002") in errors
+    there.processes["dealer"].communicate(timeout=20)
+    assert not (there.folder / "y.npz").exists()
+    assert (there.folder / "x.npz").exists()
+
+
+def _wait_for_traffic(there: Deployment, cpu_seconds: float = 2.5) -> None:
+    """Wait until the server has worked for a while: the run is in its middle."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    stat = Path(f"/proc/{there.processes['server'].pid}/stat")
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        fields = stat.read_text().rsplit(") ", 1)[1].split()
+        if (int(fields[11]) + int(fields[12])) / ticks > cpu_seconds:
+            return
+        assert there.processes["server"].poll() is None, there.processes["server"].communicate()
+        time.sleep(0.05)
+    raise AssertionError("the server never got to work")
+
+
+def test_another_plan_is_refused(deployed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A party with other files than its peers ends, and says which files to compare."""
+    there = deployed("mpc", batch=1)
+    other = tmp_path / "other"
+    other.mkdir()
+    changed = ppc.compile(LENET, POLICIES / "mpc.ppc", batch=2).save(other / "plan.py")
+    there.start(samples=1, timeout=8.0)
+    client = there.processes["client"]
+    client.kill()
+    client.communicate()
+    line = [str(changed) if part == str(there.plan) else part for part in client.args]  # type: ignore[union-attr]
+    result = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "error[PPC600" in result.stderr and "plan" in result.stderr
