@@ -1,6 +1,6 @@
 # make setup   once: .venv with everything, pinned by constraints.txt (Python >= 3.11, git and make must be there)
 # make demo    compile and run a model across processes that do not trust each other
-# make test    lint and the fast tests; make test-all adds the long proofs
+# make test    lint and the fast tests; make test-all adds the long proofs; make test-onnx runs the node tests of ONNX
 # PYTHON=python3.12 make setup   uses another interpreter
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_VERSION := 26.3
 TORCH_VERSION := 2.13.0
 
-.PHONY: setup demo test test-all lint bench clean
+.PHONY: setup demo test test-all test-onnx lint bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +42,9 @@ test: setup lint
 
 test-all: setup lint
 	$(BIN)/python -m pytest -q -n auto
+
+test-onnx: setup
+	$(BIN)/python -m benchmarks.onnx_tests
 
 lint: setup
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ class Request:
     network: str | None = None
     batch: int = 1
     dims: Mapping[str, int] = field(default_factory=dict)
+    fixed: Mapping[str, float] = field(default_factory=dict)  # public values of inputs, part of the plan
 
     @property
     def options(self) -> dict[str, object]:
@@ -40,6 +41,7 @@ class Request:
             "targets": list(self.targets),
             "network": self.network,
             "dims": dict(sorted(self.dims.items())),
+            "fixed": dict(sorted(self.fixed.items())),
             "calibrated": self.calibrate is not None,
         }
 
@@ -48,7 +50,7 @@ def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function."""
     said = read_policy(request.policy)
     policy = said.policy
-    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims))
+    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
     verify(imported)
     module = Fold()(imported)
     placing = Placing(policy.resolve(module, imported), domains(request.targets), request.network)

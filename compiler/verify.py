@@ -32,6 +32,7 @@ def verify_plan(plan: Path, *, model: Path | None, calibrate: Path | None, weigh
             options["network"],
             manifest["batch"],
             options["dims"],
+            options["fixed"],
         )
     )
     for name, made, found in (

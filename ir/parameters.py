@@ -1,8 +1,13 @@
-"""Trained numbers that ONNX keeps in attributes instead of tensors (ai.onnx.ml). A plan shows its attributes."""
+"""Trained numbers that ONNX keeps in attributes instead of tensors (ai.onnx.ml).
+
+A plan shows its attributes, and is public. Import therefore turns these into constants, which are weights like any
+other: operands behind those of the operator, in the order of `PARAMETERS`. An attribute of that name remains legal in
+the IR (a policy may allow parameters in the plan); the numpy kernel takes either.
+"""
 
 from ppc.ir.module import Op
 
-#: Operator -> attributes that hold what was learned from data.
+#: Operator -> attributes that hold what was learned from data; the order is that of its operands and of its kernel.
 PARAMETERS = {
     "LinearClassifier": ("coefficients", "intercepts"),
     "LinearRegressor": ("coefficients", "intercepts"),
@@ -10,7 +15,6 @@ PARAMETERS = {
     "SVMRegressor": ("coefficients", "support_vectors", "rho"),
     "TreeEnsembleClassifier": ("nodes_values", "nodes_featureids", "class_weights", "base_values"),
     "TreeEnsembleRegressor": ("nodes_values", "nodes_featureids", "target_weights", "base_values"),
-    "TreeEnsemble": ("nodes_splits", "nodes_featureids", "leaf_weights"),
     "Scaler": ("offset", "scale"),
     "Imputer": ("imputed_value_floats", "imputed_value_int64s"),
 }

@@ -1,8 +1,10 @@
-"""Linear operators of ai.onnx.ml in terms of ordinary ones, which encrypted targets have.
+"""Operators of ai.onnx.ml in terms of ordinary ones, which encrypted targets have.
 
-Scaler            (x + (-offset)) · scale
-LinearRegressor   x·Wᵀ + b
-LinearClassifier  s = x·Wᵀ + b;  scores = transform(s);  label = labels[argmax s]
+Scaler                 (x + (-offset)) · scale
+LinearRegressor        x·Wᵀ + b
+LinearClassifier       s = x·Wᵀ + b;  scores = transform(s);  label = labels[argmax s]
+Normalizer (L1, L2)    x / max(|x|, 1e-30): a row of zeros stays
+ArrayFeatureExtractor  Gather
 """
 
 from dataclasses import dataclass
@@ -14,10 +16,12 @@ from ppc.ir.module import Array, Attr, Module, Op, Stage
 from ppc.ir.types import TensorType
 from ppc.passes.base import Pass
 from ppc.passes.canonicalize_gemm import PLAIN
+from ppc.passes.labels import TRANSFORMS, finish_classifier
 from ppc.passes.rewrite import Rewriter, rewrite
+from ppc.passes.trained import trained
 
-#: Transform → the operator that does it; the others keep the compound operator.
-TRANSFORMS: dict[str, tuple[str, dict[str, Attr]]] = {"SOFTMAX": ("Softmax", {"axis": 1}), "LOGISTIC": ("Sigmoid", {})}
+#: Below the smallest norm of float32 rows that are not zero, for all that matters.
+TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,16 @@ class CanonicalizeMl(Pass):
     also_takes: ClassVar[tuple[Stage, ...]] = (Stage.FOLDED,)
 
     def run(self, module: Module) -> Module:
-        rules = {"Scaler": (_scaler,), "LinearRegressor": (_regressor,), "LinearClassifier": (_classifier,)}
-        return rewrite(module, rules)
-
-
-def _floats(op: Op, name: str) -> Array | None:
-    given = op.attrs.get(name)
-    return np.asarray(given, np.float64) if isinstance(given, tuple) and given else None
+        return rewrite(
+            module,
+            {
+                "Scaler": (_scaler,),
+                "LinearRegressor": (_regressor,),
+                "LinearClassifier": (_classifier,),
+                "Normalizer": (_normalizer,),
+                "ArrayFeatureExtractor": (_extractor,),
+            },
+        )
 
 
 def _is_matrix(op: Op, r: Rewriter) -> bool:
@@ -45,57 +52,79 @@ def _is_matrix(op: Op, r: Rewriter) -> bool:
 
 
 def _scaler(op: Op, r: Rewriter) -> None:
-    offset, scale = _floats(op, "offset"), _floats(op, "scale")
+    offset, scale = trained(op, r, "offset"), trained(op, r, "scale")
     if not _is_matrix(op, r) or offset is None or scale is None:
         return
-    x, like = op.operands[0], "@" + op.results[0]
-    minus, factor = r.constant(-offset, "f32", f"{like}_offset"), r.constant(scale, "f32", f"{like}_scale")
+    x, like, sources = op.operands[0], "@" + op.results[0], op.operands[1:]
+    minus = r.constant(-offset, "f32", f"{like}_offset", *sources)
+    factor = r.constant(scale, "f32", f"{like}_scale", *sources)
     shifted = r.insert_before(op, "Add", (x, minus), r.type_of(x), f"{op.results[0]}_shifted")
     r.replace(op, "Mul", (shifted, factor))
 
 
 def _affine(op: Op, r: Rewriter, weights: Array, intercepts: Array | None) -> list[str]:
     """Operands of the Gemm; weights have a row an output."""
-    like = "@" + op.results[0]
-    operands = [op.operands[0], r.constant(weights.T, "f32", f"{like}_weights")]
+    like, sources = "@" + op.results[0], op.operands[1:]
+    operands = [op.operands[0], r.constant(weights.T, "f32", f"{like}_weights", *sources)]
     if intercepts is not None:
-        operands.append(r.constant(intercepts, "f32", f"{like}_bias"))
+        operands.append(r.constant(intercepts, "f32", f"{like}_bias", *sources))
     return operands
 
 
 def _regressor(op: Op, r: Rewriter) -> None:
-    weights = _floats(op, "coefficients")
+    weights = trained(op, r, "coefficients")
     if _is_matrix(op, r) and weights is not None and op.attrs.get("post_transform", "NONE") == "NONE":
         targets = r.type_of(op.results[0]).shape[1]
-        r.replace(op, "Gemm", _affine(op, r, weights.reshape(targets, -1), _floats(op, "intercepts")), PLAIN)
+        r.replace(op, "Gemm", _affine(op, r, weights.reshape(targets, -1), trained(op, r, "intercepts")), PLAIN)
 
 
 def _classifier(op: Op, r: Rewriter) -> None:
-    labels, weights = op.attrs.get("classlabels_ints"), _floats(op, "coefficients")
-    transform = op.attrs.get("post_transform", "NONE")
+    labels, weights = op.attrs.get("classlabels_ints"), trained(op, r, "coefficients")
+    transform = str(op.attrs.get("post_transform", "NONE"))
     if not _is_matrix(op, r) or weights is None or not isinstance(labels, tuple) or not labels:
         return
     if transform != "NONE" and transform not in TRANSFORMS:
         return
-    n, features = r.type_of(op.operands[0]).shape
+    features = r.type_of(op.operands[0]).shape[1]
     if weights.size % features:
         return
-    weights, intercepts = weights.reshape(-1, features), _floats(op, "intercepts")
+    weights, intercepts = weights.reshape(-1, features), trained(op, r, "intercepts")
     if len(weights) == 1 and len(labels) == 2 and transform == "LOGISTIC":  # sigmoid(-s), sigmoid(s)
         weights = np.concatenate([-weights, weights])
         intercepts = np.concatenate([-intercepts, intercepts]) if intercepts is not None else None
-    if len(weights) != len(labels):
+    if len(weights) == len(labels):
+        numbers = tuple(int(str(label)) for label in labels)
+        finish_classifier(op, r, _affine(op, r, weights, intercepts), numbers, transform)
+
+
+def _normalizer(op: Op, r: Rewriter) -> None:
+    norm, x, hint = op.attrs.get("norm", "MAX"), op.operands[0], op.results[0]
+    if not _is_matrix(op, r) or norm not in ("L1", "L2"):
         return
-    wide = TensorType("f32", (n, len(labels)))
-    label = op.results[0]
-    scores = r.insert_before(op, "Gemm", _affine(op, r, weights, intercepts), wide, f"{label}_scores", PLAIN)
-    if len(op.results) > 1:
-        name, attrs = TRANSFORMS.get(str(transform), ("Identity", {}))
-        r.insert_before(op, name, (scores,), wide, "", attrs, result=op.results[1])
-    chosen: dict[str, Attr] = {"axis": 1, "keepdims": 0, "select_last_index": 0}
-    if labels == tuple(range(len(labels))):
-        r.replace(op, "ArgMax", (scores,), chosen, results=1)
+    column = TensorType("f32", (r.type_of(x).shape[0], 1))
+    over: dict[str, Attr] = {"axes": (1,), "keepdims": 1}
+    if norm == "L1":
+        size = r.insert_before(op, "Abs", (x,), r.type_of(x), f"{hint}_abs")
+        size = r.insert_before(op, "ReduceSum", (size,), column, f"{hint}_norm", over)
+    else:
+        size = r.insert_before(op, "ReduceSumSquare", (x,), column, f"{hint}_squares", over)
+        size = r.insert_before(op, "Sqrt", (size,), column, f"{hint}_norm")
+    size = r.insert_before(op, "Clip", (size,), column, f"{hint}_size", {"min": TINY})
+    r.replace(op, "Div", (x, size))
+
+
+def _extractor(op: Op, r: Rewriter) -> None:
+    x, index = op.operands
+    type, out, hint = r.type_of(x), r.type_of(op.results[0]), op.results[0]
+    if type.dtype == "str":
         return
-    index = r.insert_before(op, "ArgMax", (scores,), TensorType("i64", (n,)), f"{label}_index", chosen)
-    table = r.constant(np.asarray(labels, np.int64), "i64", f"@{label}_labels")
-    r.replace(op, "Gather", (table, index), {"axis": 0}, results=1)
+    flat = r.data(index)
+    if flat is not None and not r.is_constant(x) and len(type.shape) > 1:
+        columns = r.constant(flat.reshape(-1), "i64", f"@{hint}_columns", index)
+        r.replace(op, "Gather", (x, columns), {"axis": len(type.shape) - 1})
+    elif (table := r.data(x)) is not None and flat is None and table.size == type.shape[-1]:
+        row = r.constant(table.reshape(-1), type.dtype, f"@{hint}_table", x)
+        found = r.insert_before(
+            op, "Gather", (row, index), TensorType(type.dtype, r.type_of(index).shape), f"{hint}_found", {"axis": 0}
+        )
+        r.replace(op, "Reshape", (found,), {"shape": out.shape})

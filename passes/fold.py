@@ -10,9 +10,11 @@ from ppc.passes.registry import pass_class
 #: In this order, round after round.
 STEPS = (
     "canonicalize-ml",
+    "canonicalize-trees",
     "canonicalize-arithmetic",
     "canonicalize-gemm",
     "canonicalize-gather",
+    "canonicalize-resize",
     "canonicalize-views",
     "fold-constants",
     "fuse-gelu",

@@ -22,6 +22,8 @@ PASSES: dict[str, str] = {
     "canonicalize-gather": "ppc.passes.canonicalize_gather:CanonicalizeGather",
     "canonicalize-gemm": "ppc.passes.canonicalize_gemm:CanonicalizeGemm",
     "canonicalize-ml": "ppc.passes.canonicalize_ml:CanonicalizeMl",
+    "canonicalize-resize": "ppc.passes.canonicalize_resize:CanonicalizeResize",
+    "canonicalize-trees": "ppc.passes.canonicalize_trees:CanonicalizeTrees",
     "canonicalize-views": "ppc.passes.canonicalize_views:CanonicalizeViews",
     "dce": "ppc.passes.dce:Dce",
     # labelled → approximated

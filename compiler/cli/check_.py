@@ -11,17 +11,21 @@ def command(
     targets: str = typer.Option("he,mpc,tee,client,server", help="Domains that may be used, comma-separated."),
     batch: int = typer.Option(1, min=1, help="Samples a pass."),
     dim: list[str] = typer.Option([], help="NAME=VALUE for symbolic dimensions."),
+    fix: list[str] = typer.Option([], help="NAME=NUMBER: give an input a value that is public and part of the plan."),
     as_json: bool = typer.Option(False, "--json", help="Print diagnostics as JSON."),
 ) -> int:
     """Judge a model under a policy and write nothing: exit 0 if a plan exists, 1 with the reasons if none does."""
-    from ppc.compiler.cli.compile_ import parse_dims
+    from ppc.compiler.cli.options import parse_dims, parse_fixed
     from ppc.compiler.cli.show import diagnostics_json, show_warnings
     from ppc.compiler.driver import Request, compile_model
     from ppc.ir.diagnostic import UserError
 
     wanted = tuple(t.strip() for t in targets.split(",") if t.strip())
     try:
-        compiled = compile_model(Request(model=model, policy=policy, targets=wanted, batch=batch, dims=parse_dims(dim)))
+        request = Request(
+            model=model, policy=policy, targets=wanted, batch=batch, dims=parse_dims(dim), fixed=parse_fixed(fix)
+        )
+        compiled = compile_model(request)
     except UserError as e:
         if not as_json:
             raise

@@ -16,10 +16,12 @@ def command(
     network: str | None = typer.Option(None, help="lan or wan; overrides the policy."),
     batch: int = typer.Option(1, min=1, help="Samples a pass, for models with a symbolic first dimension."),
     dim: list[str] = typer.Option([], help="NAME=VALUE for other symbolic dimensions."),
+    fix: list[str] = typer.Option([], help="NAME=NUMBER: give an input a value that is public and part of the plan."),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
     quiet: bool = typer.Option(False, "-q", "--quiet", help="Print errors only."),
 ) -> int:
     """Compile a model to a plan and say who sees what, what runs where, and what it costs."""
+    from ppc.compiler.cli.options import parse_dims, parse_fixed
     from ppc.compiler.cli.show import show_report, show_warnings
     from ppc.compiler.driver import Request, compile_model
 
@@ -31,6 +33,7 @@ def command(
         network=network,
         batch=batch,
         dims=parse_dims(dim),
+        fixed=parse_fixed(fix),
     )
     compiled = compile_model(request)
     compiled.save(output)
@@ -41,14 +44,3 @@ def command(
             f"wrote {output}, {output.with_suffix('.json').name}, {output.with_suffix('.server.npz').name}", err=True
         )
     return 0
-
-
-def parse_dims(items: list[str]) -> dict[str, int]:
-    """`NAME=VALUE` options as a mapping."""
-    found = {}
-    for item in items:
-        name, sep, value = item.partition("=")
-        if not sep or not value.isdigit():
-            raise typer.BadParameter(f"--dim takes NAME=VALUE, not {item!r}")
-        found[name] = int(value)
-    return found

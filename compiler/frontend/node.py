@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, GraphProto, NodeProto, SparseTensorProto, TensorProto
+from onnx import AttributeProto, GraphProto, NodeProto, SparseTensorProto, TensorProto, TypeProto
 
 from ppc.compiler.frontend.element_types import tensor_array
 from ppc.ir.diagnostic import UserError, fail
@@ -85,7 +85,7 @@ def _decode(attribute: AttributeProto, loc: str) -> Any:
         if isinstance(value, SparseTensorProto):
             raise fail("PPC1009", f"attribute {attribute.name!r} is a sparse tensor", node=loc,
                        help="export the model with dense tensors")  # fmt: skip
-        if isinstance(value, (int, float, GraphProto)):
+        if isinstance(value, (int, float, GraphProto, TypeProto)):
             return value
         return tuple(v.decode() if isinstance(v, bytes) else v for v in value)
     except UnicodeDecodeError as error:

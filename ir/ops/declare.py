@@ -1,11 +1,13 @@
 """How the rows of this folder are written: shape rules get attributes with their defaults filled in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Attr
 from ppc.ir.opdef import AttrSpec, Kind, LabelRule, OpDef, joins_operands
+from ppc.ir.parameters import PARAMETERS
 from ppc.ir.types import TensorType
 
 Types = Sequence[TensorType]
@@ -46,20 +48,28 @@ def declare(
     *attrs: AttrSpec,
     label: LabelRule = joins_operands,
 ) -> OpDef:
-    """A row. The shape rule checks arity and attributes first and raises `OpError`."""
+    """A row. The shape rule checks arity and attributes first and raises `OpError`.
+
+    A trained number (`ppc.ir.parameters`) is an attribute or the operand of its place behind the others; the shape
+    rule sees an operand as a `range` of its length, for it knows no values.
+    """
     low, high = (arity, arity) if isinstance(arity, int) else arity
     specs = {spec.name: spec for spec in attrs}
+    lifted = PARAMETERS.get(name, ())
 
     def shape(types: Operands, given: Mapping[str, Attr]) -> Result:
-        check_attrs(name, specs, given)
-        present = len(types)
+        own, behind = types[:high], dict(zip(lifted, types[high:], strict=False))
+        as_ranges = {key: range(t.size) for key, t in behind.items() if t is not None}
+        check_attrs(name, {k: s for k, s in specs.items() if k not in as_ranges}, given)
+        present = len(own) if len(types) <= high + len(lifted) else len(types)
         required = types if high == MANY else types[:low]
         if not low <= present <= high or any(t is None for t in required):
             raise OpError(f"{name} takes {_span(low, high)} operands, not {present}")
-        filled: dict[str, Any] = {s.name: given.get(s.name, s.default) for s in attrs}
-        return rule(types, **filled)
+        filled: dict[str, Any] = {s.name: given.get(s.name, s.default) for s in attrs} | as_ranges
+        return rule(own, **filled)
 
-    return OpDef(name, kind, (low, high), shape, label, tuple(attrs), doc)
+    rows = tuple(replace(s, required=s.required and s.name not in lifted) for s in attrs)
+    return OpDef(name, kind, (low, high + len(lifted)), shape, label, rows, doc)
 
 
 def check_attrs(name: str, specs: Mapping[str, AttrSpec], given: Mapping[str, Attr]) -> None:

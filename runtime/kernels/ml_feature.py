@@ -12,11 +12,11 @@ from ppc.runtime.kernels.index import gather
 Floats = Sequence[float]
 
 
-def scaler(x: Array, *, offset: Floats | None = None, scale: Floats | None = None) -> Array:
+def scaler(x: Array, offset: Floats | None = None, scale: Floats | None = None) -> Array:
     """(x - offset) * scale, one of each a feature or one for all."""
     y = x.astype(np.float64, copy=False)
-    y = y - np.asarray(offset) if offset else y
-    return y * np.asarray(scale) if scale else y
+    y = y if offset is None or not len(offset) else y - np.asarray(offset)
+    return y if scale is None or not len(scale) else y * np.asarray(scale)
 
 
 def normalizer(x: Array, *, norm: str = "MAX") -> Array:
@@ -36,9 +36,9 @@ def binarizer(x: Array, *, threshold: float = 0.0) -> Array:
 
 def imputer(
     x: Array,
-    *,
     imputed_value_floats: Floats | None = None,
     imputed_value_int64s: Sequence[int] | None = None,
+    *,
     replaced_value_float: float = float("nan"),
     replaced_value_int64: int = 0,
 ) -> Array:

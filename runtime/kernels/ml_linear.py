@@ -15,14 +15,14 @@ def _affine(x: Array, coefficients: Floats, intercepts: Floats | None, outputs: 
     """(N, F) -> (N, outputs); the coefficients are row-major (outputs, F)."""
     x = x.reshape(1, -1) if x.ndim == 1 else x
     y: Array = x.astype(np.float64) @ np.asarray(coefficients, np.float64).reshape(outputs, -1).T
-    return y + np.asarray(intercepts, np.float64) if intercepts else y
+    return y if intercepts is None or not len(intercepts) else y + np.asarray(intercepts, np.float64)
 
 
 def linear_classifier(
     x: Array,
-    *,
     coefficients: Floats,
     intercepts: Floats | None = None,
+    *,
     classlabels_ints: Sequence[int] | None = None,
     classlabels_strings: Sequence[str] | None = None,
     multi_class: int = 0,
@@ -41,9 +41,9 @@ def linear_classifier(
 
 def linear_regressor(
     x: Array,
-    *,
     coefficients: Floats,
     intercepts: Floats | None = None,
+    *,
     targets: int = 1,
     post_transform: str = "NONE",
 ) -> Array:

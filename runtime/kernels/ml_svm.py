@@ -35,10 +35,10 @@ def _kernel(x: Array, vectors: Array, kernel_type: str, params: Floats | None) -
 
 def svm_regressor(
     x: Array,
-    *,
     coefficients: Floats,
-    rho: Floats,
     support_vectors: Floats | None = None,
+    rho: Floats = (0.0,),
+    *,
     n_supports: int = 0,
     kernel_type: str = "LINEAR",
     kernel_params: Floats | None = None,
@@ -103,15 +103,15 @@ def _coupled(decisions: Array, prob_a: Floats, prob_b: Floats, classes: int) -> 
 
 def svm_classifier(
     x: Array,
-    *,
     coefficients: Floats,
-    rho: Floats,
     support_vectors: Floats | None = None,
+    rho: Floats = (0.0,),
+    prob_a: Floats | None = None,
+    prob_b: Floats | None = None,
+    *,
     vectors_per_class: Ints | None = None,
     kernel_type: str = "LINEAR",
     kernel_params: Floats | None = None,
-    prob_a: Floats | None = None,
-    prob_b: Floats | None = None,
     classlabels_ints: Ints | None = None,
     classlabels_strings: Sequence[str] | None = None,
     post_transform: str = "NONE",
@@ -133,8 +133,9 @@ def svm_classifier(
     alpha = np.asarray(coefficients).reshape(classes - 1, supports)
     decisions = _pairs(_kernel(x, vectors, kernel_type, kernel_params), alpha, vectors_per_class, rho)
     picked = labels[_votes(decisions, classes).argmax(1)]
-    if prob_a:
-        return picked, transform_scores(_coupled(decisions, prob_a, prob_b or (), classes), post_transform)
+    if prob_a is not None and len(prob_a):
+        offsets = () if prob_b is None else prob_b
+        return picked, transform_scores(_coupled(decisions, prob_a, offsets, classes), post_transform)
     if classes == 2:
         return picked, two_columns(decisions, post_transform, probability=post_transform != "NONE")
     return picked, transform_scores(decisions, post_transform)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.kernels import Array
 from ppc.runtime.kernels.ml_post import class_labels, two_columns
 from ppc.runtime.kernels.ml_post import post_transform as transform_scores
@@ -82,45 +83,53 @@ def _forest(
     )
 
 
+def _features(ids: Ints, x: Array) -> tuple[int, ...]:
+    """The feature of each node. Raises PartyError where the sample has no such feature."""
+    found = tuple(map(int, ids))
+    if found and not 0 <= min(found) <= max(found) < x.shape[-1]:
+        raise PartyError("PPC6005", f"a tree asks for feature {max(found)}, and a sample has {x.shape[-1]}")
+    return found
+
+
 def _scores(x: Array, forest: Forest, aggregate: str, base: Floats | None) -> Array:
     votes = forest.leaves[forest.walk(x.astype(np.float64, copy=False))]  # (N, trees, targets)
     combine: Any = {"SUM": np.sum, "AVERAGE": np.mean, "MIN": np.min, "MAX": np.max}[aggregate]
     scores: Array = combine(votes, axis=1)
-    return scores + np.asarray(base) if base else scores
+    return scores + np.asarray(base) if base is not None and len(base) else scores
 
 
 def tree_ensemble_regressor(
     x: Array,
+    nodes_values: Floats,
+    nodes_featureids: Ints,
+    target_weights: Floats,
+    base_values: Floats | None = None,
     *,
     nodes_treeids: Ints,
     nodes_nodeids: Ints,
-    nodes_featureids: Ints,
-    nodes_values: Floats,
     nodes_modes: Sequence[str],
     nodes_truenodeids: Ints,
     nodes_falsenodeids: Ints,
     target_treeids: Ints,
     target_nodeids: Ints,
     target_ids: Ints,
-    target_weights: Floats,
     n_targets: int,
     nodes_missing_value_tracks_true: Ints | None = None,
     nodes_hitrates: Floats | None = None,
     aggregate_function: str = "SUM",
-    base_values: Floats | None = None,
     post_transform: str = "NONE",
 ) -> Array:
     """(N, F) -> (N, n_targets)."""
     forest = _forest(
         tuple(nodes_treeids),
         tuple(nodes_nodeids),
-        tuple(nodes_featureids),
-        tuple(nodes_values),
+        _features(nodes_featureids, x),
+        tuple(map(float, nodes_values)),
         tuple(nodes_modes),
         tuple(nodes_truenodeids),
         tuple(nodes_falsenodeids),
         tuple(nodes_missing_value_tracks_true or ()),
-        tuple(zip(target_treeids, target_nodeids, target_ids, target_weights, strict=True)),
+        tuple(zip(target_treeids, target_nodeids, target_ids, map(float, target_weights), strict=True)),
         n_targets,
     )
     return transform_scores(_scores(x, forest, aggregate_function, base_values), post_transform)
@@ -128,23 +137,23 @@ def tree_ensemble_regressor(
 
 def tree_ensemble_classifier(
     x: Array,
+    nodes_values: Floats,
+    nodes_featureids: Ints,
+    class_weights: Floats,
+    base_values: Floats | None = None,
     *,
     nodes_treeids: Ints,
     nodes_nodeids: Ints,
-    nodes_featureids: Ints,
-    nodes_values: Floats,
     nodes_modes: Sequence[str],
     nodes_truenodeids: Ints,
     nodes_falsenodeids: Ints,
     class_treeids: Ints,
     class_nodeids: Ints,
     class_ids: Ints,
-    class_weights: Floats,
     nodes_missing_value_tracks_true: Ints | None = None,
     nodes_hitrates: Floats | None = None,
     classlabels_int64s: Ints | None = None,
     classlabels_strings: Sequence[str] | None = None,
-    base_values: Floats | None = None,
     post_transform: str = "NONE",
 ) -> tuple[Array, Array]:
     """Labels (N,) and scores (N, C). Two labels with weights for one class only is a binary classifier:
@@ -153,25 +162,26 @@ def tree_ensemble_classifier(
     forest = _forest(
         tuple(nodes_treeids),
         tuple(nodes_nodeids),
-        tuple(nodes_featureids),
-        tuple(nodes_values),
+        _features(nodes_featureids, x),
+        tuple(map(float, nodes_values)),
         tuple(nodes_modes),
         tuple(nodes_truenodeids),
         tuple(nodes_falsenodeids),
         tuple(nodes_missing_value_tracks_true or ()),
-        tuple(zip(class_treeids, class_nodeids, class_ids, class_weights, strict=True)),
+        tuple(zip(class_treeids, class_nodeids, class_ids, map(float, class_weights), strict=True)),
         len(labels),
     )
+    based = base_values is not None and len(base_values) > 0
     binary = len(labels) == 2 and len(set(class_ids)) == 1
     if not binary:
         scores = _scores(x, forest, "SUM", base_values)
         voted = forest.votes[forest.walk(x.astype(np.float64, copy=False))].any(axis=1)
-        eligible = scores if base_values else np.where(voted, scores, -np.inf)  # no tree voted: not a candidate
+        eligible = scores if based else np.where(voted, scores, -np.inf)  # no tree voted: not a candidate
         return labels[eligible.argmax(axis=1)], transform_scores(scores, post_transform)
     column = class_ids[0]
     score = _scores(x, forest, "SUM", None)[:, column : column + 1]
-    if base_values:
-        score = score + base_values[-1]
+    if based:
+        score = score + np.asarray(base_values)[-1]
     probability = min(class_weights) >= 0
     pick = (score[:, 0] > (0.5 if probability else 0.0)).astype(np.int64)
     return labels[pick], two_columns(score, post_transform, probability)

@@ -1,10 +1,16 @@
-"""Operators of ai.onnx.ml that change at import; the others keep their attributes."""
+"""Operators of ai.onnx.ml that change at import; the others keep their attributes, but for trained numbers."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ppc.compiler.frontend.builder import Builder
 from ppc.compiler.frontend.node import Node
-from ppc.compiler.frontend.normalize.plain import alias, emit
+from ppc.compiler.frontend.normalize.plain import alias, declared_attrs, emit
+from ppc.ir.diagnostic import fail
+from ppc.ir.ops import opdef
+from ppc.ir.parameters import PARAMETERS
 
 _KINDS = ("int64s", "strings", "floats", "tensor")
 
@@ -45,7 +51,29 @@ def _encode(
     return emit(node, b, node.inputs, {"keys": keys, "values": values, "default": default})
 
 
+def lifted(node: Node, b: Builder) -> Sequence[str]:
+    """Trained numbers become constants: weights of the server, where an attribute would stand in the public plan.
+
+    The shape rule sees the values first, while they are attributes: a hostile table of trees ends here.
+    """
+    attrs: dict[str, Any] = declared_attrs(node)
+    try:
+        opdef(node.op).shape([b.type_of(i) for i in node.inputs], attrs)
+    except ValueError as error:
+        raise fail("PPC1014", str(error), node=node.loc) from error
+    operands = list(node.inputs)
+    for name in PARAMETERS[node.op]:
+        values = attrs.pop(name, None)
+        if not values:
+            operands.append("")
+            continue
+        dtype = np.int64 if all(isinstance(v, int) for v in values) else np.float32
+        operands.append(b.constant(np.asarray(values, dtype), f"{node.loc}_{name}"))
+    return emit(node, b, operands, attrs)
+
+
 TABLE = {
+    **dict.fromkeys(PARAMETERS, lifted),
     "LabelEncoder": label_encoder,
     "ZipMap": alias,  # it only pairs probabilities with class names; their tensor is its result here
 }

@@ -14,6 +14,11 @@ IMMATERIAL = frozenset({"momentum", "saturate", "stash_type", "storage_order", "
 
 def plain(node: Node, b: Builder) -> Sequence[str]:
     """Same operator, all operands, all attributes with the defaults of its schema."""
+    return emit(node, b, node.inputs, declared_attrs(node))
+
+
+def declared_attrs(node: Node) -> dict[str, Attr]:
+    """The attributes that the IR declares. Raises UserError PPC1011 for another one that matters."""
     attrs = plain_attrs(node)
     row = declaration(node.op)
     if row is not None:
@@ -22,7 +27,7 @@ def plain(node: Node, b: Builder) -> Sequence[str]:
             if name not in IMMATERIAL and not node.is_default(name):
                 raise node.refuse(f"attribute {name} = {str(attrs[name])[:40]}")
             del attrs[name]
-    return emit(node, b, node.inputs, attrs)
+    return attrs
 
 
 def emit(node: Node, b: Builder, operands: Sequence[str], attrs: Mapping[str, Attr], op: str = "") -> tuple[str, ...]:

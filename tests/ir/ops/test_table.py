@@ -10,6 +10,7 @@ from ppc.ir.label import PUBLIC, Label
 from ppc.ir.opdef import Kind, OpDef
 from ppc.ir.ops import OPS, UnknownOp, opdef
 from ppc.ir.ops.declare import MANY
+from ppc.ir.parameters import PARAMETERS
 from ppc.runtime.kernels import KERNELS, kernel
 
 #: Their results depend on static shapes and attributes alone.
@@ -39,9 +40,14 @@ def test_attributes_and_defaults_are_those_of_the_kernel(name: str) -> None:
     if KERNELS[name].startswith("numpy"):
         assert specs == ()
         return
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    given = inspect.signature(function).parameters.values()
+    trained = PARAMETERS.get(name, ())
+    assert tuple(p.name for p in given if p.kind is not p.KEYWORD_ONLY)[1:] == trained or not trained
+    parameters = [p for p in given if p.kind is p.KEYWORD_ONLY]
     kernel_side = {p.name: ("required", None) if p.default is p.empty else ("default", p.default) for p in parameters}
-    table_side = {a.name: ("required", None) if a.required else ("default", a.default) for a in specs}
+    table_side = {
+        a.name: ("required", None) if a.required else ("default", a.default) for a in specs if a.name not in trained
+    }
     assert repr(sorted(kernel_side.items())) == repr(sorted(table_side.items()))  # repr: NaN is a default
 
 
@@ -58,7 +64,8 @@ def test_operands_fit_the_kernel(name: str) -> None:
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         assert high == MANY
     else:
-        assert (low, high) == (sum(p.default is p.empty for p in positional), len(positional))
+        required = sum(p.default is p.empty and p.name not in PARAMETERS.get(name, ()) for p in positional)
+        assert (low, high) == (required, len(positional))
 
 
 @pytest.mark.parametrize("name", OPS)
