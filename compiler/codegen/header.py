@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ppc.compiler.report.reasons import grouped
 from ppc.compiler.report.terminal import seconds, size
+
+#: Values of one party that are named; more are counted. plan.json lists all.
+MOST_SEEN = 4
 
 
 def header(manifest: Mapping[str, Any]) -> list[str]:
@@ -23,7 +27,8 @@ def header(manifest: Mapping[str, Any]) -> list[str]:
         ]
     lines.append("Who sees what in clear:")
     for party, seen in r["parties"].items():
-        lines += [f"  {party}: {item['value']} ({item['why']})" for item in seen] or [f"  {party}: nothing"]
+        rows = [f"  {party}: {', '.join(names)} ({why})" for why, names in grouped(seen, MOST_SEEN)]
+        lines += rows or [f"  {party}: nothing"]
     lines += ["", "Reveals:"]
     lines += [f"  {v['value']} -> {v['to']} because {v['because']}" for v in r["reveals"]] or ["  none"]
     lines += ["", "Trusted:"] + [f"  {t}" for t in r["trust"]]

@@ -38,7 +38,7 @@ def draw(manifest: Mapping[str, Any]) -> str:
         out.append(
             f'<g class="node {domain}"><title>{title}</title><rect x="{x}" y="{y}" width="{_W}" height="{_H}" rx="5"/>'
         )
-        out.append(f'<text x="{x + _W / 2}" y="{y + 16}">{escape(op or printable(name))}</text>')
+        out.append(f'<text x="{x + _W / 2}" y="{y + (16 if op else 23)}">{escape(op or printable(name))}</text>')
         if op:
             short = printable(name)
             short = short if len(short) <= 15 else "…" + short[-14:]

@@ -41,6 +41,17 @@ def particular(nodes: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list
     return everywhere, rows
 
 
+def grouped(seen: Sequence[Mapping[str, str]], most: int) -> list[tuple[str, list[str]]]:
+    """What a party sees, by the reason why it may: (reason, at most `most` + 1 names, the rest counted)."""
+    by_reason: dict[str, list[str]] = {}
+    for item in seen:
+        by_reason.setdefault(item["why"], []).append(item["value"])
+    return [
+        (why, names if (more := len(names) - most) <= 0 else [*names[: most - 1], f"... ({more} more)", names[-1]])
+        for why, names in by_reason.items()
+    ]
+
+
 def _common(reasons: Sequence[Mapping[str, str]], domain: str) -> str | None:
     found = {row.get(domain, "") for row in reasons}
     if len(found) == 1:

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ppc.compiler.report.reasons import particular
+from ppc.compiler.report.reasons import grouped, particular
 from ppc.ir.render import printable
 
 STYLES = {"he": "magenta", "mpc": "cyan", "tee": "yellow", "client": "green", "server": "blue"}
@@ -92,13 +92,8 @@ def _sees(r: Mapping[str, Any]) -> RenderableType:
     for party, seen in r["parties"].items():
         if not seen:
             table.add_row(party, "[dim]nothing[/]", "")
-        by_reason: dict[str, list[str]] = {}
-        for item in seen:
-            by_reason.setdefault(item["why"], []).append(safe(item["value"]))
-        for i, (why, values) in enumerate(by_reason.items()):
-            if (more := len(values) - MOST_SEEN) > 0:
-                values = [*values[: MOST_SEEN - 1], f"… ({more} more)", values[-1]]
-            table.add_row(party if i == 0 else "", ", ".join(values), safe(why))
+        for i, (why, values) in enumerate(grouped(seen, MOST_SEEN)):
+            table.add_row(party if i == 0 else "", ", ".join(map(safe, values)), safe(why))
     return table
 
 
