@@ -7,12 +7,15 @@ from typing import Any
 from ppc.ir.module import Module
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
+from ppc.passes.assign.milp import OutOfTime
 from ppc.passes.assign.problem import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome, dearer_by
 
 #: A why-not figure is one more exact solve; in larger graphs nodes are said to be dearer without the figure. A fixed
 #: number, not a clock: a plan must not depend on how busy the machine was.
 WHY_NOT_NODES = 24
+
+NOT_COMPUTED = "allowed, not chosen (the difference was not computed)"
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,22 @@ def _nodes(f: Findings) -> list[dict[str, Any]]:
             if d in f.reasons[op.results[0]]:
                 why[str(d)] = f.reasons[op.results[0]][d]
             elif exact:
-                by = dearer_by(f.assigned, v, d)
-                why[str(d)] = "impossible together with the other nodes" if by is None else f"dearer by {_duration(by)}"
+                why[str(d)] = _dearer(f, v, d)
             else:
-                why[str(d)] = "dearer in total"
+                why[str(d)] = NOT_COMPUTED
         cost = f.assigned.problem.cost[v][DOMAINS.index(op.domain)]
         inputs = [made[o] for o in op.operands if o in made]
         row = {"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": cost, "why_not": why}
         rows.append({**row, "inputs": inputs})
     return rows
+
+
+def _dearer(f: Findings, node: int, domain: Domain) -> str:
+    try:
+        by = dearer_by(f.assigned, node, domain)
+    except OutOfTime:
+        return NOT_COMPUTED
+    return "impossible together with the other nodes" if by is None else f"dearer by {_duration(by)}"
 
 
 def _duration(s: float) -> str:

@@ -10,6 +10,7 @@ _SHORT = (
     (re.compile(r"the policy places this node in \w+ \(([^:]+:\d+).*\)", re.S), r"pinned by \1"),
     (re.compile(r"the policy does not allow (\w+) \(([^:]+:\d+).*\)", re.S), r"the policy does not allow \1 (\2)"),
     (re.compile(r"the (\w+) would see (.+), which depends on secrets of .+", re.S), r"the \1 would see \2"),
+    (re.compile(r"allowed, not chosen .+"), "not chosen"),
     (re.compile(r"impossible together with the other nodes"), "does not fit the other nodes"),
     (re.compile(r"(.+?); a policy with .+ lets it run there", re.S), r"\1"),
 )

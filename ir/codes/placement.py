@@ -36,4 +36,10 @@ CODES: list[Code] = [
         "limit is not checked.",
         "Measure it: `ppc run plan.py --data ... --compare model.onnx`.",
     ),
+    Code(
+        "PPC3006",
+        "the search for an assignment ran out of time",
+        "The solver found no legal assignment within its time limit, and did not prove that there is none.",
+        "Narrow the choice with --targets or `place` lines, or compile on a faster machine.",
+    ),
 ]

@@ -13,7 +13,8 @@ import numpy as np
 
 from ppc.passes.assign.problem import EXIT_LEVEL, HE, Problem
 
-MPC_OR_CLIENT = (1, 2, 3, 4)
+#: scipy.optimize.milp: "Problem is infeasible."
+INFEASIBLE = 2
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,12 @@ class _Rows:
         self.hi.append(hi)
 
 
+class OutOfTime(Exception):
+    """The time limit came before a first answer: nothing is known, least of all that there is none."""
+
+
 def solve(p: Problem, time_limit: float = 60.0) -> Solution | None:
-    """The cheapest legal assignment, or None where there is none.
+    """The cheapest legal assignment, or None where it is proven that there is none. Raises OutOfTime.
 
     HiGHS's tolerances are absolute, so costs are scaled to a median of 1 and the gap is asked to be 0; the answer is
     recomputed by `ppc.passes.assign.recheck` all the same.
@@ -110,7 +115,9 @@ def solve(p: Problem, time_limit: float = 60.0) -> Solution | None:
         options={"mip_rel_gap": 0.0, "time_limit": time_limit},
     )
     if result.x is None:
-        return None
+        if result.status == INFEASIBLE:
+            return None
+        raise OutOfTime(f"no answer after {time_limit:g} s")
     choice = tuple(
         max(K, key=lambda k: result.x[column["x", v, k]] if ("x", v, k) in column else -1.0) for v in range(p.n)
     )

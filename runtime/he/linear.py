@@ -20,8 +20,13 @@ def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: 
     SEAL refuses a product with zero ("transparent"). Leaving such a row out would tell the number of zero rows by
     the time a step takes, so the smallest plaintext, 1/scale in every slot, stands for it: less than the noise.
     """
-    plaintexts = [context.encode(row, level, scale) for row in rows]
-    return [context.encode(1 / scale, level, scale) if p.is_zero() else p for p in plaintexts]
+    encoded: dict[bytes, Any] = {}  # groups of samples share their diagonals: each is encoded once
+    for row in rows:
+        key = row.tobytes()
+        if key not in encoded:
+            plaintext = context.encode(row, level, scale)
+            encoded[key] = context.encode(1 / scale, level, scale) if plaintext.is_zero() else plaintext
+    return [encoded[row.tobytes()] for row in rows]
 
 
 def evaluate(

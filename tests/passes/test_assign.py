@@ -65,3 +65,12 @@ def test_levels_bind() -> None:
     shallow = solve(replace(line, levels=3))
     assert shallow is not None and shallow.choice[1:4] != (HE, HE, HE)
     assert price(replace(line, levels=3), deep.choice) == inf
+
+
+def test_out_of_time_is_not_impossible() -> None:
+    """A limit that comes before the first answer is told apart from a proof that there is none."""
+    from ppc.passes.assign.milp import OutOfTime
+
+    legal = next(p for p in map(random_problem, range(120)) if solve(p) is not None)
+    with pytest.raises(OutOfTime):
+        solve(legal, time_limit=0.0)
