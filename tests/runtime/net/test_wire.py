@@ -22,9 +22,13 @@ class Proxy:
         while True:
             try:
                 near, _ = self.socket.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:  # the server does not listen yet; the client tries again
+                near.close()
+                continue
             self.open += [near, far]
             for a, b in ((near, far), (far, near)):
                 threading.Thread(target=self.copy, args=(a, b), daemon=True).start()
