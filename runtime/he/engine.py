@@ -2,6 +2,7 @@
 
 from ppc.runtime.he import prepare
 from ppc.runtime.he.context import Context, Parameters
+from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
 from ppc.runtime.he.state import ClientEngine, ServerEngine
 from ppc.runtime.party import Session
@@ -17,6 +18,7 @@ def setup(session: Session) -> None:
     if session.role not in ("client", "server") or not session.manifest.get("he"):
         return
     context = Context(Parameters.from_json(session.manifest["he"]))
+    session.meter.notes["he"] = describe()
     if session.role == "client":
         keys = ClientKeys(context)
         for i, key in enumerate(keys.evaluation_blobs()):  # each goes out while the next is made

@@ -27,21 +27,19 @@ def times_number(context: Context, a: Any, number: float, scale: float) -> Any |
     ratio = scale / a.scale
     if not isfinite(number) or abs(number * ratio) < 0.5:
         return None
-    out = seal.Ciphertext()
-    context.evaluator.multiply_plain(a, context.encode(number, context.level(a), ratio), out)
-    pin_scale(out, scale)
-    return out
+    operand = context.arithmetic.operand(context.encode(number, context.level(a), ratio))
+    return context.arithmetic.sum_of_products([(a, operand)], scale)
 
 
 def plus_number(context: Context, a: Any, number: float) -> None:
     """a += number, in place."""
     if abs(number * a.scale) >= 0.5:
-        context.evaluator.add_plain_inplace(a, context.encode(number, context.level(a), a.scale))
+        context.arithmetic.add_plain(a, context.arithmetic.operand(context.encode(number, context.level(a), a.scale)))
 
 
 def rescale(context: Context, a: Any, scale: float) -> None:
     """Divide by the last prime, in place; `scale` is the planned result."""
-    context.evaluator.rescale_to_next_inplace(a)
+    context.arithmetic.rescale(a)
     pin_scale(a, scale)
 
 
@@ -51,7 +49,7 @@ def relinearise(context: Context, keys: ServerKeys, a: Any) -> None:
         level = context.level(a)
         if level not in keys.relin:
             raise PartyError("PPC6006", f"the plan multiplies at level {level}, where it lists no relinearisation key")
-        context.at(level).evaluator.relinearize_inplace(a, keys.relin[level])
+        context.arithmetic.relinearise(a, keys.relin[level])
 
 
 def mended(context: Context, a: Any, level: int) -> Any:
@@ -95,14 +93,12 @@ def rotation_tree(needed: Iterable[int], keys: frozenset[int], slots: int) -> li
 
 def rotate(context: Context, keys: ServerKeys, a: Any, step: int) -> Any:
     """rot(a, step)[i] = a[i + step]; the step must have a key at the level of `a`."""
-    out, level = seal.Ciphertext(), context.level(a)
-    context.at(level).evaluator.rotate_vector(a, step, keys.galois[level][step], out)
-    return out
+    return context.arithmetic.rotate(a, step, keys.galois[context.level(a)][step])
 
 
 def accumulate(context: Context, total: Any | None, term: Any) -> Any:
     """total += term, in place; the first term becomes the total."""
     if total is None:
         return term
-    context.evaluator.add_inplace(total, term)
+    context.arithmetic.add(total, term)
     return total
