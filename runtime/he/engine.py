@@ -4,6 +4,7 @@ from ppc.runtime.he import prepare
 from ppc.runtime.he.context import Context, Parameters
 from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
+from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
 from ppc.runtime.party import Session
 
@@ -18,14 +19,16 @@ def setup(session: Session) -> None:
     if session.role not in ("client", "server") or not session.manifest.get("he"):
         return
     context = Context(Parameters.from_json(session.manifest["he"]))
-    session.meter.notes["he"] = describe()
     if session.role == "client":
         keys = ClientKeys(context)
         for i, key in enumerate(keys.evaluation_blobs()):  # each goes out while the next is made
             session.channel("server").send_bytes(f"he.setup.{i}", key)
         session.engines["he"] = ClientEngine(context, keys)
+        session.meter.notes["he"] = describe()
     else:
+        workers = Workers.from_environment()
+        session.meter.notes["he"] = f"{describe()}; {workers.threads} threads"
         encoded = prepare.all_linear(session, context)  # while the client makes its keys
         channel = session.channel("client")
         blobs = (channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context)))
-        session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded)
+        session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded, workers)

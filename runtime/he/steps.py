@@ -46,7 +46,7 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     terms, _ = linear_terms(step, len(x.data))
     rows, offsets = engine.encoded.of(engine.context, step, diagonals, bias)
     post = [int(s) for s in step.attrs.get("post", ())]
-    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, post)
+    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, post, engine.workers)
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 
@@ -58,7 +58,9 @@ def polynomial(session: Session, step: Step, x: Value) -> Value:
     coefficients, lo, hi, out_level = polynomial_attrs(step)
     arithmetic = CipherArithmetic(engine.context, engine.keys)
     scale = engine.context.scale(out_level)
-    data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
+    data = engine.workers.map(
+        lambda c: chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale), x.data
+    )
     return Value("he", step.shape, data, x.layout)
 
 
@@ -83,7 +85,9 @@ def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) consumes a level, and level {level} is the last")
     arithmetic = CipherArithmetic(engine.context, engine.keys)
     scale = engine.context.scale(level - 1)
-    data = [arithmetic.finish(arithmetic.product(a, b), scale) for a, b in zip(x.data, y.data, strict=True)]
+    data = engine.workers.map(
+        lambda pair: arithmetic.finish(arithmetic.product(*pair), scale), zip(x.data, y.data, strict=True)
+    )
     return Value("he", step.shape, data, x.layout)
 
 
@@ -92,7 +96,8 @@ def drop(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, that of the result; its scale is exact."""
     engine = server_engine(session)
     level = level_of(step)
-    return Value("he", step.shape, [vector.mended(engine.context, c, level) for c in x.data], x.layout)
+    data = engine.workers.map(lambda c: vector.mended(engine.context, c, level), x.data)
+    return Value("he", step.shape, data, x.layout)
 
 
 def view(session: Session, step: Step, x: Value) -> Value:

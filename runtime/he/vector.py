@@ -1,6 +1,5 @@
 """Operations on one ciphertext that the steps are made of. None of them changes its operands."""
 
-from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
@@ -65,30 +64,6 @@ def mended(context: Context, a: Any, level: int) -> Any:
         raise PartyError("PPC6006", f"the scales of levels {have} and {level} are too far apart to mend")
     rescale(context, out, context.scale(level))
     return out
-
-
-def rotation_tree(needed: Iterable[int], keys: frozenset[int], slots: int) -> list[tuple[int, int, int]]:
-    """How to reach every needed rotation from 0: (step, from, key step), parents first.
-
-    A step that has a key is one rotation of the input; one without goes over other needed steps, so that a few keys
-    serve many rotations at the same number of rotations. Raises PartyError PPC6006 where that is not enough.
-    """
-    todo = {s % slots for s in needed} - {0}
-    tree = [(s, 0, s) for s in sorted(todo & keys)]
-    reached = [0, *(s for s, _, _ in tree)]
-    todo -= set(reached)
-    at = 0
-    while todo and at < len(reached):
-        for key in sorted(keys):
-            step = (reached[at] + key) % slots
-            if step in todo:
-                tree.append((step, reached[at], key))
-                reached.append(step)
-                todo.remove(step)
-        at += 1
-    if todo:
-        raise PartyError("PPC6006", f"plan.json lists no Galois key that reaches rotation by {min(todo)}")
-    return tree
 
 
 def rotate(context: Context, keys: ServerKeys, a: Any, step: int) -> Any:
