@@ -121,7 +121,10 @@ class Ring:
         """out = Σ a * b, or out += Σ a * b where it is not fresh; a and out (polynomials, primes, degree), b
         (primes, degree).
 
-        Residue polynomial by residue polynomial, so that the sum and the product stay in the processor's cache.
+        Residue polynomial by residue polynomial, so that the sum and the product stay in the processor's cache: up to a
+        fifth faster than SEAL's two calls on whole ciphertexts. Nine tenths of it is the reduction of each product.
+        Adding up unreduced products in numpy (low words modulo 2^64, quotients in float64, one reduction at the end)
+        takes as long, four times the memory for weights, and primes of at most 50 bits.
         """
         primes, degree, width = out.shape[-2], self.degree, 8 * self.degree
         total = self._checked(out, out.ndim, primes, written=True)
