@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob as blobs
-from ppc.runtime.he import integer_slots, limbs, privacy, vector
+from ppc.runtime.he import integer_slots, limbs, privacy, vector, wide
 from ppc.runtime.he.attrs import level_of, packed_layout
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.random import expand, uniform_residues
@@ -125,11 +125,10 @@ def _decode_shares(
     used = [c for c, s in enumerate(slots) if len(s)]
     primes = context.chain.primes[: low + 1]
     coefficients = limbs.to_coefficients(context, low, polynomials[used])
-    integers = [integer_slots.centred(c, primes) for c in coefficients]
-    decoded = integer_slots.decode(integers, [slots[c] for c in used], context.scale(level))
+    decoded = integer_slots.decode(list(coefficients), primes, [slots[c] for c in used], context.scale(level))
     out, where = np.empty(layout.size, np.int64), layout.addresses() // layout.slots
     for c, values in zip(used, decoded, strict=True):
-        out[where == c] = integer_slots.to_ring(-values if negative else values)
+        out[where == c] = -values if negative else values  # modulo 2^64
     return out.reshape(shape)
 
 
@@ -140,5 +139,5 @@ def _encode_share(context: Context, level: int, layout: Layout, share: Shares) -
     for c, slots in enumerate(_slots_by_ciphertext(layout)):
         if len(slots):
             values = integer_slots.encode(share[where == c], slots, context.degree, context.scale(level))
-            polynomials[c] = integer_slots.residues(values, primes)
+            polynomials[c] = wide.residues(values, primes)
     return limbs.to_ntt(context, level, polynomials)
