@@ -17,6 +17,9 @@ MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768:
 #: Modulus that an exit to shares needs: a coefficient wraps with a chance of about |message| / q.
 EXIT_MODULUS_BITS = 100
 
+#: Relative difference of two scales that are added as if equal.
+MATCHED = 2.0**-12
+
 #: Most bits (of the integer part) of the number that flooding adds to a slot in which no element lies.
 MASK_BITS = 40
 
@@ -34,20 +37,16 @@ def polynomial_depth(degree: int, normalised: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The modulus chain of a plan: level l has the data primes q_0..q_l and the scale `scales[l]`."""
+    """The modulus chain of a plan: level l has the data primes q_0..q_l. Scales belong to the values (attr `scale`)."""
 
     primes: tuple[int, ...]  # q_0 .. q_top
     special: int  # the key-switching prime
-    scales: tuple[float, ...]  # S_0 .. S_top
 
     @staticmethod
-    def of(degree: int, prime_bits: Sequence[int], scale_bits: float) -> "Chain":
-        """`prime_bits` = bits of [q_0 .. q_top, special]; S_top = 2^scale_bits and S_{l-1} = S_l² / q_l."""
+    def of(degree: int, prime_bits: Sequence[int]) -> "Chain":
+        """`prime_bits` = bits of [q_0 .. q_top, special]."""
         *primes, special = coefficient_primes(degree, tuple(prime_bits))
-        scales = [2.0**scale_bits]
-        for q in reversed(primes[1:]):
-            scales.append(scales[-1] ** 2 / q)
-        return Chain(tuple(primes), special, tuple(reversed(scales)))
+        return Chain(tuple(primes), special)
 
     @property
     def top(self) -> int:
@@ -58,17 +57,17 @@ class Chain:
         """Q_level, the product of its primes."""
         return prod(self.primes[: level + 1])
 
-    def mask_bits(self, level: int) -> int:
+    def mask_bits(self, level: int, scale: float) -> int:
         """Bits of the number that flooding adds to an unused slot at this level: what fits, at most MASK_BITS; or 0."""
-        return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(self.scales[level])) - 3))
+        return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(scale)) - 3))
 
-    def exit_level(self, level: int, magnitude_bits: int = 20) -> int:
+    def exit_level(self, level: int, scale: float, magnitude_bits: int = 20) -> int:
         """The level at which a value of `level` is sent when it leaves for shares: unneeded primes are dropped.
 
         The lowest with EXIT_MODULUS_BITS on which a value of 2^magnitude_bits wraps with a chance of at most 2^-40;
         `level` itself where none is low enough.
         """
-        need = max(EXIT_MODULUS_BITS, log2(self.scales[level]) + magnitude_bits + 40)
+        need = max(EXIT_MODULUS_BITS, log2(scale) + magnitude_bits + 40)
         return next((low for low in range(level) if log2(self.modulus(low)) >= need), level)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import blob, embedding, limbs, privacy, wide
-from ppc.runtime.he.attrs import level_of, packed_layout
+from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.state import client_engine, server_engine
 from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
@@ -16,11 +16,11 @@ from ppc.runtime.value import Value
 
 
 def client_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout. The client packs, encrypts symmetrically and sends all ciphertexts in one message.
+    """attrs: level, scale, layout. The client packs, encrypts symmetrically and sends all ciphertexts in one message.
 
     The ciphertexts are seeded (c1 is the seed it was drawn from): half the bytes. The server learns the shape.
     """
-    level, tag = level_of(step), f"{step.tag}.he"
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
         context = client.context
@@ -29,7 +29,7 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
         if not np.isfinite(slots).all():
             raise PartyError("PPC6005", f"step {step.id}: the value to encrypt holds NaN or infinity")
         try:
-            plaintexts = [context.encode(row, level, context.scale(level)) for row in slots]
+            plaintexts = [context.encode(row, level, scale) for row in slots]
         except blob.SEAL_ERRORS:
             raise PartyError(
                 "PPC6010", f"step {step.id}: a value is too large for the HE parameters of this plan"
@@ -38,18 +38,17 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
         return Value("he", step.shape, None, layout)
     context = server_engine(session).context
     layout, channel = packed_layout(step, context.slots), session.channel("client")
-    scale = context.scale(level)
     data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, level, scale, seeded=True)
     return Value("he", step.shape, data, layout)
 
 
 def he_to_client(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout, privacy, and with "flooding" flood_bits; bound where the range is checked.
+    """attrs: level, scale, layout, privacy, and with "flooding" flood_bits; bound where the range is checked.
 
     The client decrypts. With `privacy` "flooding" the server hides its weights first (`ppc.runtime.he.privacy`);
     with "public weights" there is nothing to hide. A result beyond `bound` is PPC6010 at the client.
     """
-    level = level_of(step)
+    level, scale = level_of(step), scale_of(step)
     kind = step.attrs.get("privacy")
     if kind not in ("flooding", "public weights"):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not say how it keeps the weights private")
@@ -65,10 +64,10 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     client = client_engine(session)
     context = client.context
     layout = packed_layout(step, context.slots)
-    data = receive_ciphertexts(session.channel("server"), tag, context, layout.ciphertexts, level, context.scale(level))
+    data = receive_ciphertexts(session.channel("server"), tag, context, layout.ciphertexts, level, scale)
     plaintexts = [client.keys.decrypt(c) for c in data]
     if kind == "flooding":  # the masks of unused slots are too large for SEAL's decoder
-        slots = np.array([_exact_slots(context, level, p) for p in plaintexts])
+        slots = np.array([_exact_slots(context, level, scale, p) for p in plaintexts])
     else:
         slots = np.array([context.encoder.decode_double(p) for p in plaintexts])
     result = layout.unpack(slots, step.shape)
@@ -76,10 +75,10 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     return Value("client", step.shape, result)
 
 
-def _exact_slots(context: Context, level: int, plaintext: Any) -> NDArray[np.float64]:
+def _exact_slots(context: Context, level: int, scale: float, plaintext: Any) -> NDArray[np.float64]:
     """Slots in extended precision, shape (slots,)."""
     residues = limbs.to_coefficients(context, level, limbs.plaintext_residues(plaintext, context)[None])[0]
-    return embedding.slot_values(wide.centred(residues, context.chain.primes[: level + 1]), context.scale(level))
+    return embedding.slot_values(wide.centred(residues, context.chain.primes[: level + 1]), scale)
 
 
 def check_bound(step: Step, result: NDArray[np.float64]) -> None:

@@ -21,9 +21,6 @@ from ppc.runtime.he.wide import Limbs, Residues
 from ppc.runtime.schema import FRACTION_BITS
 
 ROOT_BITS = 24
-#: Limbs of the ring of the decoded sums before truncation: 160 bits, of which a share takes 24 + log2(scale) + 48.
-WIDE_LIMBS = 10
-
 _ROWS = 256  # rows of the matrix that exist at a time
 _COLUMNS = 8192  # most terms of an exact float64 sum
 
@@ -34,15 +31,16 @@ def decode(
     """For each polynomial the values at its slots times 2^FRACTION_BITS, floored, modulo 2^64 (two's complement).
 
     `residues[c]` has shape (primes, N) and stands for the integers in (-Q/2, Q/2] with these residues; `slots[c]` are
-    the slots wanted of it. Sums are taken modulo 2^160: a summand of any size keeps its share of a small sum. Rows of
-    the matrix are made once for all polynomials that use them.
+    the slots wanted of it. Sums are taken modulo a power of two that leaves 64 bits after the truncation: a summand of
+    any size keeps its share of a small sum. Rows of the matrix are made once for all polynomials that use them.
     """
     degree, exponent = residues[0].shape[-1], floor(log2(scale))
     factor = 2.0**exponent / scale  # in (1/2, 1]: makes the scale a power of two
     shift = ROOT_BITS + exponent - FRACTION_BITS
-    if not 0 <= shift <= wide.BITS * WIDE_LIMBS - 64:
-        raise ValueError(f"a scale of 2^{exponent} is beyond what shares can be taken from")
-    folded = np.stack([_fold(wide.centred(r, primes, WIDE_LIMBS)) for r in residues])  # (polynomials, limbs, N/2)
+    if shift < 0:
+        raise ValueError(f"a scale of 2^{exponent} is too small for shares of {FRACTION_BITS} fractional bits")
+    enough = -(-(shift + 64) // wide.BITS)
+    folded = np.stack([_fold(wide.centred(r, primes, enough)) for r in residues])  # (polynomials, limbs, N/2)
     polynomials, count = folded.shape[:2]
     columns = folded.reshape(polynomials * count, -1).T.astype(np.float64)
     union = np.unique(np.concatenate(list(slots)))
@@ -56,7 +54,7 @@ def decode(
     found = np.concatenate(sums).reshape(len(union), polynomials, count)
     results = []
     for c, wanted in enumerate(slots):
-        mine = np.zeros((WIDE_LIMBS + 1, len(wanted)), np.int64)  # a limb more, for what the sum of terms carries
+        mine = np.zeros((enough + 1, len(wanted)), np.int64)  # a limb more, for what the sum of terms carries
         mine[:count] = found[np.searchsorted(union, wanted), c].T
         results.append(wide.low_words(wide.carry(mine), shift))
     return results

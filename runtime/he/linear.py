@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import vector
 from ppc.runtime.he.attrs import Term
-from ppc.runtime.he.context import Context
+from ppc.runtime.he.context import Context, pin_scale
 from ppc.runtime.he.keys import ServerKeys
 from ppc.runtime.he.linear_order import Baby, Finish, Merge, Multiply, Operation, Sum, Turn, TurnSum, order, reads_of
 from ppc.runtime.he.schedule import Task, Workers
@@ -43,14 +43,17 @@ def evaluate(
     diagonals: Sequence[Any],
     bias: Sequence[Any],
     post: Sequence[int],
+    weight_scale: float,
+    result: tuple[int, float],
     workers: Workers,
 ) -> list[Any]:
-    """Ciphertexts at the next level, scale S_{level-1}; the same residues whatever the number of threads.
+    """Ciphertexts at the level and scale `result`: rescaled once where that level is the next one, else not at all.
+    The same residues whatever the number of threads.
 
     Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
     share key steps from the leaves of their tree to the root.
     """
-    layer = _Layer(context, keys, inputs, diagonals, bias, [s % context.slots for s in post])
+    layer = _Layer(context, keys, inputs, diagonals, bias, [s % context.slots for s in post], weight_scale, result)
     operations = order(terms, len(bias), layer.steps, context.slots, workers.threads)
     layer.readers = reads_of(operations)
     workers.run([Task(layer.work(op), op.after) for op in operations])
@@ -68,9 +71,12 @@ class _Layer:
         diagonals: Sequence[Any],
         bias: Sequence[Any],
         post: list[int],
+        weight_scale: float,
+        result: tuple[int, float],
     ):
         self.context, self.keys, self.diagonals, self.bias, self.post = context, keys, diagonals, bias, post
-        self.level = context.level(inputs[0])
+        self.level, self.result = context.level(inputs[0]), result
+        self.product_scale = inputs[0].scale * weight_scale
         self.steps = keys.steps(self.level)
         self.turned: dict[Baby, Any] = {(i, 0): c for i, c in enumerate(inputs)}
         self.readers: dict[Baby, int] = {}
@@ -92,17 +98,6 @@ class _Layer:
             Finish: self._finish,
         }
         return partial(actions[type(op)], op)
-
-    # the two places that set scales
-
-    @property
-    def product_scale(self) -> float:
-        return self.context.scale(self.level) ** 2
-
-    def _rescale(self, total: Any) -> None:
-        vector.rescale(self.context, total, self.context.scale(self.level - 1))
-
-    # the operations
 
     def _rotate(self, a: Any, key: int) -> Any:
         return vector.rotate(self.context, self.keys, a, key)
@@ -132,7 +127,10 @@ class _Layer:
             total.scale = self.product_scale
         for step in self.post:
             self.context.arithmetic.add(total, self._rotate(total, step))
-        self._rescale(total)
+        if self.result[0] < self.level:
+            vector.rescale(self.context, total, self.result[1])
+        else:
+            pin_scale(total, self.result[1])
         self.context.arithmetic.add_plain(total, self.bias[op.output])
         self.results[op.output] = total
 

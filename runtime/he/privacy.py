@@ -55,7 +55,7 @@ def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np
     if flood_bits < 1 or flood_bits + 1 >= log2(context.chain.modulus(level)):
         raise PartyError("PPC6006", f"a flood of {flood_bits} bits does not fit the modulus of level {level}")
     noise = uniform_integers(context.degree, flood_bits)
-    bits = context.chain.mask_bits(level)
+    bits = context.chain.mask_bits(level, scale)
     if free.any() and bits > 0:
         noise = wide.add(noise, slot_mask(free, bits, scale))
     primes = context.chain.primes[: level + 1]

@@ -21,7 +21,7 @@ def first_difference() -> str | None:
     Three primes at degree 4096, so that there are levels, digits and a special prime. Compares saved bytes: residues,
     level and scale.
     """
-    context = Context(Parameters(4096, (36, 36, 37), 20.0, {1: (_STEP,)}, (1,)))
+    context = Context(Parameters(4096, (36, 36, 37), {1: (_STEP,)}, (1,)))
     generator, public, keys, relin = (
         seal.KeyGenerator(context.seal),
         seal.PublicKey(),

@@ -178,7 +178,7 @@ def _digits(number: int, limbs: int) -> list[int]:
 
 
 def _combine(matrix: NDArray[np.float64], limbs: Limbs) -> Limbs:
-    """matrix @ limbs, exactly. In pieces that a BLAS does with one thread: waking others takes longer than they help."""
+    """matrix @ limbs, exactly. In pieces that a BLAS does with one thread: waking more takes longer than they help."""
     flat = limbs.reshape(len(limbs), -1).astype(np.float64)
     out, width = np.empty((len(matrix), flat.shape[1]), np.int64), max(1, _PIECE // matrix.size)
     for at in range(0, flat.shape[1], width):

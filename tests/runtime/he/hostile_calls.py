@@ -61,8 +61,8 @@ def hostile_galois_keys(context, level, step):
 
 
 def main():
-    parameters = Parameters(8192, (50, 50, 50, 50), 40.0, {1: (1,), 2: (1, 2)}, (1, 2))
-    context, other = Context(parameters), Context(Parameters(4096, (36, 36, 37), 30.0, {1: (1,)}, (1,)))
+    parameters = Parameters(8192, (50, 50, 50, 50), {1: (1,), 2: (1, 2)}, (1, 2))
+    context, other = Context(parameters), Context(Parameters(4096, (36, 36, 37), {1: (1,)}, (1,)))
     keys = ServerKeys.load(context, ClientKeys(context).evaluation_blobs())
     others = ServerKeys.load(other, ClientKeys(other).evaluation_blobs())
     e = NativeEvaluator(context)
