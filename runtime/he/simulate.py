@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import polynomial as recursion
-from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
+from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs, sums_of
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.party import Session, Step
 from ppc.runtime.schema import FRACTION_BITS
@@ -73,11 +73,12 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     noise, level, slots = slot_engine(session).noise, level_of(step), x.data.shape[1]
     terms, outputs = linear_terms(step, len(x.data))
     rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, slots)
+    data = _rotate_and_add(x.data, sums_of(step, "pre"), noise, level)
     turned: dict[tuple[int, int], Slots] = {}
     sums: dict[tuple[int, int], Slots] = {}
     for (i, o, baby, giant), row in zip(terms, rows, strict=True):
         if (i, baby) not in turned:
-            turned[i, baby] = np.roll(x.data[i], -baby)
+            turned[i, baby] = np.roll(data[i], -baby)
             if noise is not None and baby % slots:
                 turned[i, baby] = turned[i, baby] + noise.key_switch((slots,), level)
         if noise is not None:
@@ -87,11 +88,19 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     out = np.zeros((outputs, slots))
     for (o, giant), total in sums.items():
         out[o] += np.roll(total, -giant)
-    for s in step.attrs.get("post", ()):
-        out = out + np.roll(out, -int(s), axis=1)
+    out = _rotate_and_add(out, sums_of(step, "post"), noise, level)
     if noise is not None:
         out = out + noise.rescale(out.shape, level - 1)
     return Value("he", step.shape, out + offsets, layout_of(step.attrs, "out_layout"))
+
+
+def _rotate_and_add(data: Slots, steps: list[int], noise: NoiseModel | None, level: int) -> Slots:
+    """data += rot(data, s) for each step in turn."""
+    for s in steps:
+        data = data + np.roll(data, -s, axis=1)
+        if noise is not None:
+            data = data + noise.key_switch(data.shape, level)
+    return data
 
 
 def polynomial(session: Session, step: Step, x: Value) -> Value:

@@ -14,7 +14,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he import linear as bsgs
 from ppc.runtime.he import polynomial as chebyshev
 from ppc.runtime.he import vector
-from ppc.runtime.he.attrs import layout_of, level_of, linear_terms, polynomial_attrs
+from ppc.runtime.he.attrs import layout_of, level_of, linear_terms, polynomial_attrs, sums_of
 from ppc.runtime.he.cipher import CipherArithmetic
 from ppc.runtime.he.state import ServerEngine, server_engine
 from ppc.runtime.party import Session, Step
@@ -38,15 +38,15 @@ def refusals_are_plan_errors(function: StepFunction) -> StepFunction:
 
 @refusals_are_plan_errors
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
-    """attrs: level (of x), terms, post, in_layout, out_layout. Result at level - 1."""
+    """attrs: level (of x), terms, pre, post, in_layout, out_layout. Result at level - 1."""
     engine = server_engine(session)
     level = _at_level(engine, step, x)
     if level < 1:
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) consumes a level, and level {level} is the last")
     terms, _ = linear_terms(step, len(x.data))
     rows, offsets = engine.encoded.of(engine.context, step, diagonals, bias)
-    post = [int(s) for s in step.attrs.get("post", ())]
-    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, post)
+    pre, post = sums_of(step, "pre"), sums_of(step, "post")
+    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, pre, post)
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 
