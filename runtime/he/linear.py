@@ -36,17 +36,20 @@ def evaluate(
     terms: Sequence[Term],
     diagonals: Sequence[Any],
     bias: Sequence[Any],
+    pre: Sequence[int],
     post: Sequence[int],
     weight_scale: float,
     result: tuple[int, float],
 ) -> list[Any]:
     """Ciphertexts at the level and scale `result`: rescaled once where that level is the next one, else not at all.
+    `pre` and `post`: rotate-and-adds before and after the terms.
 
     Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
     share key steps from the leaves of their tree to the root.
     """
     slots, level = context.slots, context.level(inputs[0])
     steps = keys.steps(level)
+    inputs = [rotate_and_add(context, keys, c, pre) for c in inputs]
     partial = _products(context, keys, inputs, terms, diagonals, weight_scale)
     results = []
     for o in range(len(bias)):
@@ -59,12 +62,7 @@ def evaluate(
             total = seal.Ciphertext()
             keys.encryptor.encrypt_zero(context.parms_ids[level], total)
             total.scale = inputs[0].scale * weight_scale
-        for step in post:
-            if step % slots not in steps:
-                raise PartyError(
-                    "PPC6006", f"plan.json lists no Galois key for rotation by {step % slots} at level {level}"
-                )
-            context.evaluator.add_inplace(total, vector.rotate(context, keys, total, step % slots))
+        total = rotate_and_add(context, keys, total, post)
         if result[0] < level:
             vector.rescale(context, total, result[1])
         else:
@@ -72,6 +70,20 @@ def evaluate(
         context.evaluator.add_plain_inplace(total, bias[o])
         results.append(total)
     return results
+
+
+def rotate_and_add(context: Context, keys: ServerKeys, a: Any, steps: Sequence[int]) -> Any:
+    """a += rot(a, s) for each step in turn; a new ciphertext where there is a step."""
+    have = keys.steps(context.level(a))
+    for step in (s % context.slots for s in steps):
+        if step not in have:
+            raise PartyError(
+                "PPC6006", f"plan.json lists no Galois key for rotation by {step} at level {context.level(a)}"
+            )
+        turned = vector.rotate(context, keys, a, step)
+        context.evaluator.add_inplace(turned, a)
+        a = turned
+    return a
 
 
 def _products(
