@@ -42,22 +42,38 @@ def evaluate(
     terms: Sequence[Term],
     diagonals: Sequence[Any],
     bias: Sequence[Any],
+    pre: Sequence[int],
     post: Sequence[int],
     weight_scale: float,
     result: tuple[int, float],
     workers: Workers,
 ) -> list[Any]:
     """Ciphertexts at the level and scale `result`: rescaled once where that level is the next one, else not at all.
-    The same residues whatever the number of threads.
+    `pre` and `post`: rotate-and-adds before and after the terms. The same residues whatever the number of threads.
 
     Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
     share key steps from the leaves of their tree to the root.
     """
-    layer = _Layer(context, keys, inputs, diagonals, bias, [s % context.slots for s in post], weight_scale, result)
+    inputs = workers.map(lambda c: rotate_and_add(context, keys, c, pre), inputs)
+    layer = _Layer(context, keys, inputs, diagonals, bias, post, weight_scale, result)
     operations = order(terms, len(bias), layer.steps, context.slots, workers.threads)
     layer.readers = reads_of(operations)
     workers.run([Task(layer.work(op), op.after) for op in operations])
     return layer.results
+
+
+def rotate_and_add(context: Context, keys: ServerKeys, a: Any, steps: Sequence[int]) -> Any:
+    """a += rot(a, s) for each step in turn; a new ciphertext where there is a step."""
+    have = keys.steps(context.level(a))
+    for step in (s % context.slots for s in steps):
+        if step not in have:
+            raise PartyError(
+                "PPC6006", f"plan.json lists no Galois key for rotation by {step} at level {context.level(a)}"
+            )
+        turned = vector.rotate(context, keys, a, step)
+        context.arithmetic.add(turned, a)
+        a = turned
+    return a
 
 
 class _Layer:
@@ -70,7 +86,7 @@ class _Layer:
         inputs: Sequence[Any],
         diagonals: Sequence[Any],
         bias: Sequence[Any],
-        post: list[int],
+        post: Sequence[int],
         weight_scale: float,
         result: tuple[int, float],
     ):
@@ -83,11 +99,6 @@ class _Layer:
         self.lock = threading.Lock()
         self.sums: dict[Sum, Any] = {}
         self.results: list[Any] = [None] * len(bias)
-        for step in post:
-            if step not in self.steps:
-                raise PartyError(
-                    "PPC6006", f"plan.json lists no Galois key for rotation by {step} at level {self.level}"
-                )
 
     def work(self, op: Operation) -> Callable[[], None]:
         actions: dict[type, Callable[[Any], None]] = {
@@ -125,8 +136,7 @@ class _Layer:
             total = seal.Ciphertext()
             self.keys.encryptor.encrypt_zero(self.context.parms_ids[self.level], total)
             total.scale = self.product_scale
-        for step in self.post:
-            self.context.arithmetic.add(total, self._rotate(total, step))
+        total = rotate_and_add(self.context, self.keys, total, self.post)
         if self.result[0] < self.level:
             vector.rescale(self.context, total, self.result[1])
         else:

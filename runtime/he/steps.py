@@ -14,7 +14,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he import linear as bsgs
 from ppc.runtime.he import polynomial as chebyshev
 from ppc.runtime.he import vector
-from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_terms, polynomial_attrs, scale_of
+from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_terms, polynomial_attrs, scale_of, sums_of
 from ppc.runtime.he.cipher import CipherArithmetic
 from ppc.runtime.he.state import ServerEngine, server_engine
 from ppc.runtime.party import Session, Step
@@ -38,16 +38,15 @@ def refusals_are_plan_errors(function: StepFunction) -> StepFunction:
 
 @refusals_are_plan_errors
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
-    """attrs: level, out_level (one less: it rescales), weight_scale, scale, terms, post, in_layout, out_layout."""
+    """attrs: level, out_level (one less: it rescales), weight_scale, scale, terms, pre, post, in_layout, out_layout."""
     engine = server_engine(session)
     _at_level(engine, step, x)
     terms, _ = linear_terms(step, len(x.data))
     rows, offsets = engine.encoded.of(engine.context, step, diagonals, bias)
-    post = [int(s) for s in step.attrs.get("post", ())]
+    pre, post = sums_of(step, "pre"), sums_of(step, "post")
     weight_scale, result = scale_of(step, "weight_scale"), (linear_levels(step)[1], scale_of(step))
-    data = bsgs.evaluate(
-        engine.context, engine.keys, x.data, terms, rows, offsets, post, weight_scale, result, engine.workers
-    )
+    exact = weight_scale, result
+    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, pre, post, *exact, engine.workers)
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 

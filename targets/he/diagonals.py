@@ -1,7 +1,6 @@
 """A placed map as `he.linear` runs it: terms (ct_in, ct_out, baby, giant) and their slot vectors."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +9,19 @@ from ppc.targets.he.bsgs import present, split
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.packing import Packing
 from ppc.targets.he.placement import Placed, Placement, place
+from ppc.targets.he.pooling import Pooled
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """One linear step in virtual slots: the result of choosing a placement."""
+    """One linear step in virtual slots: the result of choosing a placement.
 
+    `pre`: rotate-and-adds of every input before the terms; `post`: of every output after them.
+    """
+
+    map: LinearMap  # of what `pre` leaves
     terms: NDArray[np.int64]  # (t, 4): ct_in, ct_out, baby, giant
+    pre: tuple[int, ...]
     post: tuple[int, ...]
     source: Packing
     out: Packing
@@ -28,34 +33,29 @@ class Lowered:
     def products(self) -> int:
         return len(self.terms)
 
-    @cached_property
-    def steps(self) -> frozenset[int]:
-        """Every rotation step that is used, virtual, without 0."""
-        return frozenset(self.terms[:, 2:].reshape(-1).tolist()) | frozenset(self.post) - {0}
-
-    def diagonals(self, map: LinearMap) -> NDArray[np.float64]:
+    def diagonals(self) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the giant step moves it from."""
         ring, period = self.out.ring, self.placed.out_period
-        slot = (self.placed.slot + self.terms[self.term_of, 3]) % period
-        flat = np.bincount(self.term_of * period + slot, map.values, self.products * period)
+        slot = self.placed.slot + self.terms[self.term_of, 3]
+        flat = np.zeros(self.products * period)
+        for tile in self.placed.tiles:
+            at = self.term_of * period + (slot + tile) % period
+            flat += np.bincount(at, self.map.values, len(flat))
         return np.tile(flat.reshape(self.products, period), ring // period)
 
-    def bias(self, map: LinearMap) -> NDArray[np.float64]:
+    def bias(self) -> NDArray[np.float64]:
         """Slot vectors of the bias, (ct_out, ring), in every copy of the result."""
-        ring, period = self.out.ring, self.out.period
-        out = np.zeros((self.out.ciphertexts, ring))
-        at = self.out.addresses
-        for copy in range(ring // period):
-            out[at // ring, (at + copy * period) % ring] = map.bias
-        return out
+        return self.out.layout.pack(self.map.bias)
 
 
 @dataclass(frozen=True)
 class Cover:
     """The diagonals that a placed map needs, before their rotations are split."""
 
+    map: LinearMap
     placed: Placed
-    source: Packing
+    source: Packing  # before `pre`
+    pre: tuple[int, ...]
     ct_in: NDArray[np.int64]
     ct_out: NDArray[np.int64]
     shift: NDArray[np.int64]
@@ -65,18 +65,27 @@ class Cover:
     def products(self) -> int:
         return len(self.shift)
 
+    @property
+    def sums(self) -> int:
+        """Rotations of rotate-and-adds."""
+        return len(self.pre) * self.source.ciphertexts + len(self.placed.post) * (int(self.ct_out.max()) + 1)
+
     def lowered(self) -> Lowered:
         """With the best baby-step giant-step split."""
         found = split(self.ct_in, self.ct_out, self.shift, self.placed.in_period)
         terms = np.stack([self.ct_in, self.ct_out, found.baby, found.giant], axis=1)
-        rotations = found.rotations + len(self.placed.post) * (int(self.ct_out.max()) + 1)
         placed = self.placed
-        return Lowered(terms, placed.post, self.source, placed.out, rotations, placed, self.term_of)
+        rotations = found.rotations + self.sums
+        return Lowered(self.map, terms, self.pre, placed.post, self.source, placed.out, rotations, placed, self.term_of)
 
 
-def cover(map: LinearMap, source: Packing, choice: Placement) -> Cover | None:
-    """Cover every entry of the map once by a diagonal; None where the choice does not fit."""
-    placed = place(map, source, choice)
+def cover(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None) -> Cover | None:
+    """Cover every entry of the map once by a diagonal; None where the choice does not fit.
+
+    `pool`: the map is one of what these sums of the source leave.
+    """
+    pooled = source if pool is None else pool.packing
+    placed = place(map, pooled, choice)
     if placed is None:
         return None
     period = placed.in_period
@@ -88,10 +97,11 @@ def cover(map: LinearMap, source: Packing, choice: Placement) -> Cover | None:
     place_of = np.zeros(int(distinct[-1]) + 1, np.int64)
     place_of[distinct] = np.arange(len(distinct))
     ct, shift = distinct // period, distinct % period
-    return Cover(placed, source, ct // outs, ct % outs, shift, place_of[key])
+    pre = () if pool is None else pool.pre
+    return Cover(map, placed, source, pre, ct // outs, ct % outs, shift, place_of[key])
 
 
-def lower_map(map: LinearMap, source: Packing, choice: Placement) -> Lowered | None:
+def lower_map(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None) -> Lowered | None:
     """Place, cover and split in one."""
-    found = cover(map, source, choice)
+    found = cover(map, source, choice, pool)
     return None if found is None else found.lowered()

@@ -8,8 +8,9 @@ from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.targets.he.diagonals import cover
+from ppc.targets.he.entries import entries
 from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
-from ppc.targets.he.layouts import entries, placements
+from ppc.targets.he.layouts import placements
 from ppc.targets.he.maps import VIEWS
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import MODULUS_BITS
@@ -96,7 +97,7 @@ class HETarget:
         best = float("inf")
         for source in entries(shape, batching.ring):
             covers = [cover(node.map, source, p) for p in placements(node.map, source, node.geometry)]
-            found = min((c for c in covers if c is not None), key=lambda c: c.products + 8 * len(c.placed.post))
+            found = min((c for c in covers if c is not None), key=lambda c: c.products + 8 * c.sums)
             lowered = found.lowered()
             once = self.primitives.linear(lowered.rotations, lowered.products, lowered.out.ciphertexts, degree, level)
             best = min(best, once * batching.groups)

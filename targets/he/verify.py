@@ -12,7 +12,7 @@ import numpy as np
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
-from ppc.runtime.layout import Layout, layout_from_attrs
+from ppc.runtime.layout import Layout, layout_from_attrs, offsets
 from ppc.runtime.levels import MATCHED, Chain
 from ppc.targets.he.parameters import LARGEST_PRIME, MODULUS_BITS, SHARE_BITS
 
@@ -94,7 +94,8 @@ class _Walk:
     def _leave(self, op: Op) -> None:
         name = op.operands[0]
         level = self._reads(op, _int(op, "level"))
-        _require(layout_from_attrs(op.attrs) == self.layout[name], op, "does not read the layout its operand has")
+        have = self.layout[name].alone()
+        _require(layout_from_attrs(op.attrs) == have, op, "does not read the layout its operand has")
         self._scaled(op, self.scale[name])
         if op.name == "convert.he_to_mpc":
             bits = sum(self.primes[: level + 1])
@@ -121,18 +122,21 @@ class _Walk:
             level, scale = self._polynomial(op, level), _float(op, "scale")
         elif op.name == "he.upscale":
             ratio = _float(op, "scale") / scale
-            _require(ratio >= 2 and ratio.is_integer(), op, f"scales up by {ratio:g}, which is not exact")
-            scale *= ratio
+            exact = ratio >= 1.5 and abs(ratio / round(ratio) - 1) < SAME
+            _require(exact, op, f"scales up by {ratio:g}, which is no integer")
+            scale *= round(ratio)
         elif op.name == "he.square":
             _require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
             scale, level = self._rescaled(op, scale**2, level)
         elif op.name == "he.view":
             layout = self._sized(op, layout_from_attrs(op.attrs, "out_"), op.results[0])
-            written = np.isin(layout.addresses(), self.layout[op.operands[0]].addresses())
+            written = np.isin(layout.places(), self.layout[op.operands[0]].places())
             _require(bool(written.all()), op, "views addresses where its operand has no element")
         else:
             left, right = (self.layout[o] for o in op.operands)
-            _require(left == right, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            together = left.alone() == right.alone()
+            _require(together, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            layout = _shared(left, right)
             scales = [self.scale[o] for o in op.operands]
             if op.name == "he.mul":
                 _require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
@@ -160,7 +164,7 @@ class _Walk:
         _require(source == self.layout[x], op, "does not read the layout its operand has")
         self._sized(op, target, op.results[0])
         terms: Any = op.attrs["terms"]
-        post: Any = op.attrs["post"]
+        sums: Any = {*op.attrs["post"], *op.attrs.get("pre", ())}  # type: ignore[misc]
         inputs, outputs = source.ciphertexts, target.ciphertexts
         for ct_in, ct_out, baby, giant in terms:
             inside = 0 <= ct_in < inputs and 0 <= ct_out < outputs
@@ -168,7 +172,7 @@ class _Walk:
             _require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
         written = {ct_out for _, ct_out, _, _ in terms}
         _require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
-        missing = self._unreached(terms, level) | set(post) - {0} - self.galois.get(level, frozenset())
+        missing = self._unreached(terms, level) | sums - {0} - self.galois.get(level, frozenset())
         _require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
         shapes = self.module.type_of(diagonals).shape, self.module.type_of(bias).shape
         wanted = (len(terms), self.slots), (outputs, self.slots)
@@ -227,6 +231,14 @@ class _Walk:
         _require(layout.size == size, op, f"places {layout.size} elements of {size}")
         _require(layout.slots == self.slots, op, f"lays out {layout.slots} slots of {self.slots}")
         return layout
+
+
+def _shared(left: Layout, right: Layout) -> Layout:
+    """Of two values at the same places, with the copies that both have."""
+    mine, other = offsets(left.copies), offsets(right.copies)
+    if np.isin(mine, other).all():
+        return left
+    return right if np.isin(other, mine).all() else left.alone()
 
 
 def _int(op: Op, name: str) -> int:

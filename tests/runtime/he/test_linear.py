@@ -64,7 +64,7 @@ def test_results_do_not_depend_on_the_threads(shallow, monkeypatch):
     from ppc.runtime.he.schedule import Workers
 
     context, keys = shallow.context, shallow.server.engines["he"].keys
-    n = context.slots
+    n, prime = context.slots, context.chain.primes[2]
     layers = [((0, 1, 2, 3, 4, 5, 9, 10), (0, 8), 1), ((0, 1), (0, 1, 2, 3, 8, 64), 2)]
     for seed, (babies, giants, outs) in enumerate(layers):
         rng = np.random.default_rng(seed)
@@ -73,9 +73,10 @@ def test_results_do_not_depend_on_the_threads(shallow, monkeypatch):
         rows, found = rng.normal(size=(len(terms), n)), []
         for threads, way in ((1, OfficialEvaluator), (1, NativeEvaluator), (2, NativeEvaluator), (5, NativeEvaluator)):
             monkeypatch.setitem(context.__dict__, "arithmetic", way(context))
-            diagonals = linear.encode_rows(context, rows, 2, context.scale(2))
-            bias = linear.encode_rows(context, rows[:outs], 1, context.scale(1))
-            out = linear.evaluate(context, keys, x, terms, diagonals, bias, [64], Workers(threads))
+            diagonals = linear.encode_rows(context, rows, 2, float(prime))
+            bias = linear.encode_rows(context, rows[:outs], 1, shallow.scale)
+            exact = float(prime), (1, shallow.scale)
+            out = linear.evaluate(context, keys, x, terms, diagonals, bias, [1], [64], *exact, Workers(threads))
             found.append([blob.dump(c) for c in out])
         assert found[0] == found[1] == found[2] == found[3]
 

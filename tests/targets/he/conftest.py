@@ -62,6 +62,8 @@ def rotated(v: Array, step: int) -> Array:
 
 
 def run_linear(x: Array, diagonals: Array, bias: Array, attrs: Any) -> Array:
+    for step in attrs.get("pre", ()):
+        x = x + rotated(x, step)
     partial: dict[tuple[int, int], Any] = {}
     for t, (ct_in, ct_out, baby, giant) in enumerate(attrs["terms"]):
         key = (ct_out, giant)
