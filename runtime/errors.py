@@ -92,7 +92,7 @@ CODES: list[RuntimeCode] = [
     RuntimeCode(
         "PPC6013",
         "a setting of this party cannot be used",
-        "An environment variable of this party (PPC_THREADS) has a value that means nothing.",
+        "An environment variable of this party (PPC_THREADS, PPC_CACHE) has a value that cannot be used.",
         "Unset it, or give what the message asks for; every party has its own settings.",
     ),
 ]

@@ -6,6 +6,7 @@ from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
 from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
+from ppc.runtime.he.weight_cache import VARIABLE, WeightCache
 from ppc.runtime.party import Session
 
 
@@ -28,7 +29,10 @@ def setup(session: Session) -> None:
     else:
         workers = Workers.from_environment()
         session.meter.notes["he"] = f"{describe()}; {workers.threads} threads"
-        encoded = prepare.all_linear(session, context)  # while the client makes its keys
+        cache = WeightCache.from_environment()
+        encoded = prepare.all_linear(session, context, cache)  # while the client makes its keys
+        if cache:
+            session.meter.notes["he weights"] = f"files in {VARIABLE}: {cache.report()}"
         channel = session.channel("client")
         blobs = (channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context)))
         session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded, workers)

@@ -32,6 +32,9 @@ class Evaluator(Protocol):
     def operand(self, plaintext: Any) -> Any:
         """What products and sums take of an encoded plaintext; shares its memory."""
 
+    def operand_of(self, residues: Residues, level: int, scale: float) -> Any:
+        """The same, of the residues of a plaintext in NTT form, shape (level + 1, degree)."""
+
     def sum_of_products(self, pairs: list[tuple[Any, Any]], scale: float, total: Any | None = None) -> Any:
         """Σ a * operand over ciphertexts of one size and level, plus `total` (which is changed); at `scale`."""
 
@@ -62,6 +65,11 @@ class OfficialEvaluator:
 
     def operand(self, plaintext: Any) -> Any:
         return plaintext
+
+    def operand_of(self, residues: Residues, level: int, scale: float) -> Any:
+        from ppc.runtime.he.limbs import make_plaintext  # which reads through what is chosen here
+
+        return make_plaintext(self._context, level, residues, scale)
 
     def sum_of_products(self, pairs: list[tuple[Any, Any]], scale: float, total: Any | None = None) -> Any:
         for a, operand in pairs:
@@ -112,6 +120,9 @@ class NativeEvaluator:
 
     def operand(self, plaintext: Any) -> Any:
         return native.plaintext_residues(plaintext, self._context.degree)
+
+    def operand_of(self, residues: Residues, level: int, scale: float) -> Any:
+        return residues
 
     def sum_of_products(self, pairs: list[tuple[Any, Any]], scale: float, total: Any | None = None) -> Any:
         taken = [(self._take(a), operand) for a, operand in pairs]

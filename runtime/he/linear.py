@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import tenseal.sealapi as seal
-from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import vector
@@ -16,23 +14,6 @@ from ppc.runtime.he.context import Context, pin_scale
 from ppc.runtime.he.keys import ServerKeys
 from ppc.runtime.he.linear_order import Baby, Finish, Merge, Multiply, Operation, Sum, Turn, TurnSum, order, reads_of
 from ppc.runtime.he.schedule import Task, Workers
-
-
-def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: float) -> list[Any]:
-    """Each row as an operand of `Evaluator.sum_of_products`.
-
-    SEAL refuses a product with zero ("transparent"). Leaving such a row out would tell the number of zero rows by
-    the time a step takes, so the smallest plaintext, 1/scale in every slot, stands for it: less than the noise.
-    """
-    encoded: dict[bytes, Any] = {}  # groups of samples share their diagonals: each is encoded once
-    for row in rows:
-        key = row.tobytes()
-        if key not in encoded:
-            plaintext = context.encode(row, level, scale)
-            if plaintext.is_zero():
-                plaintext = context.encode(1 / scale, level, scale)
-            encoded[key] = context.arithmetic.operand(plaintext)
-    return [encoded[row.tobytes()] for row in rows]
 
 
 def evaluate(

@@ -59,7 +59,7 @@ def test_linear_is_its_definition(shallow, make, seed):
 
 def test_results_do_not_depend_on_the_threads(shallow, monkeypatch):
     """Nor on the way SEAL is called: saved bytes are equal, over random layers."""
-    from ppc.runtime.he import blob, linear
+    from ppc.runtime.he import blob, linear, prepare
     from ppc.runtime.he.evaluator import NativeEvaluator, OfficialEvaluator
     from ppc.runtime.he.schedule import Workers
 
@@ -73,8 +73,8 @@ def test_results_do_not_depend_on_the_threads(shallow, monkeypatch):
         rows, found = rng.normal(size=(len(terms), n)), []
         for threads, way in ((1, OfficialEvaluator), (1, NativeEvaluator), (2, NativeEvaluator), (5, NativeEvaluator)):
             monkeypatch.setitem(context.__dict__, "arithmetic", way(context))
-            diagonals = linear.encode_rows(context, rows, 2, float(prime))
-            bias = linear.encode_rows(context, rows[:outs], 1, shallow.scale)
+            diagonals = prepare.encode_rows(context, rows, 2, float(prime))
+            bias = prepare.encode_rows(context, rows[:outs], 1, shallow.scale)
             exact = float(prime), (1, shallow.scale)
             out = linear.evaluate(context, keys, x, terms, diagonals, bias, [1], [64], *exact, Workers(threads))
             found.append([blob.dump(c) for c in out])
