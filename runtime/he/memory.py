@@ -108,10 +108,10 @@ def _made(step: Step, read: Held) -> Held:
 
 def _work(step: Step, read: Held, he: Mapping[str, Any], threads: int) -> int:
     """Ciphertexts at the level of what a step reads that it holds meanwhile, beside its result."""
-    slots, (level, count) = int(he["degree"]) // 2, read
+    slots, count = int(he["degree"]) // 2, read[1]
     if step.name == "he.linear":
         terms, outputs = linear_terms(step)
-        steps = frozenset(int(s) % slots for s in he["galois"].get(str(level), ())) - {0}
+        steps = frozenset(int(s) % slots for s in he["galois"].get(str(level_of(step)), ())) - {0}
         summed = count if sums_of(step, "pre") else 0
         return summed + most_alive(order(terms, outputs, steps, slots)) + threads - 1
     if step.name == "he.polynomial":
