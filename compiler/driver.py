@@ -12,11 +12,13 @@ from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.report.build import Findings, predicted
 from ppc.compiler.stages import Placing, assumed_ranges, domains, within_limits, without_pins
 from ppc.ir.diagnostic import UserError
+from ppc.ir.module import Array
 from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
 from ppc.passes.assign.problem import DOMAINS
 from ppc.passes.calibrate import Calibrate
+from ppc.passes.degrees import ChooseDegrees
 from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
 
@@ -55,9 +57,12 @@ def compile_model(request: Request) -> Compiled:
     module = Fold()(imported)
     placing = Placing(policy.resolve(module, imported), domains(request.targets), request.network)
     module = LabelFlow(policy, imported).run(module)
+    samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:
-        module = Calibrate(load_calibration(request.calibrate, module)).run(module)
+        samples = load_calibration(request.calibrate, module)
+        module = Calibrate(samples).run(module)
     module = Approximate().run(module)
+    module = ChooseDegrees(samples, placing.error_budget)(module)
     verify(module)
 
     table = placing.candidates(module)

@@ -28,6 +28,9 @@ SETUP = {Domain.HE: 0.3, Domain.MPC: 0.05, Domain.TEE: 0.3}
 #: Set-up is paid once for many passes; this many passes carry it in the objective.
 PASSES_PER_SETUP = 100
 
+#: Change of the outputs that polynomials may make where the policy sets no `error` limit.
+APPROXIMATION_ERROR = 0.01
+
 ALL = frozenset(DOMAINS)
 
 
@@ -45,6 +48,11 @@ class Placing:
         """Circuit privacy: where the weights are secret, HE results leave as shares rather than under the client's
         key, so that no noise of theirs reaches it."""
         return bool(self.resolved.any_weight.owners)
+
+    @property
+    def error_budget(self) -> float:
+        """What polynomials may change the outputs by, relative to their ranges."""
+        return self.resolved.limits.get("error", APPROXIMATION_ERROR)
 
     @property
     def pricing(self) -> Pricing:
