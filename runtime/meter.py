@@ -29,6 +29,7 @@ class Meter:
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], Row] = {}
         self.phases: dict[str, float] = {}
+        self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
 
     @contextmanager
     def measure(self, session: "Session", step: "Step") -> Iterator[None]:

@@ -131,10 +131,11 @@ def new_session(plan: Plan, role: str, channels: Mapping[str, Any], weights: str
 
 
 def summary(session: Session) -> dict[str, Any]:
-    """What this party measured, for the report of the run. Numbers only."""
+    """What this party measured, for the report of the run. Numbers, and how its engines run."""
     channels = session.channels.values()
     return {
         "phases": session.meter.phases,
+        "notes": session.meter.notes,
         "steps": session.meter.rows(),
         "bytes_sent": int(np.sum([c.bytes_sent for c in channels], dtype=np.int64)),
         "rounds": int(np.sum([r["rounds"] for r in session.meter.rows()], dtype=np.int64)),

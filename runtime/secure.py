@@ -79,4 +79,5 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         "bytes": {**sent, "total": sum(sent.values())},
         "rounds": max(r["rounds"] for party, r in found.items() if party != "dealer"),
         "steps": [rows[i] for i in sorted(rows)],
+        "notes": {party: dict(r["notes"]) for party, r in found.items()},
     }

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import blob, embedding, integer_slots, limbs, privacy
+from ppc.runtime.he import blob, embedding, limbs, privacy, wide
 from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.state import client_engine, server_engine
@@ -78,8 +78,7 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
 def _exact_slots(context: Context, level: int, scale: float, plaintext: Any) -> NDArray[np.float64]:
     """Slots in extended precision, shape (slots,)."""
     residues = limbs.to_coefficients(context, level, limbs.plaintext_residues(plaintext, context)[None])[0]
-    integers = integer_slots.centred(residues, context.chain.primes[: level + 1])
-    return embedding.slot_values(integers, scale)
+    return embedding.slot_values(wide.centred(residues, context.chain.primes[: level + 1]), scale)
 
 
 def check_bound(step: Step, result: NDArray[np.float64]) -> None:

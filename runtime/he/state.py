@@ -6,6 +6,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ClientKeys, ServerKeys
 from ppc.runtime.he.prepare import Encoded
+from ppc.runtime.he.schedule import Workers
 from ppc.runtime.party import Session
 
 
@@ -20,6 +21,7 @@ class ServerEngine:
     context: Context
     keys: ServerKeys
     encoded: Encoded
+    workers: Workers
 
 
 def client_engine(session: Session) -> ClientEngine:
