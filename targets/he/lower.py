@@ -133,7 +133,9 @@ class _Emitter:
         pre, post = (tuple(s * lanes for s in steps) for steps in (step.lowered.pre, step.lowered.post))
         attrs |= layout_attrs(self._layout(step.lowered.source), "in_")
         attrs |= layout_attrs(self._layout(step.packing), "out_")
-        attrs |= {"terms": terms, "post": post} | ({"pre": pre} if pre else {})
+        attrs |= {"terms": terms, "post": post}
+        if pre:
+            attrs["pre"] = pre
         self.rotations.setdefault(level, []).extend(keytree.needed(terms))
         self.sums.setdefault(level, set()).update(pre, post)
         base = step.op.loc or step.result
