@@ -150,7 +150,8 @@ def _fitted(target: Packing, parts: Digits, loose: Digits, ring: int, out_period
         found: Ints = rows + (offsets(digits)[:, None] + inside) % out_period
         return found
 
-    if parts and not apart(places(parts), size):
+    short = tuple(d for d in parts if d[0] * d[1] != out_period)
+    if parts and (int(inside.max()) + reach(short) > out_period or not apart(places(parts), size)):
         return None
     tiles: Digits = ()
     end = int(inside.max(initial=0)) + reach(parts)
