@@ -23,10 +23,10 @@ from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 
 #: Partial programs that are kept.
-BEAM = 16
+BEAM = 32
 #: A placement whose cost without baby and giant steps is above this many times the cheapest's is not looked at further.
 HOPELESS = 2.0
-#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations.
+#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
 
 
@@ -108,6 +108,8 @@ class Search:
         if node.kind == "enter":
             shape = self.samples.shape(node.result)
             found = entries(shape, self.batching.ring, self.ahead[node.result])
+            if node.op.name == "convert.mpc_to_he":  # each place of an element costs time to encode a share
+                found = list(dict.fromkeys(p.alone() for p in found))
             return [self._enter(state, node, p) for p in found]
         if node.kind == "linear":
             return self._linear(state, node)
@@ -193,7 +195,8 @@ class Search:
         assert found is not None, "a direct placement always fits"
         after = self._apply(state, step, map, self._split(found), self.sizes[name])
         # one more level makes all that came before dearer, and may ask for a larger ring
-        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, self._level(node))
+        top = max(self.level_of.values(), default=1)
+        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, top)
         return State(after.cost + extra, after.packings, after.steps), moved
 
     # costs

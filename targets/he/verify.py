@@ -164,7 +164,8 @@ class _Walk:
         _require(source == self.layout[x], op, "does not read the layout its operand has")
         self._sized(op, target, op.results[0])
         terms: Any = op.attrs["terms"]
-        sums: Any = {*op.attrs["post"], *op.attrs.get("pre", ())}  # type: ignore[misc]
+        post: Any = op.attrs["post"]
+        pre: Any = op.attrs.get("pre", ())
         inputs, outputs = source.ciphertexts, target.ciphertexts
         for ct_in, ct_out, baby, giant in terms:
             inside = 0 <= ct_in < inputs and 0 <= ct_out < outputs
@@ -172,7 +173,7 @@ class _Walk:
             _require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
         written = {ct_out for _, ct_out, _, _ in terms}
         _require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
-        missing = self._unreached(terms, level) | sums - {0} - self.galois.get(level, frozenset())
+        missing = self._unreached(terms, level) | {*pre, *post} - {0} - self.galois.get(level, frozenset())
         _require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
         shapes = self.module.type_of(diagonals).shape, self.module.type_of(bias).shape
         wanted = (len(terms), self.slots), (outputs, self.slots)
