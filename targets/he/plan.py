@@ -9,6 +9,7 @@ from ppc.targets.he.merge import merge
 from ppc.targets.he.noise import TAIL, UNEVEN, Noise
 from ppc.targets.he.packing import Batching
 from ppc.targets.he.parameters import MODULUS_BITS, Demand, Parameters, candidates, nothing_fits
+from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 from ppc.targets.he.select import Chosen, Search
 
@@ -61,7 +62,7 @@ def privacy_of(module: Module, node: Node) -> str:
     return "public weights" if label is not None and label.flows_to("client") else "flooding"
 
 
-def plan_module(module: Module) -> Program | None:
+def plan_module(module: Module, primitives: Primitives) -> Program | None:
     """Decide everything, or None for a module without HE. Raises UserError PPC4101 where nothing fits."""
     samples = Samples(module)
     nodes = merge(build(module, samples), frozenset(module.outputs))
@@ -80,7 +81,7 @@ def plan_module(module: Module) -> Program | None:
         batching = Batching.choose(degree // 2, samples.batch, largest)
         guess = plan_levels(drafts, lambda name: int(name == "convert.he_to_mpc"))
         level_of = {d.result: level for d, level in zip(drafts, guess.run, strict=True) if not d.exit}
-        search = Search(samples, batching, degree, level_of, frozenset(revealed))
+        search = Search(samples, batching, degree, level_of, frozenset(revealed), primitives)
         steps = search.run(nodes)
         for found in candidates(degree, steps, demand):
             worst = _error(module, steps, found, flooded)
