@@ -31,9 +31,10 @@ class Conversions:
         level_bytes = 8 * degree  # one prime of one polynomial
         up = Cost(ciphertexts * he.enter(degree, top), ciphertexts * level_bytes * (top + 1), 1)
         down = Cost(ciphertexts * he.leave(degree, EXIT_LEVEL), ciphertexts * 2 * level_bytes * (EXIT_LEVEL + 1), 1)
-        he_mpc = Cost(
-            he.to_shares(size, ciphertexts, degree, EXIT_LEVEL), ciphertexts * 2 * level_bytes * (EXIT_LEVEL + 1), 1
-        )
+        leaving = he.to_shares(size, ciphertexts, degree, EXIT_LEVEL)
+        he_mpc = None
+        if leaving is not None:
+            he_mpc = Cost(leaving, ciphertexts * 2 * level_bytes * (EXIT_LEVEL + 1), 1)
         mpc_he = Cost(
             he.from_shares(size, ciphertexts, degree, top), ciphertexts * level_bytes * (top + 1) + SEED_BYTES, 1
         )
@@ -49,9 +50,9 @@ class Conversions:
             (MPC, HE): mpc_he,
             (MPC, TEE): both,
             (TEE, MPC): both,
-            (HE, TEE): he_mpc + both,
+            (HE, TEE): he_mpc and he_mpc + both,
             (TEE, HE): both + mpc_he,
-            (HE, CLIENT): he_mpc + shared if self.exits_through_shares else down,
+            (HE, CLIENT): (he_mpc and he_mpc + shared) if self.exits_through_shares else down,
             (MPC, CLIENT): shared,
             (TEE, CLIENT): shared,
             (MPC, SERVER): shared,

@@ -46,14 +46,16 @@ class Primitives:
 
     def enter(self, degree: int, level: int) -> float:
         """A slot vector to a ciphertext at the server: encoded, encrypted and saved there, loaded here."""
-        return sum(self.at(name, degree, level) for name in ("encode", "encrypt", "load"))
+        return sum(self.at(name, degree, level) for name in ("encode", "encrypt", "load_seeded"))
 
     def leave(self, degree: int, level: int) -> float:
         """A ciphertext at the server to a slot vector at the client."""
         return sum(self.at(name, degree, level) for name in ("save", "load", "decrypt", "decode"))
 
-    def to_shares(self, elements: int, ciphertexts: int, degree: int, level: int) -> float:
-        """`convert.he_to_mpc`, both parties on the critical path."""
+    def to_shares(self, elements: int, ciphertexts: int, degree: int, level: int) -> float | None:
+        """`convert.he_to_mpc`, both parties on the critical path; None at a ring that is too small for its modulus."""
+        if str(degree) not in self.table["to_shares"]:
+            return None
         once, each = (self.at(name, degree, level) for name in ("to_shares", "to_shares_element"))
         return ciphertexts * once + elements * each
 
