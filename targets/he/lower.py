@@ -19,14 +19,16 @@ from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import SECURITY_BITS
 from ppc.targets.he.plan import Program, plan_module
 from ppc.targets.he.select import Chosen
+from ppc.targets.prices import Prices
 
 
-def lower_he(module: Module) -> Module:
+def lower_he(module: Module, prices: Prices | None = None) -> Module:
     """The module with every op of domain HE replaced by he.* steps, and parameters in its attributes.
 
-    Other domains' ops, and the names of values, stay. Raises UserError PPC4101 where no parameters fit.
+    Other domains' ops, and the names of values, stay. `prices` (None: the shipped table) choose the layouts.
+    Raises UserError PPC4101 where no parameters fit.
     """
-    program = plan_module(module)
+    program = plan_module(module, (prices or Prices.shipped()).he)
     return module if program is None else _Emitter(module, program).run()
 
 

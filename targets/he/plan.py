@@ -18,6 +18,7 @@ from ppc.targets.he.parameters import (
     neighbours,
     nothing_fits,
 )
+from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 from ppc.targets.he.select import Chosen, Search
 
@@ -54,7 +55,7 @@ def privacy_of(module: Module, node: Node) -> str:
     return "public weights" if label is not None and label.flows_to("client") else "flooding"
 
 
-def plan_module(module: Module) -> Program | None:
+def plan_module(module: Module, primitives: Primitives) -> Program | None:
     """Decide everything, or None for a module without HE. Raises UserError PPC4101 where nothing fits."""
     samples = Samples(module)
     nodes = merge(build(module, samples), frozenset(module.outputs))
@@ -72,7 +73,7 @@ def plan_module(module: Module) -> Program | None:
             continue
         size = max(samples.size(n.like) for n in nodes)
         batching = Batching.choose(degree // 2, samples.batch, size)
-        steps = Search(samples, batching, degree, level_of, sizes, flooded).run(nodes)
+        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives).run(nodes)
         for levels in depths(steps):
             best = None
             for found in candidates(degree, steps, levels, bool(flooded)):

@@ -19,6 +19,7 @@ from ppc.targets.he.primitives import Primitives, ciphertext_bytes, key_bytes
 from ppc.targets.he.reasons import refusal
 from ppc.targets.he.sample import Refusal, Samples
 from ppc.targets.he.select import polynomial_cost
+from ppc.targets.prices import Prices
 
 #: Linear operators that do not merge with one another.
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -31,11 +32,15 @@ class HETarget:
     """CKKS at the server. Implements `ppc.ir.target.Target`."""
 
     domain: Domain = Domain.HE
-    primitives: Primitives = field(default_factory=Primitives.default)
+    prices: Prices = field(default_factory=Prices.shipped, repr=False)
     # an op is kept with what is known of it, so that its id stays its own
     _refusals: dict[int, tuple[Op, str | None]] = field(default_factory=dict, repr=False)
     _graph: tuple[Module, dict[str, Op], dict[str, list[Op]]] | None = field(default=None, repr=False)
     _costs: dict[tuple[int, HeRung], tuple[Op, Cost]] = field(default_factory=dict, repr=False)
+
+    @property
+    def primitives(self) -> Primitives:
+        return self.prices.he
 
     def refuses(self, op: Op, module: Module) -> str | None:
         if id(op) not in self._refusals:
@@ -94,18 +99,18 @@ class HETarget:
         """Computation at the middle of the rung's levels; HE has no traffic between its steps."""
         key = (id(op), rung)
         if key not in self._costs:
-            self._costs[key] = (op, Cost(seconds=self._milliseconds(as_polynomial(op), module, rung) / 1000))
+            self._costs[key] = (op, Cost(seconds=self._seconds(as_polynomial(op), module, rung)))
         return self._costs[key][1]
 
     def setup(self, rung: HeRung) -> Cost:
         """Making and sending keys, once a deployment: Galois and relinearisation keys for every level."""
         seconds, size = 0.0, 0
         for level in range(rung.levels + 1):
-            seconds += TYPICAL_KEYS * self.primitives.per_prime("key", rung.degree, level) / 1000
+            seconds += TYPICAL_KEYS * self.primitives.at("key", rung.degree, level)
             size += TYPICAL_KEYS * key_bytes(rung.degree, level)
         return Cost(seconds=seconds, bytes=size + ciphertext_bytes(rung.degree, rung.levels))
 
-    def _milliseconds(self, op: Op, module: Module, rung: HeRung) -> float:
+    def _seconds(self, op: Op, module: Module, rung: HeRung) -> float:
         samples = Samples(module)
         level = max(1, rung.levels // 2)
         largest = max(samples.size(v) for v in (*samples.secrets(op), *op.results))
@@ -126,7 +131,7 @@ class HETarget:
         if node.kind in ("square", "mul"):
             return count * self.primitives.multiply(degree, level)
         if node.kind in ("add", "sub"):
-            return count * self.primitives.per_prime("add", degree, level)
+            return count * self.primitives.at("add", degree, level)
         if node.kind == "view" or node.map is None:
             return 0.0
         name = node.operands[0]
