@@ -1,0 +1,128 @@
+"""A sparse integer matrix times residues, as dense blocks that BLAS multiplies exactly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.runtime.he.batch_modular import Floats, Modulus, Parts, Residues, Scratch
+
+Ints = NDArray[np.int64]
+
+#: Outputs and inputs of a dense block: every such output depends on every such input.
+Block = tuple[Sequence[int], Sequence[int]]
+
+#: Elements of the arrays that one product of blocks works in, small enough for the second-level cache.
+_CACHED = 1 << 16
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of one shape: `values[g]` maps inputs `cols[g]` to outputs `rows[g]`."""
+
+    rows: Ints  # (count, outputs)
+    cols: Ints  # (count, inputs)
+    values: Floats  # (count, outputs, inputs), integers
+
+    def together(self, width: int) -> int:
+        """How many blocks are multiplied at a time."""
+        return max(1, _CACHED // (width * max(self.rows.shape[1], self.cols.shape[1])))
+
+
+@dataclass(frozen=True)
+class BlockMatrix:
+    """y = W x over the integers, and later modulo a prime. Each output is in exactly one block."""
+
+    outputs: int
+    inputs: int
+    groups: tuple[Blocks, ...]
+    row_sum: float  # largest sum of absolute values of a row
+
+    @staticmethod
+    def of(blocks: Sequence[Block], values: Floats, outputs: int, inputs: int) -> "BlockMatrix":
+        """`values`: the integers of all blocks one after another, each in row-major order.
+
+        A row of zeros would give a ciphertext that hides nothing (SEAL calls it transparent) and tells that its
+        weights are zero: its first entry is 1 instead, one unit of the weights' rounding. Raises ValueError where the
+        blocks do not cover every output once.
+        """
+        by_shape: dict[tuple[int, int], list[tuple[Block, Floats]]] = {}
+        at, seen = 0, np.zeros(outputs, np.int64)
+        for rows, cols in blocks:
+            size = len(rows) * len(cols)
+            entries = values[at : at + size].reshape(len(rows), len(cols)).copy()
+            entries[~entries.any(axis=1), 0] = 1.0
+            by_shape.setdefault(entries.shape, []).append(((rows, cols), entries))
+            np.add.at(seen, np.asarray(rows, np.int64), 1)
+            at += size
+            if min(cols) < 0 or max(cols) >= inputs or min(rows) < 0:
+                raise ValueError(f"a block reads outside {inputs} inputs or writes outside {outputs} outputs")
+        if at != len(values) or not (seen == 1).all():
+            raise ValueError(f"blocks of {at} entries, {len(values)} given, cover {int(seen.sum())} of {outputs} rows")
+        groups = tuple(
+            Blocks(
+                np.array([rows for (rows, _), _ in found], np.int64),
+                np.array([cols for (_, cols), _ in found], np.int64),
+                np.stack([entries for _, entries in found]),
+            )
+            for found in by_shape.values()
+        )
+        row_sum = max((float(np.abs(g.values).sum(axis=2).max()) for g in groups), default=0.0)
+        return BlockMatrix(outputs, inputs, groups, row_sum)
+
+    def times(
+        self, x: Residues, bias: Sequence[int], modulus: Modulus, parts: Parts, out: Residues, scratch: Scratch
+    ) -> None:
+        """out = W x + bias mod q. `x`: (inputs, polynomials, n), any strides; `out`: (outputs, polynomials, n).
+
+        The bias, one residue an output, goes to polynomial 0: in NTT form a constant is the same everywhere.
+        """
+        _, polynomials, n = x.shape
+        cut = scratch.floats(parts.count, *x.shape)
+        parts.split(x, cut)
+        flat = cut.reshape(parts.count, self.inputs, polynomials * n)
+        cut_bias = np.array([parts.of_number(b) for b in bias]).T  # (parts, outputs)
+        for group in self.groups:
+            step = group.together(polynomials * n)
+            for at in range(0, len(group.rows), step):
+                some = slice(at, at + step)
+                self._blocks(group, some, flat, cut_bias, modulus, parts, out, scratch)
+        scratch.give(cut)
+
+    def _blocks(
+        self,
+        group: Blocks,
+        some: slice,
+        cut: Floats,
+        bias: Floats,
+        modulus: Modulus,
+        parts: Parts,
+        out: Residues,
+        scratch: Scratch,
+    ) -> None:
+        rows, cols, values = group.rows[some], group.cols[some], group.values[some]
+        (count, outputs), width, n = rows.shape, cut.shape[2], out.shape[2]
+        sums = [scratch.floats(count, outputs, width) for _ in range(parts.count)]
+        whole = count == 1 and np.array_equal(cols[0], np.arange(cut.shape[1]))
+        gathered = None if whole else scratch.floats(*cols.shape, width)
+        for part, sum_, mine in zip(cut, sums, bias, strict=True):
+            if gathered is None:
+                np.matmul(values, part[None], out=sum_)
+            else:
+                np.take(part, cols, axis=0, out=gathered, mode="clip")
+                np.matmul(values, gathered, out=sum_)
+            sum_[:, :, :n] += mine[rows][:, :, None]
+        if count == 1 and _consecutive(rows[0]):
+            target = out.reshape(len(out), width)[rows[0, 0] : rows[0, 0] + outputs][None]
+            modulus.join(sums, parts.bits, target, scratch)
+        else:
+            joined = scratch.words(count, outputs, width)
+            modulus.join(sums, parts.bits, joined, scratch)
+            out.reshape(len(out), width)[rows] = joined
+            scratch.give(joined)
+        scratch.give(*sums, *([] if gathered is None else [gathered]))
+
+
+def _consecutive(rows: Ints) -> bool:
+    return bool(np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))))
