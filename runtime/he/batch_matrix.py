@@ -13,6 +13,9 @@ Ints = NDArray[np.int64]
 #: Outputs and inputs of a dense block: every such output depends on every such input.
 Block = tuple[Sequence[int], Sequence[int]]
 
+#: Rows of larger weights would leave parts of a few bits only.
+MOST_ROW_SUM = 2.0**40
+
 #: Elements of the arrays that one product of blocks works in, small enough for the second-level cache.
 _CACHED = 1 << 16
 
@@ -69,25 +72,23 @@ class BlockMatrix:
             for found in by_shape.values()
         )
         row_sum = max((float(np.abs(g.values).sum(axis=2).max()) for g in groups), default=0.0)
+        if row_sum > MOST_ROW_SUM:
+            raise ValueError(f"the weights of a row sum to {row_sum:g}, exact products take {MOST_ROW_SUM:g}")
         return BlockMatrix(outputs, inputs, groups, row_sum)
 
-    def times(
-        self, x: Residues, bias: Sequence[int], modulus: Modulus, parts: Parts, out: Residues, scratch: Scratch
-    ) -> None:
-        """out = W x + bias mod q. `x`: (inputs, polynomials, n), any strides; `out`: (outputs, polynomials, n).
+    def parts(self, modulus: Modulus) -> Parts:
+        """How residues are cut for this matrix."""
+        return Parts.of(modulus.bits, self.row_sum)
 
-        The bias, one residue an output, goes to polynomial 0: in NTT form a constant is the same everywhere.
-        """
-        _, polynomials, n = x.shape
+    def times(self, x: Residues, bias: Floats | None, modulus: Modulus, out: Residues, scratch: Scratch) -> None:
+        """out = W x + bias mod q. `x`: (inputs, n), any strides; `out`: (outputs, n); `bias`: in parts, (parts, outputs)."""
+        parts = self.parts(modulus)
         cut = scratch.floats(parts.count, *x.shape)
         parts.split(x, cut)
-        flat = cut.reshape(parts.count, self.inputs, polynomials * n)
-        cut_bias = np.array([parts.of_number(b) for b in bias]).T  # (parts, outputs)
         for group in self.groups:
-            step = group.together(polynomials * n)
+            step = group.together(x.shape[1])
             for at in range(0, len(group.rows), step):
-                some = slice(at, at + step)
-                self._blocks(group, some, flat, cut_bias, modulus, parts, out, scratch)
+                self._blocks(group, slice(at, at + step), cut, bias, modulus, parts, out, scratch)
         scratch.give(cut)
 
     def _blocks(
@@ -95,31 +96,31 @@ class BlockMatrix:
         group: Blocks,
         some: slice,
         cut: Floats,
-        bias: Floats,
+        bias: Floats | None,
         modulus: Modulus,
         parts: Parts,
         out: Residues,
         scratch: Scratch,
     ) -> None:
         rows, cols, values = group.rows[some], group.cols[some], group.values[some]
-        (count, outputs), width, n = rows.shape, cut.shape[2], out.shape[2]
-        sums = [scratch.floats(count, outputs, width) for _ in range(parts.count)]
-        whole = count == 1 and np.array_equal(cols[0], np.arange(cut.shape[1]))
-        gathered = None if whole else scratch.floats(*cols.shape, width)
-        for part, sum_, mine in zip(cut, sums, bias, strict=True):
+        (count, outputs), n = rows.shape, out.shape[1]
+        sums = [scratch.floats(count, outputs, n) for _ in range(parts.count)]
+        whole = count == 1 and len(cols[0]) == self.inputs and _consecutive(cols[0])
+        gathered = None if whole else scratch.floats(*cols.shape, n)
+        for k, (part, sum_) in enumerate(zip(cut, sums, strict=True)):
             if gathered is None:
                 np.matmul(values, part[None], out=sum_)
             else:
                 np.take(part, cols, axis=0, out=gathered, mode="clip")
                 np.matmul(values, gathered, out=sum_)
-            sum_[:, :, :n] += mine[rows][:, :, None]
+            if bias is not None:
+                sum_ += bias[k][rows][:, :, None]
         if count == 1 and _consecutive(rows[0]):
-            target = out.reshape(len(out), width)[rows[0, 0] : rows[0, 0] + outputs][None]
-            modulus.join(sums, parts.bits, target, scratch)
+            modulus.join(sums, parts.bits, out[rows[0, 0] : rows[0, 0] + outputs][None], scratch)
         else:
-            joined = scratch.words(count, outputs, width)
+            joined = scratch.words(count, outputs, n)
             modulus.join(sums, parts.bits, joined, scratch)
-            out.reshape(len(out), width)[rows] = joined
+            out[rows] = joined
             scratch.give(joined)
         scratch.give(*sums, *([] if gathered is None else [gathered]))
 

@@ -56,11 +56,11 @@ class Parts:
     count: int
 
     @staticmethod
-    def of(prime_bits: int, row_sum: float) -> "Parts | None":
-        """The fewest parts for matrices whose rows' absolute values sum to at most `row_sum`; None where none do."""
+    def of(prime_bits: int, row_sum: float) -> "Parts":
+        """The fewest parts for matrices whose rows' absolute values sum to at most `row_sum` (and a bias)."""
         most = EXACT_BITS - ceil(row_sum + 1).bit_length()
-        if most < 4:
-            return None
+        if most < 1:
+            raise ValueError(f"rows that sum to {row_sum:g} have no exact product in float64")
         count = ceil(prime_bits / most)
         return Parts(ceil(prime_bits / count), count)
 
@@ -148,10 +148,6 @@ class Modulus:
         np.subtract(a, b, out=out)
         self._lift(out, word)
         scratch.give(word)
-
-    def double(self, a: Residues, scratch: Scratch) -> None:
-        """a = 2·a mod q."""
-        self.add(a, a, a, scratch)
 
     def _reduce(self, exact: NDArray[np.int64], approximate: Floats, word: NDArray[np.int64]) -> None:
         """exact −= round(approximate / q)·q: into (−q, q)."""

@@ -6,19 +6,21 @@ coefficients of one prime at a time: what lies between never exists as a whole, 
 such a chain; `materialise` runs it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from ppc.runtime.he.batch_matrix import BlockMatrix
-from ppc.runtime.he.batch_modular import Modulus, Parts, Residues, Scratch
+from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch
 
 #: Words that the largest value of a block takes: blocks are as wide as this allows.
 _BLOCK_WORDS = 1 << 19
 _NARROWEST, _WIDEST = 128, 4096
+#: Words of one array where an operation passes over several of them many times.
+_ROWS_WORDS = 1 << 15
 
 
 class Pending(Protocol):
@@ -36,7 +38,7 @@ class Pending(Protocol):
     def operands(self) -> "tuple[Pending, ...]": ...
 
     def block(self, operands: Sequence[Residues], at: "Place", out: Residues) -> None:
-        """Compute a block, shape (elements, polynomials, n), from those of the operands."""
+        """Compute a block, shape (polynomials, elements, n), from those of the operands."""
         ...
 
 
@@ -94,12 +96,19 @@ class Affine(_Computed):
 
     matrix: BlockMatrix
     bias: tuple[int, ...]
+    cuts: dict[int, Floats] = field(default_factory=dict, repr=False)  # prime -> bias in parts
 
     def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
-        q = at.modulus
-        parts = Parts.of(q.bits, self.matrix.row_sum)
-        assert parts is not None, "checked where the matrix was made"
-        self.matrix.times(operands[0], [b % q.value for b in self.bias], q, parts, out, at.scratch)
+        for k, (x, y) in enumerate(zip(operands[0], out, strict=True)):
+            # in NTT form a constant is the same everywhere, and it is all in polynomial 0
+            self.matrix.times(x, None if k else self.cut_bias(at.modulus), at.modulus, y, at.scratch)
+
+    def cut_bias(self, q: Modulus) -> Floats:
+        """The bias modulo q in parts, shape (parts, elements): made once a prime, read by every block."""
+        if q.value not in self.cuts:
+            parts = self.matrix.parts(q)
+            self.cuts[q.value] = np.array([parts.of_number(b % q.value) for b in self.bias]).T
+        return self.cuts[q.value]
 
 
 @dataclass(frozen=True)
@@ -107,15 +116,12 @@ class Square(_Computed):
     """x², as three polynomials that are not relinearised."""
 
     def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
-        (x,) = operands
         q, scratch = at.modulus, at.scratch
-        words = scratch.words(len(x), x.shape[2])
-        for k, (i, j) in enumerate(((0, 0), (0, 1), (1, 1))):
-            q.multiply(x[:, i], x[:, j] if i != j else x[:, i], words, scratch)
-            if i != j:
-                q.double(words, scratch)
-            out[:, k] = words
-        scratch.give(words)
+        for x, y in _by_rows(operands[0], out):
+            q.multiply(x[0], x[0], y[0], scratch)
+            q.multiply(x[0], x[1], y[1], scratch)
+            q.add(y[1], y[1], y[1], scratch)
+            q.multiply(x[1], x[1], y[2], scratch)
 
 
 @dataclass(frozen=True)
@@ -123,47 +129,44 @@ class Product(_Computed):
     """x·y, as three polynomials that are not relinearised."""
 
     def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
-        x, y = operands
         q, scratch = at.modulus, at.scratch
-        words, other = scratch.words(len(x), x.shape[2]), scratch.words(len(x), x.shape[2])
-        for k, (i, j) in enumerate(((0, 0), (0, 1), (1, 1))):
-            q.multiply(x[:, i], y[:, j], words, scratch)
-            if i != j:
-                q.multiply(x[:, j], y[:, i], other, scratch)
-                q.add(words, other, words, scratch)
-            out[:, k] = words
-        scratch.give(words, other)
+        for x, y, z in _by_rows(*operands, out):
+            other = scratch.words(*z[1].shape)
+            q.multiply(x[0], y[0], z[0], scratch)
+            q.multiply(x[0], y[1], z[1], scratch)
+            q.multiply(x[1], y[0], other, scratch)
+            q.add(z[1], other, z[1], scratch)
+            q.multiply(x[1], y[1], z[2], scratch)
+            scratch.give(other)
 
 
 @dataclass(frozen=True)
 class Sum(_Computed):
-    """x + y, or x − y; a missing polynomial is zero."""
+    """x + y, or x − y; a polynomial that one of them lacks is zero there."""
 
     negative: bool = False
 
     def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
         x, y = operands
-        both, scratch = min(x.shape[1], y.shape[1]), at.scratch
-        left, right = scratch.words(len(x), both, x.shape[2]), scratch.words(len(x), both, x.shape[2])
-        left[...], right[...] = x[:, :both], y[:, :both]
-        (at.modulus.subtract if self.negative else at.modulus.add)(left, right, left, scratch)
-        out[:, :both] = left
-        scratch.give(left, right)
-        if x.shape[1] > both:
-            out[:, both:] = x[:, both:]
-        elif y.shape[1] > both:
-            rest = y[:, both:]
-            out[:, both:] = np.where(rest == 0, rest, np.uint64(at.modulus.value) - rest) if self.negative else rest
+        q, both = at.modulus, min(len(x), len(y))
+        for left, right, z in _by_rows(x[:both], y[:both], out[:both]):
+            (q.subtract if self.negative else q.add)(left, right, z, at.scratch)
+        if len(x) > both:
+            out[both:] = x[both:]
+        elif self.negative:
+            out[both:] = 0
+            for right, z in _by_rows(y[both:], out[both:]):
+                q.subtract(z, right, z, at.scratch)
+        else:
+            out[both:] = y[both:]
 
 
-@dataclass(frozen=True)
-class Select(_Computed):
-    """Elements of x, by index."""
-
-    index: tuple[int, ...]
-
-    def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
-        out[...] = operands[0][list(self.index)]
+def _by_rows(*arrays: Residues) -> Iterator[tuple[Residues, ...]]:
+    """The arrays, some rows at a time: what an operation of many passes works on fits the second-level cache."""
+    _, rows, n = arrays[0].shape
+    step = max(1, _ROWS_WORDS // n)
+    for at in range(0, rows, step):
+        yield tuple(a[:, at : at + step] for a in arrays)
 
 
 def materialise(value: Pending, primes: Sequence[int], threads: int = 1) -> Held:
@@ -225,13 +228,13 @@ def _block(order: Sequence[Pending], at: Place, out: Residues) -> None:
     blocks: dict[int, Residues] = {}
     for i, v in enumerate(order):
         if isinstance(v, Held):
-            blocks[id(v)] = v.residues[:, :, at.prime, at.start : at.stop]
+            blocks[id(v)] = v.residues[:, :, at.prime, at.start : at.stop].transpose(1, 0, 2)
             continue
-        block = at.scratch.words(v.elements, v.polynomials, at.stop - at.start)
+        block = at.scratch.words(v.polynomials, v.elements, at.stop - at.start)
         v.block([blocks[id(o)] for o in v.operands], at, block)
         for o in {id(o): o for o in v.operands}.values():
             if last[id(o)] == i and not isinstance(o, Held):
                 at.scratch.give(blocks.pop(id(o)))
         blocks[id(v)] = block
-    out[...] = blocks[id(order[-1])]
+    out[...] = blocks[id(order[-1])].transpose(1, 0, 2)
     at.scratch.give(blocks[id(order[-1])])
