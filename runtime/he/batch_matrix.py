@@ -50,19 +50,15 @@ class BlockMatrix:
         weights are zero: its first entry is 1 instead, one unit of the weights' rounding. Raises ValueError where the
         blocks do not cover every output once.
         """
+        _check(blocks, len(values), outputs, inputs)
         by_shape: dict[tuple[int, int], list[tuple[Block, Floats]]] = {}
-        at, seen = 0, np.zeros(outputs, np.int64)
+        at = 0
         for rows, cols in blocks:
             size = len(rows) * len(cols)
             entries = values[at : at + size].reshape(len(rows), len(cols)).copy()
             entries[~entries.any(axis=1), 0] = 1.0
             by_shape.setdefault(entries.shape, []).append(((rows, cols), entries))
-            np.add.at(seen, np.asarray(rows, np.int64), 1)
             at += size
-            if min(cols) < 0 or max(cols) >= inputs or min(rows) < 0:
-                raise ValueError(f"a block reads outside {inputs} inputs or writes outside {outputs} outputs")
-        if at != len(values) or not (seen == 1).all():
-            raise ValueError(f"blocks of {at} entries, {len(values)} given, cover {int(seen.sum())} of {outputs} rows")
         groups = tuple(
             Blocks(
                 np.array([rows for (rows, _), _ in found], np.int64),
@@ -123,6 +119,21 @@ class BlockMatrix:
             out[rows] = joined
             scratch.give(joined)
         scratch.give(*sums, *([] if gathered is None else [gathered]))
+
+
+def _check(blocks: Sequence[Block], entries: int, outputs: int, inputs: int) -> None:
+    """Raises ValueError unless every output is in one block, every block reads something, and all within bounds."""
+    rows = np.array([r for block, _ in blocks for r in block], np.int64)
+    cols = np.array([c for _, block in blocks for c in block], np.int64)
+    if not all(r and c for r, c in ((len(r), len(c)) for r, c in blocks)):
+        raise ValueError("a block is empty")
+    if not np.array_equal(np.sort(rows), np.arange(outputs)):
+        raise ValueError(f"the blocks do not write each of {outputs} outputs once")
+    if cols.min(initial=0) < 0 or cols.max(initial=0) >= inputs:
+        raise ValueError(f"a block reads past {inputs} inputs")
+    size = sum(len(r) * len(c) for r, c in blocks)
+    if size != entries:
+        raise ValueError(f"blocks of {size} entries with {entries} weights")
 
 
 def _consecutive(rows: Ints) -> bool:
