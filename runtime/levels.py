@@ -62,13 +62,13 @@ class Chain:
         """Bits of the number that flooding adds to an unused slot at this level: what fits, at most MASK_BITS; or 0."""
         return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(self.scales[level])) - 3))
 
-    def exit_level(self, level: int, magnitude_bits: int = 20) -> int:
-        """The level at which a value of `level` is sent when it leaves for shares: unneeded primes are dropped.
+    def exit_level(self, level: int, scale: float, magnitude_bits: int = 20) -> int:
+        """The level at which a value of `level` is sent when it leaves for shares: other primes are dropped.
 
         The lowest with EXIT_MODULUS_BITS on which a value of 2^magnitude_bits wraps with a chance of at most 2^-40;
         `level` itself where none is low enough.
         """
-        need = max(EXIT_MODULUS_BITS, log2(self.scales[level]) + magnitude_bits + 40)
+        need = max(EXIT_MODULUS_BITS, log2(scale) + magnitude_bits + 40)
         return next((low for low in range(level) if log2(self.modulus(low)) >= need), level)
 
 

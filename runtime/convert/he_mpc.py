@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector
 from ppc.runtime.he import blob as blobs
-from ppc.runtime.he import integer_slots, limbs, privacy, vector
-from ppc.runtime.he.attrs import level_of, packed_layout
+from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.random import expand, uniform_residues
 from ppc.runtime.he.state import client_engine, server_engine
@@ -23,7 +23,7 @@ Shares = NDArray[np.int64]
 
 
 def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
+    """attrs: level, layout, scale (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
 
     The server rerandomises (Enc(0) under the public key: c1 tells the owner of the key nothing), adds R uniform
     modulo Q in RNS to c0, and sends. The client decrypts M + R mod Q: uniform, whatever M and its noise are, so the
@@ -35,24 +35,27 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     level, tag = level_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
-        context, low = client.context, _exit_level(client.context, level, step)
+        context = client.context
+        scale = scale_of(step, context.chain, level)
+        low = _exit_level(context, level, scale, step)
         layout, channel = packed_layout(step, context.slots), session.channel("server")
-        data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, context.scale(level))
+        data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, scale)
         decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
-        return Value("mpc", step.shape, _decode_shares(context, low, level, decrypted, layout, step.shape))
+        return Value("mpc", step.shape, _decode_shares(context, low, scale, decrypted, layout, step.shape))
     server = server_engine(session)
     context = server.context
-    layout, low = packed_layout(step, context.slots), _exit_level(context, level, step)
+    scale = scale_of(step, context.chain, level)
+    layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
     primes = context.chain.primes[: low + 1]
     masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
-    for mask, ciphertext in zip(masks, x.data, strict=True):
+    for mask, ciphertext in zip(masks, batch_border.ciphertexts(context, x), strict=True):
         fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
         polynomials = limbs.ciphertext_residues(fresh)
         mask[:] = uniform_residues(primes, context.degree)
         polynomials[0] = limbs.add_residues(polynomials[0], mask, primes)
-        masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, context.scale(level))))
+        masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, scale)))
     send_ciphertexts(session.channel("client"), tag, masked)
-    share = _decode_shares(context, low, level, masks, layout, step.shape, negative=True)
+    share = _decode_shares(context, low, scale, masks, layout, step.shape, negative=True)
     return Value("mpc", step.shape, share)
 
 
@@ -93,7 +96,7 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     return Value("he", step.shape, data, layout)
 
 
-def _exit_level(context: Context, level: int, step: Step) -> int:
+def _exit_level(context: Context, level: int, scale: float, step: Step) -> int:
     """The level on which a value at `level` is sent; the same at both parties."""
     have = log2(context.chain.modulus(level))
     if have < EXIT_MODULUS_BITS:
@@ -102,7 +105,7 @@ def _exit_level(context: Context, level: int, step: Step) -> int:
             f"step {step.id} ({step.name}): {have:.0f} bits of modulus at level {level}, needs {EXIT_MODULUS_BITS}",
             help="the plan must leave HE at a higher level",
         )
-    return context.chain.exit_level(level)
+    return context.chain.exit_level(level, scale)
 
 
 def _slots_by_ciphertext(layout: Layout) -> list[NDArray[np.int64]]:
@@ -114,7 +117,7 @@ def _slots_by_ciphertext(layout: Layout) -> list[NDArray[np.int64]]:
 def _decode_shares(
     context: Context,
     low: int,
-    level: int,
+    scale: float,
     polynomials: NDArray[np.uint64],
     layout: Layout,
     shape: tuple[int, ...],
@@ -126,7 +129,7 @@ def _decode_shares(
     primes = context.chain.primes[: low + 1]
     coefficients = limbs.to_coefficients(context, low, polynomials[used])
     integers = [integer_slots.centred(c, primes) for c in coefficients]
-    decoded = integer_slots.decode(integers, [slots[c] for c in used], context.scale(level))
+    decoded = integer_slots.decode(integers, [slots[c] for c in used], scale)
     out, where = np.empty(layout.size, np.int64), layout.addresses() // layout.slots
     for c, values in zip(used, decoded, strict=True):
         out[where == c] = integer_slots.to_ring(-values if negative else values)

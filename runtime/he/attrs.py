@@ -4,7 +4,7 @@ Needs no HE library: the clear and simulate modes read the same attributes.
 """
 
 from collections.abc import Mapping
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.layout import Layout, layout_from_attrs
+from ppc.runtime.levels import Chain
 from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
@@ -44,6 +45,17 @@ def level_of(step: Step, key: str = "level") -> int:
         return int(step.attrs[key])
     except (KeyError, TypeError, ValueError):
         raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
+
+
+def scale_of(step: Step, chain: Chain, level: int) -> float:
+    """The scale of a value that enters or leaves: the attribute `scale`, or else that of its level."""
+    try:
+        scale = float(step.attrs.get("scale", chain.scales[level]))
+    except (TypeError, ValueError):
+        scale = 0.0
+    if not (isfinite(scale) and scale >= 1.0):
+        raise PartyError("PPC6006", f"plan.json has no valid scale for step {step.id} ({step.name})")
+    return scale
 
 
 def linear_terms(step: Step, inputs: int | None = None) -> tuple[list[Term], int]:

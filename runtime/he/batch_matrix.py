@@ -30,7 +30,8 @@ class Blocks:
 
     def together(self, width: int) -> int:
         """How many blocks are multiplied at a time."""
-        return max(1, _CACHED // (width * max(self.rows.shape[1], self.cols.shape[1])))
+        widest = max(int(self.rows.shape[1]), int(self.cols.shape[1]))
+        return max(1, _CACHED // (width * widest))
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ class BlockMatrix:
         return Parts.of(modulus.bits, self.row_sum)
 
     def times(self, x: Residues, bias: Floats | None, modulus: Modulus, out: Residues, scratch: Scratch) -> None:
-        """out = W x + bias mod q. `x`: (inputs, n), any strides; `out`: (outputs, n); `bias`: in parts, (parts, outputs)."""
+        """out = W x + bias mod q. `x`: (inputs, n), any strides; `out`: (outputs, n).
+
+        `bias`: cut into parts, (parts, outputs).
+        """
         parts = self.parts(modulus)
         cut = scratch.floats(parts.count, *x.shape)
         parts.split(x, cut)

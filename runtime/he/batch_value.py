@@ -64,15 +64,15 @@ class Held:
 
     @property
     def elements(self) -> int:
-        return self.residues.shape[0]
+        return len(self.residues)
 
     @property
     def polynomials(self) -> int:
-        return self.residues.shape[1]
+        return int(self.residues.shape[1])
 
     @property
     def level(self) -> int:
-        return self.residues.shape[2] - 1
+        return int(self.residues.shape[2]) - 1
 
     def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
         raise AssertionError("what is held is read, not computed")
@@ -159,6 +159,20 @@ class Sum(_Computed):
                 q.subtract(z, right, z, at.scratch)
         else:
             out[both:] = y[both:]
+
+
+@dataclass(frozen=True)
+class Lowered(_Computed):
+    """x without its last primes."""
+
+    lower: int
+
+    @property
+    def level(self) -> int:
+        return self.lower
+
+    def block(self, operands: Sequence[Residues], at: Place, out: Residues) -> None:
+        out[...] = operands[0]
 
 
 def _by_rows(*arrays: Residues) -> Iterator[tuple[Residues, ...]]:

@@ -54,9 +54,9 @@ class NoiseModel:
         """Slot noise of coefficient noise `std` at this scale."""
         return self.rng.normal(0.0, std * sqrt(self.degree / 2) / scale, shape)
 
-    def fresh(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
+    def fresh(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
         """Symmetric encryption, and the rounding of the encoder."""
-        return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 12), self.chain.scales[level])
+        return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 12), scale)
 
     def encoding(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
         return self.coefficients(shape, sqrt(1 / 12), self.chain.scales[level])
@@ -72,6 +72,6 @@ class NoiseModel:
         """Relinearise and rescale a product of ciphertexts of `level`."""
         return self.coefficients(shape, self.finish_std(level), self.chain.scales[level - 1])
 
-    def flood(self, shape: tuple[int, ...], level: int, bits: int) -> NDArray[np.float64]:
+    def flood(self, shape: tuple[int, ...], scale: float, bits: int) -> NDArray[np.float64]:
         """Integers uniform in ±2^(bits-1) on the coefficients."""
-        return self.coefficients(shape, 2.0**bits / sqrt(12), self.chain.scales[level])
+        return self.coefficients(shape, 2.0**bits / sqrt(12), scale)

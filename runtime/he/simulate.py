@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import polynomial as recursion
-from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs
+from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs, scale_of
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.party import Session, Step
 from ppc.runtime.schema import FRACTION_BITS
@@ -38,11 +38,11 @@ def slot_engine(session: Session) -> SlotEngine:
 
 
 def client_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout."""
+    """attrs: level, layout, scale."""
     layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
     slots = layout.pack(x.data)
     if noise is not None:
-        slots = slots + noise.fresh(slots.shape, level_of(step))
+        slots = slots + noise.fresh(slots.shape, scale_of(step, noise.chain, level_of(step)))
     return Value("he", step.shape, slots, layout)
 
 
@@ -51,7 +51,8 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
     slots = x.data
     if noise is not None and step.attrs.get("privacy") == "flooding":
-        slots = slots + noise.flood(slots.shape, level_of(step), int(step.attrs["flood_bits"]))
+        scale = scale_of(step, noise.chain, level_of(step))
+        slots = slots + noise.flood(slots.shape, scale, int(step.attrs["flood_bits"]))
     return Value("client", step.shape, layout.unpack(slots, step.shape))
 
 

@@ -55,9 +55,7 @@ def test_a_matrix_times_residues_is_exact_however_large_its_rows(q, magnitude, s
     matrix.times(x, cut, modulus, out, Scratch())
     used = [[int(w) for w in row] if any(row) else [1, 0, 0, 0, 0, 0] for row in weights]
     for row, b, found in zip(used, bias, out, strict=True):
-        assert ints(found) == [
-            (sum(w * int(x[i, j]) for i, w in enumerate(row)) + b) % q for j in range(x.shape[1])
-        ]
+        assert ints(found) == [(sum(w * int(x[i, j]) for i, w in enumerate(row)) + b) % q for j in range(x.shape[1])]
 
 
 def test_blocks_of_several_shapes_in_any_order_are_the_sparse_matrix():
