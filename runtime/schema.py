@@ -46,6 +46,8 @@ def _steps() -> list[StepSpec]:
         spec("he.add", "he", "he", "server", "he.steps:add"),
         spec("he.sub", "he", "he", "server", "he.steps:sub"),
         spec("he.mul", "he", "he", "server", "he.steps:mul"),
+        spec("he.square", "he", "he", "server", "he.steps:square"),
+        spec("he.upscale", "he", "he", "server", "he.steps:upscale"),
         spec("he.drop", "he", "he", "server", "he.steps:drop"),
         spec("he.view", "he", "he", "server", "he.steps:view"),
         # the same with one sample a slot: nothing rotates, and linear steps are integer matrix products

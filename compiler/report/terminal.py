@@ -161,7 +161,7 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
     table = _table("\nHE parameters (CKKS)", "", "")
     table.add_row("ring degree N", f"{he['degree']}  ({he['degree'] // 2} slots a ciphertext)")
     table.add_row(
-        "modulus", f"{bits} = {sum(he['prime_bits'])} bits, scale 2^{he['scale_bits']}, top level {he['top_level']}"
+        "modulus", f"{bits} = {sum(he['prime_bits'])} bits (the last for key switching), top level {he['top_level']}"
     )
     table.add_row("security", f"{he['security_bits']} bits (HomomorphicEncryption.org table; enforced by SEAL)")
     table.add_row("Galois keys", str(keys))

@@ -21,13 +21,13 @@ BATCH_GROUP = 32
 
 
 def client_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout, packing, scale. The client packs, encrypts symmetrically and sends the ciphertexts.
+    """attrs: level, scale, layout, packing. The client packs, encrypts symmetrically and sends the ciphertexts.
 
     One message; with `packing` "batch" one for each BATCH_GROUP ciphertexts, so that the server reads some while the
     client makes others, and neither holds all of them twice. The ciphertexts are seeded (c1 is the seed it was drawn
     from): half the bytes. The server learns the shape.
     """
-    level = level_of(step)
+    level, scale = level_of(step), scale_of(step)
     if session.role == "client":
         client = client_engine(session)
         layout = _entry_layout(step, client.context)
@@ -35,10 +35,10 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
         if not np.isfinite(slots).all():
             raise PartyError("PPC6005", f"step {step.id}: the value to encrypt holds NaN or infinity")
         for tag, some in _messages(step, layout.ciphertexts):
-            send_ciphertexts(session.channel("server"), tag, _encrypted(client, step, slots[some], level))
+            send_ciphertexts(session.channel("server"), tag, _encrypted(client, step, slots[some], level, scale))
         return Value("he", step.shape, None, layout)
     context, channel = server_engine(session).context, session.channel("client")
-    layout, scale = _entry_layout(step, context), scale_of(step, context.chain, level)
+    layout = _entry_layout(step, context)
     messages = (
         receive_ciphertexts(channel, tag, context, some.stop - some.start, level, scale, seeded=True)
         for tag, some in _messages(step, layout.ciphertexts)
@@ -64,12 +64,10 @@ def _messages(step: Step, count: int) -> list[tuple[str, slice]]:
     ]
 
 
-def _encrypted(client: ClientEngine, step: Step, slots: NDArray[np.float64], level: int) -> list[bytes]:
+def _encrypted(client: ClientEngine, step: Step, slots: NDArray[np.float64], level: int, scale: float) -> list[bytes]:
     """Each row as a seeded ciphertext."""
-    context = client.context
-    scale = scale_of(step, context.chain, level)
     try:
-        plaintexts = [context.encode(row, level, scale) for row in slots]
+        plaintexts = [client.context.encode(row, level, scale) for row in slots]
     except blob.SEAL_ERRORS:
         raise PartyError(
             "PPC6010", f"step {step.id}: a value is too large for the HE parameters of this plan"
@@ -78,12 +76,12 @@ def _encrypted(client: ClientEngine, step: Step, slots: NDArray[np.float64], lev
 
 
 def he_to_client(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout, scale, privacy, and with "flooding" flood_bits; bound where the range is checked.
+    """attrs: level, scale, layout, privacy, and with "flooding" flood_bits; bound where the range is checked.
 
     The client decrypts. With `privacy` "flooding" the server hides its weights first (`ppc.runtime.he.privacy`);
     with "public weights" there is nothing to hide. A result beyond `bound` is PPC6010 at the client.
     """
-    level = level_of(step)
+    level, scale = level_of(step), scale_of(step)
     kind = step.attrs.get("privacy")
     if kind not in ("flooding", "public weights"):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not say how it keeps the weights private")
@@ -99,7 +97,6 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     client = client_engine(session)
     context = client.context
     layout = packed_layout(step, context.slots)
-    scale = scale_of(step, context.chain, level)
     data = receive_ciphertexts(session.channel("server"), tag, context, layout.ciphertexts, level, scale)
     plaintexts = [client.keys.decrypt(c) for c in data]
     if kind == "flooding":  # the masks of unused slots are too large for SEAL's decoder

@@ -23,7 +23,7 @@ Shares = NDArray[np.int64]
 
 
 def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout, scale (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
+    """attrs: level, scale, layout (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
 
     The server rerandomises (Enc(0) under the public key: c1 tells the owner of the key nothing), adds R uniform
     modulo Q in RNS to c0, and sends. The client decrypts M + R mod Q: uniform, whatever M and its noise are, so the
@@ -32,19 +32,16 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
     are dropped first. One message, server to client.
     """
-    level, tag = level_of(step), f"{step.tag}.he"
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
-        context = client.context
-        scale = scale_of(step, context.chain, level)
-        low = _exit_level(context, level, scale, step)
+        context, low = client.context, _exit_level(client.context, level, scale, step)
         layout, channel = packed_layout(step, context.slots), session.channel("server")
         data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, scale)
         decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
         return Value("mpc", step.shape, _decode_shares(context, low, scale, decrypted, layout, step.shape))
     server = server_engine(session)
     context = server.context
-    scale = scale_of(step, context.chain, level)
     layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
     primes = context.chain.primes[: low + 1]
     masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
@@ -60,7 +57,7 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout. Ciphertexts at exactly S_level; 0 in unused slots.
+    """attrs: level, scale, layout. Ciphertexts of that scale; 0 in unused slots.
 
     The client refreshes the sharing with a mask that both expand from a seed (its share is then uniform), encodes
     its share as integers exactly linearly (`integer_slots.encode`), encrypts it and sends; the server adds its own
@@ -68,14 +65,13 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     Both take their share in [-2^63, 2^63); the sum over the integers is the value unless it wraps, with a chance of
     |value|·2^16 / 2^64 an element (2^-40 for |value| < 256). One message, client to server.
     """
-    level, tag = level_of(step), f"{step.tag}.he"
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
         layout = packed_layout(step, client.context.slots)
         seed = secrets.token_bytes(32)
         share = np.asarray(x.data, np.int64).reshape(-1) - expand(seed, layout.size)
-        encoded = _encode_share(client.context, level, layout, share)
-        scale = client.context.scale(level)
+        encoded = _encode_share(client.context, level, scale, layout, share)
         plaintexts = [limbs.make_plaintext(client.context, level, e, scale) for e in encoded]
         channel = session.channel("server")
         channel.send_bytes(f"{step.tag}.seed", seed)
@@ -88,8 +84,7 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     if len(seed) != 32:
         raise PartyError("PPC6003", f"a seed of {len(seed)} bytes came where 32 were due")
     share = np.asarray(x.data, np.int64).reshape(-1) + expand(seed, layout.size)
-    scale = context.scale(level)
-    encoded = _encode_share(context, level, layout, share)
+    encoded = _encode_share(context, level, scale, layout, share)
     data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, level, scale, seeded=True)
     for ciphertext, own in zip(data, encoded, strict=True):
         context.evaluator.add_plain_inplace(ciphertext, limbs.make_plaintext(context, level, own, scale))
@@ -136,12 +131,12 @@ def _decode_shares(
     return out.reshape(shape)
 
 
-def _encode_share(context: Context, level: int, layout: Layout, share: Shares) -> NDArray[np.uint64]:
+def _encode_share(context: Context, level: int, scale: float, layout: Layout, share: Shares) -> NDArray[np.uint64]:
     """NTT residues of the share in its slots, shape (ciphertexts, level + 1, N)."""
     primes, where = context.chain.primes[: level + 1], layout.addresses() // layout.slots
     polynomials = np.zeros((layout.ciphertexts, level + 1, context.degree), np.uint64)
     for c, slots in enumerate(_slots_by_ciphertext(layout)):
         if len(slots):
-            values = integer_slots.encode(share[where == c], slots, context.degree, context.scale(level))
+            values = integer_slots.encode(share[where == c], slots, context.degree, scale)
             polynomials[c] = integer_slots.residues(values, primes)
     return limbs.to_ntt(context, level, polynomials)

@@ -4,7 +4,7 @@ Needs no HE library: the clear and simulate modes read the same attributes.
 """
 
 from collections.abc import Mapping
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.layout import Layout, layout_from_attrs
-from ppc.runtime.levels import Chain
 from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
@@ -47,15 +46,20 @@ def level_of(step: Step, key: str = "level") -> int:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
 
 
-def scale_of(step: Step, chain: Chain, level: int) -> float:
-    """The scale of a value that enters or leaves: the attribute `scale`, or else that of its level."""
-    try:
-        scale = float(step.attrs.get("scale", chain.scales[level]))
-    except (TypeError, ValueError):
-        scale = 0.0
-    if not (isfinite(scale) and scale >= 1.0):
-        raise PartyError("PPC6006", f"plan.json has no valid scale for step {step.id} ({step.name})")
-    return scale
+def scale_of(step: Step, key: str = "scale") -> float:
+    """A scale attribute: of the step's result, or of the weights it is multiplied with ("weight_scale")."""
+    found = step.attrs.get(key)
+    if not isinstance(found, int | float) or not 1 < found < 2.0**120:
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})")
+    return float(found)
+
+
+def linear_levels(step: Step) -> tuple[int, int]:
+    """(level of the operand, level of the result) of a he.linear step: it rescales once or not at all."""
+    level, out_level = level_of(step), level_of(step, "out_level")
+    if out_level not in (level, level - 1) or out_level < 0:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) goes from level {level} to level {out_level}")
+    return level, out_level
 
 
 def linear_terms(step: Step, inputs: int | None = None) -> tuple[list[Term], int]:

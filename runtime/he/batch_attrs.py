@@ -3,8 +3,6 @@
 Needs no HE library: the clear and simulate modes read the same attributes.
 """
 
-from math import isfinite
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,17 +36,6 @@ def batch_layout(step: Step, slots: int, key: str = "layout") -> Layout:
     ):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not lay out one sample a slot")
     return layout
-
-
-def scale_attr(step: Step, key: str = "scale") -> float:
-    """A scale, or the factor between two: finite and at least 1."""
-    try:
-        scale = float(step.attrs[key])
-    except (KeyError, TypeError, ValueError):
-        scale = 0.0
-    if not (isfinite(scale) and scale >= 1.0):
-        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})")
-    return scale
 
 
 def blocks_of(step: Step) -> list[Block]:

@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.he.batch_modular import Floats, Modulus, Parts, Residues, Scratch
+from ppc.runtime.levels import MOST_ROW_SUM
 
 Ints = NDArray[np.int64]
 
 #: Outputs and inputs of a dense block: every such output depends on every such input.
 Block = tuple[Sequence[int], Sequence[int]]
-
-#: Rows of larger weights would leave parts of a few bits only.
-MOST_ROW_SUM = 2.0**40
 
 #: Elements of the arrays that one product of blocks works in, small enough for the second-level cache.
 _CACHED = 1 << 16

@@ -10,19 +10,16 @@ in the cache, fresh memory is a page fault.
 """
 
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, exact_parts
+
 Residues = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
-#: Integers up to here are exact in float64.
-EXACT_BITS = 53
-#: Products need the quotient's error times the prime, at most 2^(bits - 50) * 2^bits, to fit a signed word.
-MOST_PRIME_BITS = 56
 #: Up to here the first quotient is off by less than 1, and one correction is enough.
 ONE_STEP_BITS = 49
 
@@ -58,11 +55,7 @@ class Parts:
     @staticmethod
     def of(prime_bits: int, row_sum: float) -> "Parts":
         """The fewest parts for matrices whose rows' absolute values sum to at most `row_sum` (and a bias)."""
-        most = EXACT_BITS - ceil(row_sum + 1).bit_length()
-        if most < 1:
-            raise ValueError(f"rows that sum to {row_sum:g} have no exact product in float64")
-        count = ceil(prime_bits / most)
-        return Parts(ceil(prime_bits / count), count)
+        return Parts(*exact_parts(prime_bits, row_sum))
 
     def split(self, residues: Residues, out: Floats) -> None:
         """Parts of residues, in [0, 2^bits): shape (..., n) into out of shape (count, ..., n)."""
@@ -82,14 +75,14 @@ class Parts:
 
 @dataclass(frozen=True)
 class Modulus:
-    """A prime of at most MOST_PRIME_BITS bits."""
+    """A prime of at most MOST_BATCH_PRIME_BITS bits."""
 
     value: int
     inverse: float = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.value.bit_length() > MOST_PRIME_BITS:
-            raise ValueError(f"a prime of {self.value.bit_length()} bits; the arithmetic takes {MOST_PRIME_BITS}")
+        if self.value.bit_length() > MOST_BATCH_PRIME_BITS:
+            raise ValueError(f"a prime of {self.value.bit_length()} bits; the arithmetic takes {MOST_BATCH_PRIME_BITS}")
         object.__setattr__(self, "inverse", 1.0 / self.value)
 
     @property

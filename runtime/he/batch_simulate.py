@@ -8,8 +8,8 @@ from math import sqrt
 
 import numpy as np
 
-from ppc.runtime.he.attrs import layout_of, level_of
-from ppc.runtime.he.batch_attrs import blocks_of, linear_weights, scale_attr
+from ppc.runtime.he.attrs import layout_of, level_of, scale_of
+from ppc.runtime.he.batch_attrs import blocks_of, linear_weights
 from ppc.runtime.he.simulate import Slots, slot_engine
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
@@ -20,7 +20,7 @@ def linear(session: Session, step: Step, x: Value, weights: Weight, bias: Weight
     layout, blocks = layout_of(step.attrs, "out_layout"), blocks_of(step)
     entries, offsets = linear_weights(step, weights, bias, blocks, layout.ciphertexts)
     if slot_engine(session).noise is not None:
-        factor = scale_attr(step, "weight_scale")
+        factor = scale_of(step, "weight_scale")
         entries = np.rint(entries * factor) / factor
     out, at = np.zeros((layout.ciphertexts, x.data.shape[1])), 0
     for rows, cols in blocks:
@@ -54,7 +54,7 @@ def rescale(session: Session, step: Step, x: Value) -> Value:
     """The key switch's error in units of the operand's scale, and the rounding of the last division."""
     noise, data = slot_engine(session).noise, x.data
     if noise is not None:
-        level, out_level, scale = level_of(step), level_of(step, "out_level"), scale_attr(step)
+        level, out_level, scale = level_of(step), level_of(step, "out_level"), scale_of(step)
         divided = float(np.prod([float(q) for q in noise.chain.primes[out_level + 1 : level + 1]]))
         rounding = noise.rounding_std if level > out_level else 0.0
         std = sqrt((noise.key_switch_std(level) / divided) ** 2 + rounding**2)

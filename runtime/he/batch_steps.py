@@ -6,8 +6,8 @@ conversion needs it, and the time of the whole chain is that step's. Each step c
 """
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he.attrs import level_of
-from ppc.runtime.he.batch_attrs import batch_layout, blocks_of, linear_weights, scale_attr
+from ppc.runtime.he.attrs import level_of, scale_of
+from ppc.runtime.he.batch_attrs import batch_layout, blocks_of, linear_weights
 from ppc.runtime.he.batch_border import as_held, finish
 from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.batch_value import Affine, Lowered, Pending, Product, Square, Sum
@@ -24,7 +24,7 @@ def linear(session: Session, step: Step, x: Value, weights: Weight, bias: Weight
     """attrs: level, scale, weight_scale, blocks, out_layout. W x + b, with W·weight_scale rounded to integers."""
     engine, operand = server_engine(session), _operand(step, x)
     layout = batch_layout(step, engine.context.slots, "out_layout")
-    scale = operand.scale * scale_attr(step, "weight_scale")
+    scale = operand.scale * scale_of(step, "weight_scale")
     if step.id not in engine.matrices:
         engine.matrices[step.id] = _affine(step, weights, bias, layout.ciphertexts, operand.elements, scale)
     matrix, offsets = engine.matrices[step.id]
@@ -38,7 +38,7 @@ def _affine(
     """Integer weights, and the bias in units of the result's scale."""
     blocks = blocks_of(step)
     entries, offsets = linear_weights(step, weights, bias, blocks, outputs)
-    rounded = (entries * scale_attr(step, "weight_scale")).round()
+    rounded = (entries * scale_of(step, "weight_scale")).round()
     return BlockMatrix.of(blocks, rounded, outputs, inputs), tuple(round(b * scale) for b in offsets.tolist())
 
 
@@ -122,7 +122,7 @@ def _sum(step: Step, x: Value, y: Value, negative: bool) -> Value:
 
 
 def _value(step: Step, data: Pending, layout: Layout | None) -> Value:
-    planned = scale_attr(step)
+    planned = scale_of(step)
     if abs(data.scale / planned - 1) >= SCALE_DRIFT:
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) has scale {data.scale:g}, planned is {planned:g}")
     return Value("he", step.shape, data, layout)

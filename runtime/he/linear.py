@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import vector
 from ppc.runtime.he.attrs import Term
-from ppc.runtime.he.context import Context
+from ppc.runtime.he.context import Context, pin_scale
 from ppc.runtime.he.keys import ServerKeys
 
 
@@ -37,15 +37,17 @@ def evaluate(
     diagonals: Sequence[Any],
     bias: Sequence[Any],
     post: Sequence[int],
+    weight_scale: float,
+    result: tuple[int, float],
 ) -> list[Any]:
-    """Ciphertexts at the next level, scale S_{level-1}.
+    """Ciphertexts at the level and scale `result`: rescaled once where that level is the next one, else not at all.
 
     Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
     share key steps from the leaves of their tree to the root.
     """
     slots, level = context.slots, context.level(inputs[0])
     steps = keys.steps(level)
-    partial = _products(context, keys, inputs, terms, diagonals)
+    partial = _products(context, keys, inputs, terms, diagonals, weight_scale)
     results = []
     for o in range(len(bias)):
         sums = {g: partial.pop((o, g)) for g in sorted({t[3] % slots for t in terms if t[1] == o}) if (o, g) in partial}
@@ -56,21 +58,29 @@ def evaluate(
         if total is None:  # no term at all: an encryption of zero stands for the sum
             total = seal.Ciphertext()
             keys.encryptor.encrypt_zero(context.parms_ids[level], total)
-            total.scale = context.scale(level) ** 2
+            total.scale = inputs[0].scale * weight_scale
         for step in post:
             if step % slots not in steps:
                 raise PartyError(
                     "PPC6006", f"plan.json lists no Galois key for rotation by {step % slots} at level {level}"
                 )
             context.evaluator.add_inplace(total, vector.rotate(context, keys, total, step % slots))
-        vector.rescale(context, total, context.scale(level - 1))
+        if result[0] < level:
+            vector.rescale(context, total, result[1])
+        else:
+            pin_scale(total, result[1])
         context.evaluator.add_plain_inplace(total, bias[o])
         results.append(total)
     return results
 
 
 def _products(
-    context: Context, keys: ServerKeys, inputs: Sequence[Any], terms: Sequence[Term], diagonals: Sequence[Any]
+    context: Context,
+    keys: ServerKeys,
+    inputs: Sequence[Any],
+    terms: Sequence[Term],
+    diagonals: Sequence[Any],
+    weight_scale: float,
 ) -> dict[tuple[int, int], Any]:
     """Σ rot(in, baby) ⊙ diagonal for each (output, giant). One input ciphertext at a time, to hold few rotations."""
     slots, level = context.slots, context.level(inputs[0])
@@ -85,7 +95,7 @@ def _products(
             _, o, baby, giant = terms[t]
             product = seal.Ciphertext()
             context.evaluator.multiply_plain(turned[baby % slots], diagonals[t], product)
-            product.scale = context.scale(level) ** 2
+            product.scale = ciphertext.scale * weight_scale
             slot = (o, giant % slots)
             partial[slot] = vector.accumulate(context, partial.get(slot), product)
     return partial

@@ -29,7 +29,7 @@ class NoiseModel:
     @staticmethod
     def of(he: dict[str, Any], seed: int = 0) -> "NoiseModel":
         """From `plan.json["he"]`."""
-        chain = Chain.of(he["degree"], he["prime_bits"], he["scale_bits"])
+        chain = Chain.of(he["degree"], he["prime_bits"])
         return NoiseModel(he["degree"], chain, np.random.default_rng(seed))
 
     @property
@@ -58,20 +58,20 @@ class NoiseModel:
         """Symmetric encryption, and the rounding of the encoder."""
         return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 12), scale)
 
-    def encoding(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        return self.coefficients(shape, sqrt(1 / 12), self.chain.scales[level])
+    def encoding(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
+        return self.coefficients(shape, sqrt(1 / 12), scale)
 
-    def key_switch(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        return self.coefficients(shape, self.key_switch_std(level), self.chain.scales[level])
+    def key_switch(self, shape: tuple[int, ...], level: int, scale: float) -> NDArray[np.float64]:
+        return self.coefficients(shape, self.key_switch_std(level), scale)
 
-    def rescale(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        """Of a rescale that ends at `level`."""
-        return self.coefficients(shape, self.rounding_std, self.chain.scales[level])
+    def rescale(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
+        """Of a rescale that ends at this scale."""
+        return self.coefficients(shape, self.rounding_std, scale)
 
-    def product(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        """Relinearise and rescale a product of ciphertexts of `level`."""
-        return self.coefficients(shape, self.finish_std(level), self.chain.scales[level - 1])
+    def product(self, shape: tuple[int, ...], level: int, scale: float) -> NDArray[np.float64]:
+        """Relinearise a product of ciphertexts of `level`, and rescale it to this scale."""
+        return self.coefficients(shape, self.finish_std(level), scale)
 
-    def flood(self, shape: tuple[int, ...], scale: float, bits: int) -> NDArray[np.float64]:
+    def flood(self, shape: tuple[int, ...], bits: int, scale: float) -> NDArray[np.float64]:
         """Integers uniform in ±2^(bits-1) on the coefficients."""
         return self.coefficients(shape, 2.0**bits / sqrt(12), scale)

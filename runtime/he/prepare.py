@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he.attrs import level_of, linear_arrays, linear_terms
+from ppc.runtime.he.attrs import linear_arrays, linear_levels, linear_terms, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.linear import encode_rows
 from ppc.runtime.party import Session, Step
@@ -13,7 +13,7 @@ from ppc.runtime.value import Weight
 #: Memory for encoded weights; what goes beyond is encoded anew in each pass.
 ENCODED_BYTES = 4 << 30
 
-#: Plaintexts of the diagonals at S_level, and of the bias at S_{level-1}.
+#: Plaintexts of the diagonals at the weights' scale, and of the bias at the result's.
 Plaintexts = tuple[list[Any], list[Any]]
 
 
@@ -29,16 +29,16 @@ class Encoded:
         """Encode the weights of a linear step, or remember them."""
         if step.id in self.kept:
             return self.kept[step.id]
-        level, (terms, outputs) = level_of(step), linear_terms(step)
+        (level, out_level), (terms, outputs) = linear_levels(step), linear_terms(step)
         rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, context.slots)
         try:
             plaintexts = (
-                encode_rows(context, rows, level, context.scale(level)),
-                encode_rows(context, offsets, level - 1, context.scale(level - 1)),
+                encode_rows(context, rows, level, scale_of(step, "weight_scale")),
+                encode_rows(context, offsets, out_level, scale_of(step)),
             )
         except ValueError as e:
             raise PartyError("PPC6006", f"a weight of step {step.id} cannot be encoded at level {level}: {e}") from None
-        size = 8 * context.degree * ((level + 1) * len(terms) + level * outputs)
+        size = 8 * context.degree * ((level + 1) * len(terms) + (out_level + 1) * outputs)
         if self.size + size <= self.limit:
             self.kept[step.id], self.size = plaintexts, self.size + size
         return plaintexts

@@ -54,7 +54,7 @@ def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np
     if flood_bits < 1 or flood_bits + 1 >= log2(context.chain.modulus(level)):
         raise PartyError("PPC6006", f"a flood of {flood_bits} bits does not fit the modulus of level {level}")
     noise = uniform_integers(context.degree, flood_bits)
-    bits = context.chain.mask_bits(level)
+    bits = context.chain.mask_bits(level, scale)
     if free.any() and bits > 0:
         noise = noise + slot_mask(free, bits, scale)
     residues = np.stack([(noise % q).astype(np.uint64) for q in context.chain.primes[: level + 1]])

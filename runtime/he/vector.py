@@ -9,6 +9,7 @@ import tenseal.sealapi as seal
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.context import Context, pin_scale
 from ppc.runtime.he.keys import ServerKeys
+from ppc.runtime.levels import MATCHED
 
 
 def copy(context: Context, a: Any) -> Any:
@@ -54,18 +55,24 @@ def relinearise(context: Context, keys: ServerKeys, a: Any) -> None:
         context.at(level).evaluator.relinearize_inplace(a, keys.relin[level])
 
 
-def mended(context: Context, a: Any, level: int) -> Any:
-    """`a` at a lower level, at exactly that level's scale: one product with 1, encoded to close the gap."""
-    have = context.level(a)
-    if have < level:
-        raise PartyError("PPC6006", f"the plan drops a ciphertext from level {have} to level {level}")
-    if have == level:
-        return copy(context, a)
-    above = lower(context, a, level + 1)
-    out = times_number(context, above, 1.0, context.scale(level) * context.chain.primes[level + 1])
+def taken_as(context: Context, a: Any, scale: float) -> Any:
+    """A copy whose scale is said to be `scale`, to add what has that one: the value changes by the ratio of the two.
+
+    The primes of one bit length differ a little, and with them the scales of what was rescaled by them. The compiler
+    counts the change as an error; beyond MATCHED it is no such rounding, but PartyError PPC6006.
+    """
+    if abs(a.scale / scale - 1) > MATCHED:
+        raise PartyError("PPC6006", f"the plan adds ciphertexts of scales {a.scale:g} and {scale:g}")
+    out = copy(context, a)
+    out.scale = scale
+    return out
+
+
+def upscaled(context: Context, a: Any, scale: float) -> Any:
+    """The same value at a larger scale, no level lower: one product with 1 encoded at the ratio of the two."""
+    out = times_number(context, a, 1.0, scale)
     if out is None:
-        raise PartyError("PPC6006", f"the scales of levels {have} and {level} are too far apart to mend")
-    rescale(context, out, context.scale(level))
+        raise PartyError("PPC6006", f"the plan scales a ciphertext up from {a.scale:g} to {scale:g}")
     return out
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ppc.runtime.batch_parts import parts_of
+from ppc.runtime.levels import exact_parts
 from ppc.targets.he.batch_graph import Graph, blocks_of
-from ppc.targets.he.batch_schedule import Schedule, Step
+from ppc.targets.he.batch_schedule import PRODUCTS, Schedule, Step
 from ppc.targets.he.primitives import Primitives
 
 
@@ -42,9 +42,8 @@ def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> floa
         return step.elements * words * PRICES.enter
     if step.kind == "linear":
         return _linear(step, words * step.polynomials, schedule.prime_bits[: step.level + 1])
-    if step.kind == "mul":
-        squares = len(set(step.operands)) == 1
-        return values * PRICES.product * (1.0 if squares else 4 / 3)
+    if step.kind in PRODUCTS:
+        return values * PRICES.product * (1.0 if step.kind == "square" else 4 / 3)
     if step.kind == "rescale":
         switch = primitives.rotate(degree, step.level) if step.polynomials == 3 else 0.0
         milliseconds = switch + primitives.per_prime("rescale", degree, step.level)
@@ -59,8 +58,7 @@ def _linear(step: Step, words: int, prime_bits: tuple[int, ...]) -> float:
     """`words`: of one element, in all its polynomials."""
     assert step.node.map is not None
     blocks, entries = blocks_of(step.node.map)
-    row_sum = step.weight_scale * float(abs(entries).sum()) / max(1, step.elements)
-    parts = parts_of(max(prime_bits), row_sum)
+    _, parts = exact_parts(max(prime_bits), step.weight_scale * step.node.map.row_sum)
     dense = len(blocks) == 1
     gathered = 0 if dense else sum(len(cols) for _, cols in blocks)
     each = (
@@ -81,5 +79,7 @@ def resident(schedule: Schedule) -> int:
     words = schedule.degree * 8
     entered = sum(s.elements * 2 * (s.level + 1) for s in schedule.steps if s.kind == "enter")
     kept = sum(s.elements * 2 * (s.out_level + 1) for s in schedule.steps if s.kind == "rescale")
-    wide = max((s.elements * s.polynomials * (s.level + 1) for s in schedule.steps if s.kind != "mul"), default=0)
+    wide = max(
+        (s.elements * s.polynomials * (s.level + 1) for s in schedule.steps if s.kind not in PRODUCTS), default=0
+    )
     return words * (entered + kept + wide)

@@ -15,23 +15,35 @@ from ppc.ir.module import Module
 from ppc.targets.he.graph import Node, build, polynomial
 from ppc.targets.he.linear_map import Floats, LinearMap, identity
 from ppc.targets.he.merge import merge
+from ppc.targets.he.plan import sizes_of
 from ppc.targets.he.sample import Refusal, Samples
 
-#: Absolute value assumed for a value of unknown range.
-UNKNOWN_SIZE = 8.0
-#: No value is taken to be smaller.
-SMALLEST = 2.0**-10
 #: (outputs, inputs) of a dense block of a sparse matrix.
 Block = tuple[tuple[int, ...], tuple[int, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A bound of the absolute value of a value's elements, and their root mean square."""
+
+    largest: float
+    typical: float
+
+    def squared(self) -> "Size":
+        return Size(self.largest**2, self.largest * self.typical)
+
+    def moved(self, factor: float, offset: float) -> "Size":
+        """Of factor·x + offset."""
+        return Size(factor * self.largest + abs(offset), factor * self.typical + abs(offset))
+
+
 @dataclass(frozen=True)
 class Graph:
-    """Nodes of the kinds enter, linear, mul, add, sub, leave; and a bound of the absolute value of each value."""
+    """Nodes of the kinds enter, linear, square, mul, add, sub, leave; and the sizes of their results."""
 
     samples: Samples
     nodes: tuple[Node, ...]
-    sizes: Mapping[str, float]
+    sizes: Mapping[str, Size]
 
     def uses(self, name: str) -> list[Node]:
         """The nodes that read a value."""
@@ -50,32 +62,25 @@ def batch_graph(module: Module) -> Graph | None:
         return None
     kept = frozenset(module.outputs)
     nodes = merge(nodes, kept)
-    sizes = {node.result: _range(module, node.like) for node in nodes if node.kind != "leave"}
-    for node in nodes:
-        if node.kind == "polynomial":
-            _, lo, hi = polynomial(node.op)
-            sizes[node.operands[0]] = max(abs(lo), abs(hi))
+    sizes = {node.result: Size(*sizes_of(module, node)) for node in nodes if node.kind != "leave"}
     found = [part for node in nodes for part in _normal(node, samples, sizes)]
     return Graph(samples, tuple(_without_identities(merge(found, kept))), sizes)
 
 
-def _range(module: Module, name: str) -> float:
-    """Bound of a value of the module."""
-    value = module.values.get(name)
-    return UNKNOWN_SIZE if value is None or value.range is None else max(*map(abs, value.range), SMALLEST)
-
-
-def _normal(node: Node, samples: Samples, sizes: dict[str, float]) -> list[Node]:
+def _normal(node: Node, samples: Samples, sizes: dict[str, Size]) -> list[Node]:
     if node.kind == "view":
         return [replace(node, kind="linear")]
     if node.kind == "polynomial":
         return _quadratic(node, samples.size(node.like), sizes)
+    if node.kind == "square" and node.square != (False, 0.0):
+        negate, plus = node.square
+        return _shifted(replace(node, square=(False, 0.0)), samples.size(node.like), negate, plus, sizes)
     if node.kind == "enter" and node.op.name != "convert.client_to_he":
         raise Refusal("a value enters from shares, which batch packing does not read")
     return [node]
 
 
-def _quadratic(node: Node, size: int, sizes: dict[str, float]) -> list[Node]:
+def _quadratic(node: Node, size: int, sizes: dict[str, Size]) -> list[Node]:
     """A polynomial of degree at most 2 of `size` elements; puts the sizes of what lies between into `sizes`."""
     coefficients, lo, hi = polynomial(node.op)
     if len(coefficients) > 3:
@@ -84,23 +89,30 @@ def _quadratic(node: Node, size: int, sizes: dict[str, float]) -> list[Node]:
     powers = Polynomial(chebyshev.cheb2poly(coefficients))(centred).coef
     c, b, a = (float(p) for p in np.pad(powers, (0, 3 - len(powers))))
     (x,) = node.operands
-
-    def scaling(operand: str, result: str, factor: float, offset: float) -> Node:
-        map = identity(size)
-        map = replace(map, values=map.values * factor, bias=map.bias + offset)
-        return Node("linear", node.op, (operand,), result, node.like, map)
-
     if a == 0.0:
-        return [scaling(x, node.result, b, c)]
+        return [_scaling(node, size, x, node.result, b, c)]
     root, shift = sqrt(abs(a)), b / (2 * a)
-    before, squared = f"{node.result}.root", f"{node.result}.square"
-    sizes[before] = max(root * max(abs(lo + shift), abs(hi + shift)), SMALLEST)
-    sizes[squared] = sizes[before] ** 2
+    before = f"{node.result}.root"
+    sizes[before] = sizes[x].moved(root, root * shift)
+    square = replace(node, kind="square", operands=(before,))
     return [
-        scaling(x, before, root, root * shift),
-        Node("mul", node.op, (before, before), squared, node.like),
-        scaling(squared, node.result, 1.0 if a > 0 else -1.0, c - b * b / (4 * a)),
+        _scaling(node, size, x, before, root, root * shift),
+        *_shifted(square, size, a < 0, c - b * b / (4 * a), sizes),
     ]
+
+
+def _shifted(node: Node, size: int, negate: bool, plus: float, sizes: dict[str, Size]) -> list[Node]:
+    """±x² + plus as a square and an affine map, which merges into the next."""
+    squared = f"{node.result}.square"
+    sizes[squared] = sizes[node.operands[0]].squared()
+    scaling = _scaling(node, size, squared, node.result, -1.0 if negate else 1.0, plus)
+    return [replace(node, result=squared), scaling]
+
+
+def _scaling(node: Node, size: int, operand: str, result: str, factor: float, offset: float) -> Node:
+    map = identity(size)
+    map = replace(map, values=map.values * factor, bias=map.bias + offset)
+    return Node("linear", node.op, (operand,), result, node.like, map)
 
 
 def _without_identities(nodes: list[Node]) -> list[Node]:

@@ -29,7 +29,7 @@ class BatchProgram:
     graph: Graph
     schedule: Schedule
     seconds: float  # of a pass: client and server, one core
-    error: float  # of the worst value that leaves (6 sigma), as a share of what is allowed
+    error: float  # of the worst value that leaves (a bound), as a share of what is allowed
     resident: int  # bytes of the server's largest values that exist together
 
     @property
@@ -85,7 +85,7 @@ def _cheapest(graph: Graph, degree: int) -> BatchProgram | None:
 
 
 def _knobs(graph: Graph) -> Iterator[Knobs]:
-    most = max((n.map.row_sum() for n in graph.nodes if n.map is not None), default=0.0)
+    most = max((n.map.row_sum for n in graph.nodes if n.map is not None), default=0.0)
     for weights in WEIGHTS:
         if most * 2.0**weights > MOST_ROW_SUM:
             return
@@ -104,6 +104,6 @@ def _worst(graph: Graph, found: Schedule) -> float:
         if node.kind == "leave":
             usual = SHARED_ERROR if node.op.name == "convert.he_to_mpc" else REVEALED_ERROR
             allowed = float(said) if isinstance(said, (int, float)) else usual
-            size = max(1.0, graph.sizes[node.operands[0]])
+            size = max(1.0, graph.sizes[node.operands[0]].largest)
             worst = max(worst, found.errors[node.result] / size / allowed)
     return worst

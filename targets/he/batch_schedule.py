@@ -4,21 +4,21 @@ A product is relinearised and rescaled by one prime: after the affine map that f
 results than the product (fewer key switches; the map then runs on three polynomials), else at once. All else follows
 from three numbers: the scale of what enters, the scale of weights, the scale that a rescale aims at.
 
-Errors are standard deviations of slots, as in `noise`, in two parts: that of ciphertexts and that of rounded weights.
+Errors are standard deviations of slots, as in `noise`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, log2, sqrt
 
-from ppc.runtime.levels import coefficient_primes
 from ppc.targets.he.batch_graph import Graph
 from ppc.targets.he.graph import Node
 from ppc.targets.he.linear_map import identity
-from ppc.targets.he.noise import SIGMA, TAIL, UNEVEN
+from ppc.targets.he.noise import TAIL, Error, Noise
 
 #: Primes are as large as the exact arithmetic of a batch takes, and large enough to exist at every degree.
 LARGEST_BATCH_PRIME, SMALLEST_BATCH_PRIME = 56, 30
+PRODUCTS = ("square", "mul")
 #: Bits of the modulus above a value's own.
 HEADROOM = 2.5
 
@@ -65,13 +65,12 @@ class Held:
     scale: float
     polynomials: int
     elements: int
-    size: float  # bound of the absolute value
-    noise: float = 0.0
-    rounding: float = 0.0
+    size: Size
+    error: Error = Error(0.0)
 
     def bits(self) -> float:
         """Bits of its largest coefficient."""
-        return log2(self.scale) + log2(self.size)
+        return log2(self.scale) + log2(self.size.largest)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def depth(graph: Graph) -> int:
     """Rescales on the longest path."""
     of: dict[str, int] = {}
     for node in graph.nodes:
-        of[node.result] = max((of[o] for o in node.operands), default=0) + (node.kind == "mul")
+        of[node.result] = max((of[o] for o in node.operands), default=0) + (node.kind in PRODUCTS)
     return max(of.values(), default=0)
 
 
@@ -118,7 +117,7 @@ class _Walk:
     top: int
     floor: int  # level at which values leave
     bits: dict[int, int] = field(default_factory=dict)
-    primes: tuple[float, ...] = ()
+    noise: Noise | None = None  # None while the primes are not known
     steps: list[Step] = field(default_factory=list)
     held: dict[str, Held] = field(default_factory=dict)
 
@@ -133,19 +132,15 @@ class _Walk:
         bits = [base] * (self.floor + 1) + [self.bits[level] for level in range(self.floor + 1, self.top + 1)]
         prime_bits = (*bits, max(bits))
         try:
-            primes = tuple(float(q) for q in coefficient_primes(self.degree, prime_bits))
+            chain = Chain.of(self.degree, prime_bits)
         except ValueError:
             return None
-        exact = replace(self, primes=primes, steps=[], held={})
+        exact = replace(self, noise=Noise(self.degree, chain), steps=[], held={})
         exact._all()
         if not all(exact._fits(value, prime_bits) for value in exact.held.values()):
             return None
-        errors = {
-            node.result: TAIL * sqrt((UNEVEN * value.noise) ** 2 + value.rounding**2)
-            for node in self.graph.nodes
-            if node.kind == "leave"
-            for value in (exact.held[node.result],)
-        }
+        leaving = [node.result for node in self.graph.nodes if node.kind == "leave"]
+        errors = {name: TAIL * exact.held[name].error.worst for name in leaving}
         return Schedule(self.degree, prime_bits, tuple(exact.steps), errors)
 
     def _exit_bits(self, node: Node, exits: Mapping[str, Exit]) -> float:
@@ -163,9 +158,8 @@ class _Walk:
 
     def _enter(self, node: Node) -> None:
         scale = 2.0**self.knobs.entry
-        noise = SIGMA * sqrt(self.degree / 2) / scale
-        size = self._size(node)
-        value = Held(node.result, self.top, scale, 2, self.graph.elements(node), size, noise)
+        error = Error(self.noise.fresh / scale) if self.noise else Error(0.0)
+        value = Held(node.result, self.top, scale, 2, self.graph.elements(node), self._size(node), error)
         self._take("enter", node, (), value)
 
     def _linear(self, node: Node) -> None:
@@ -173,36 +167,29 @@ class _Walk:
         if value.polynomials == 3:
             self._rescale(node, value)
 
-    def _affine(self, node: Node, x: Held, weight_scale: float, size: float) -> Held:
-        assert node.map is not None
-        gain, terms = node.map.gain(), node.map.longest_row()
-        rounding = sqrt((x.rounding * gain) ** 2 + terms * (x.size / weight_scale) ** 2 / 12)
-        value = Held(
-            node.result,
-            x.level,
-            x.scale * weight_scale,
-            x.polynomials,
-            node.map.out_size,
-            size,
-            x.noise * gain,
-            rounding,
-        )
+    def _affine(self, node: Node, x: Held, weight_scale: float, size: Size) -> Held:
+        map = node.map
+        assert map is not None
+        # each weight is off by at most half a unit, and the first of a row of zeros by one
+        rounded = Error(sqrt(map.longest_row / 12) * x.size.typical / weight_scale)
+        error = x.error.times(map.gain, map.largest).plus(rounded)
+        scale = x.scale * weight_scale
+        value = Held(node.result, x.level, scale, x.polynomials, map.out_size, size, error)
         return self._take("linear", node, (x,), value, weight_scale)
+
+    def _square(self, node: Node) -> None:
+        (x,) = (self.held[o] for o in node.operands)
+        error = x.error.times(2 * x.size.typical)
+        self._product(node, (x,), replace(x, scale=x.scale**2, error=error))
 
     def _mul(self, node: Node) -> None:
         x, y = self._level(node, *(self.held[o] for o in node.operands))
-        size = self._size(node)
-        value = Held(
-            node.result,
-            x.level,
-            x.scale * y.scale,
-            3,
-            x.elements,
-            size,
-            x.noise * y.size + y.noise * x.size,
-            x.rounding * y.size + y.rounding * x.size,
-        )
-        value = self._take("mul", node, (x, y), value)
+        error = x.error.times(y.size.typical).plus(y.error.times(x.size.typical))
+        self._product(node, (x, y), replace(x, scale=x.scale * y.scale, error=error))
+
+    def _product(self, node: Node, operands: tuple[Held, ...], value: Held) -> None:
+        value = replace(value, name=node.result, polynomials=3, size=self._size(node))
+        value = self._take(node.kind, node, operands, value)
         if not self._waits(node):
             self._rescale(node, value)
 
@@ -215,8 +202,7 @@ class _Walk:
 
     def _add(self, node: Node) -> None:
         x, y = self._alike(node, *self._level(node, *(self.held[o] for o in node.operands)))
-        noise, rounding = sqrt(x.noise**2 + y.noise**2), sqrt(x.rounding**2 + y.rounding**2)
-        value = replace(x, name=node.result, size=self._size(node), noise=noise, rounding=rounding)
+        value = replace(x, name=node.result, size=self._size(node), error=x.error.plus(y.error))
         self._take(node.kind, node, (x, y), value)
 
     _sub = _add
@@ -238,12 +224,12 @@ class _Walk:
         if x.level not in self.bits:
             aim = round(log2(x.scale)) - self.knobs.target
             self.bits[x.level] = min(LARGEST_BATCH_PRIME, max(SMALLEST_BATCH_PRIME, aim))
-        q = self.primes[x.level] if self.primes else 2.0 ** self.bits[x.level]
-        scale = x.scale / q
-        switching = SIGMA * self.degree * sqrt((x.level + 1) / 6) / x.scale
-        rounded = self.degree / 6 / scale
-        noise = sqrt(x.noise**2 + switching**2 + rounded**2)
-        value = replace(x, level=x.level - 1, scale=scale, polynomials=2, noise=noise)
+        scale, error = x.scale / 2.0 ** self.bits[x.level], x.error
+        if self.noise:
+            scale = x.scale / self.noise.chain.primes[x.level]
+            switched = self.noise.switching(x.level).times(1 / x.scale)
+            error = error.plus(switched, Error(self.noise.rounding / scale))
+        value = replace(x, level=x.level - 1, scale=scale, polynomials=2, error=error)
         self._take("rescale", node, (wide,), value)
 
     def _level(self, node: Node, *values: Held) -> tuple[Held, ...]:
@@ -293,5 +279,5 @@ class _Walk:
         self.held[value.name] = value
         return value
 
-    def _size(self, node: Node) -> float:
+    def _size(self, node: Node) -> Size:
         return self.graph.sizes[node.result]

@@ -9,6 +9,7 @@ from ppc.ir.diagnostic import InternalError
 from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
+from ppc.runtime.levels import polynomial_depth
 from ppc.targets.he.layouts import Geometry
 from ppc.targets.he.linear_map import LinearMap, gather
 from ppc.targets.he.maps import LINEAR, VIEWS, lowering
@@ -16,7 +17,7 @@ from ppc.targets.he.maps.attributes import ints
 from ppc.targets.he.maps.movement import concat
 from ppc.targets.he.sample import Refusal, Samples
 
-Kind = Literal["enter", "linear", "view", "polynomial", "add", "sub", "mul", "leave"]
+Kind = Literal["enter", "linear", "view", "polynomial", "square", "add", "sub", "mul", "leave"]
 
 ENTER = ("convert.client_to_he", "convert.mpc_to_he")
 LEAVE = ("convert.he_to_mpc", "reveal.he_to_client")
@@ -35,6 +36,8 @@ class Node:
     map: LinearMap | None = None
     geometry: Geometry | None = None
     label: Label = PUBLIC  # of the weights in the map
+    bound: float | None = None  # of the result's absolute value, where it is not that of `like`
+    square: tuple[bool, float] = (False, 0.0)  # of kind square: negate x², add this
 
 
 def build(module: Module, samples: Samples) -> list[Node]:
@@ -90,6 +93,8 @@ def _pair(op: Op, samples: Samples, secrets: tuple[str, ...], result: str) -> li
             nodes.append(Node("linear", op, (name,), wide, result, spread))
             name = wide
         names.append(name)
+    if op.name == "Mul" and names[0] == names[1]:
+        return [*nodes, Node("square", op, (names[0],), result, result)]
     return [*nodes, Node(PAIRS[op.name], op, tuple(names), result, result)]
 
 
@@ -136,12 +141,7 @@ def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:
     return tuple(coefficients), float(lo), float(hi)
 
 
-def depth(node: Node) -> int:
-    """Levels that a node takes: linear 1, product 1, polynomial ceil(log2(degree + 1)) and 1 to reach [-1, 1]."""
-    if node.kind in ("linear", "mul"):
-        return 1
-    if node.kind == "polynomial":
-        coefficients, lo, hi = polynomial(node.op)
-        degree = max(len(coefficients) - 1, 1)
-        return degree.bit_length() + ((lo, hi) != (-1.0, 1.0))
-    return 0
+def polynomial_levels(op: Op) -> int:
+    """Levels of a polynomial: ceil(log2(degree + 1)), and 1 to reach [-1, 1]."""
+    coefficients, lo, hi = polynomial(op)
+    return polynomial_depth(max(len(coefficients) - 1, 1), (lo, hi) == (-1.0, 1.0))

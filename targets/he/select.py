@@ -8,7 +8,7 @@ from math import prod
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Op
 from ppc.targets.he.diagonals import Cover, Lowered, cover
-from ppc.targets.he.graph import Kind, Node, depth, polynomial
+from ppc.targets.he.graph import Kind, Node, polynomial, polynomial_levels
 from ppc.targets.he.layouts import entries, placements
 from ppc.targets.he.linear_map import LinearMap, identity
 from ppc.targets.he.maps.movement import permutation, slices
@@ -34,12 +34,13 @@ class Chosen:
     operands: tuple[str, ...]
     result: str
     like: str
-    levels: int
+    largest: float  # absolute value of the result
+    typical: float  # root mean square of the result
     packing: Packing  # of the result; of the operand where it leaves
     lowered: Lowered | None = None
     map: LinearMap | None = None
     label: Label = PUBLIC
-    exit: str = ""
+    square: tuple[bool, float] = (False, 0.0)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Search:
     batching: Batching
     degree: int
     level_of: Mapping[str, int]
+    sizes: Mapping[str, tuple[float, float]]  # bound of the absolute value, and root mean square, of each result
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
     primitives: Primitives = field(default_factory=Primitives.default)
     covers: dict[tuple[int, Packing, Placement], Cover | None] = field(default_factory=dict)
@@ -117,11 +119,12 @@ class Search:
         covers.sort(key=lambda c: c.products)
         # splitting rotations is the slow part: leave out what costs far more by its products alone
         few = [c for c in covers if c.products <= HOPELESS * covers[0].products + HOPELESS_ANYWAY]
-        return [self._apply(state, node, node.map, self._split(c)) for c in few]
+        sizes = self.sizes[node.result]
+        return [self._apply(state, node, node.map, self._split(c), sizes) for c in few]
 
-    def _apply(self, state: State, node: Node, map: LinearMap, lowered: Lowered) -> State:
+    def _apply(self, state: State, node: Node, map: LinearMap, lowered: Lowered, sizes: tuple[float, float]) -> State:
         step = Chosen(
-            "linear", node.op, node.operands, node.result, node.like, 1, lowered.out, lowered, map, node.label
+            "linear", node.op, node.operands, node.result, node.like, *sizes, lowered.out, lowered, map, node.label
         )
         return state.take(step, self._linear_cost(lowered, self._level(node)))
 
@@ -160,12 +163,12 @@ class Search:
     def _realigned(self, state: State, node: Node, name: str, target: Packing) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""
         moved = f"{name}.at{len(state.steps)}"
-        step = Node("linear", node.op, (name,), moved, name)
+        step = Node("linear", node.op, (name,), moved, node.like)
         places = Placement("direct", packing=Packing.of(target.digits, target.ring, target.offset))
         map = _identity(target.size)
         found = self._cover(map, state.packings[name], places)
         assert found is not None, "a direct placement always fits"
-        after = self._apply(state, step, map, self._split(found))
+        after = self._apply(state, step, map, self._split(found), self.sizes[name])
         # one more level makes all that came before dearer, and may ask for a larger ring
         extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, self._level(node))
         return State(after.cost + extra, after.packings, after.steps), moved
@@ -173,9 +176,10 @@ class Search:
     # costs
 
     def _plain(self, node: Node, packing: Packing, operands: tuple[str, ...]) -> Chosen:
-        leaving = node.op.name if node.kind == "leave" else ""
-        levels = 0 if node.kind == "view" else depth(node)
-        return Chosen(node.kind, node.op, operands, node.result, node.like, levels, packing, exit=leaving)
+        sizes = self.sizes.get(node.result, (0.0, 0.0))
+        return Chosen(
+            node.kind, node.op, operands, node.result, node.like, *sizes, packing, label=node.label, square=node.square
+        )
 
     def _level(self, node: Node) -> int:
         return self.level_of.get(node.result, 1)
@@ -188,7 +192,7 @@ class Search:
     def _elementwise_cost(self, node: Node, packing: Packing) -> float:
         count = packing.ciphertexts * self.batching.groups
         level = self._level(node)
-        if node.kind == "mul":
+        if node.kind in ("square", "mul"):
             return count * self.primitives.multiply(self.degree, level)
         if node.kind == "polynomial":
             return count * polynomial_cost(node, self.primitives, self.degree, level)
@@ -214,7 +218,7 @@ def polynomial_cost(node: Node, primitives: Primitives, degree: int, level: int)
     """About 2 sqrt(d) products of ciphertexts (Paterson and Stockmeyer 1973), falling through the levels."""
     coefficients, _, _ = polynomial(node.op)
     count = max(1, round(2 * (len(coefficients) - 1) ** 0.5) - 1)
-    levels = [max(level - i % max(depth(node), 1), 0) for i in range(count)]
+    levels = [max(level - i % polynomial_levels(node.op), 0) for i in range(count)]
     return sum(primitives.multiply(degree, at) for at in levels)
 
 

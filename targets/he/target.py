@@ -85,7 +85,7 @@ class HETarget:
     def _node(self, node: Node, samples: Samples, batching: Batching, degree: int, level: int) -> float:
         size = samples.size(node.like)
         count = Packing.dense(size, batching.ring).ciphertexts * batching.groups
-        if node.kind == "mul":
+        if node.kind in ("square", "mul"):
             return count * self.primitives.multiply(degree, level)
         if node.kind in ("add", "sub"):
             return count * self.primitives.per_prime("add", degree, level)

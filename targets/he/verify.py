@@ -1,7 +1,7 @@
 """Check a lowered module's HE steps against the contract in docs/architecture.md, from the steps alone.
 
-It shares nothing with the planner but the table of secure moduli: levels are walked forward, layouts compared,
-every rotation looked up among the keys.
+It shares nothing with the planner but the table of secure moduli: levels and scales are walked forward, from the
+primes that SEAL will choose; layouts are compared, every rotation looked up among the keys.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,23 @@ from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
 from ppc.runtime.layout import Layout, layout_from_attrs
+from ppc.runtime.levels import MATCHED, Chain
 from ppc.targets.he.parameters import LARGEST_PRIME, MODULUS_BITS, SHARE_BITS
 
-STEPS = ("he.linear", "he.polynomial", "he.add", "he.sub", "he.mul", "he.drop", "he.view")
+STEPS = (
+    "he.linear",
+    "he.polynomial",
+    "he.square",
+    "he.add",
+    "he.sub",
+    "he.mul",
+    "he.upscale",
+    "he.drop",
+    "he.view",
+)
+
+#: Relative difference below which two scales are the same number, but for rounding.
+SAME = 1e-9
 
 
 def verify_he(module: Module) -> None:
@@ -29,7 +43,7 @@ def verify_he(module: Module) -> None:
 
 
 class _Walk:
-    """A forward walk: level and layout of every HE value."""
+    """A forward walk: level, scale and layout of every HE value."""
 
     def __init__(self, module: Module):
         attrs: Mapping[str, Any] = module.attrs
@@ -40,6 +54,7 @@ class _Walk:
         self.galois = {level: frozenset(steps) for level, steps in attrs["he.galois"]}
         self.relin = frozenset(attrs["he.relin"])
         self.level: dict[str, int] = {}
+        self.scale: dict[str, float] = {}
         self.layout: dict[str, Layout] = {}
 
     @property
@@ -57,13 +72,18 @@ class _Walk:
         _require(max(self.primes) <= LARGEST_PRIME, None, f"a prime has more than {LARGEST_PRIME} bits")
         _require(self.primes[-1] >= max(self.primes), None, "the special prime is not the largest")
         _require(len(self.primes) == self.top + 2, None, f"{len(self.primes)} primes for top level {self.top}")
+        try:
+            self.chain = Chain.of(self.degree, self.primes)
+        except ValueError as e:
+            raise InternalError(f"the HE parameters: {e}") from None
         for level, steps in self.galois.items():
             inside = all(0 < s < self.slots for s in steps)
             _require(inside, None, f"a Galois step at level {level} is 0 or past {self.slots} slots")
 
     def _op(self, op: Op) -> None:
         if op.name in ("convert.client_to_he", "convert.mpc_to_he"):
-            self._define(op, _int(op, "level"), self._sized(op, layout_from_attrs(op.attrs), op.results[0]))
+            layout = self._sized(op, layout_from_attrs(op.attrs), op.results[0])
+            self._define(op, _int(op, "level"), layout, _float(op, "scale"))
         elif op.name in ("convert.he_to_mpc", "reveal.he_to_client"):
             self._leave(op)
         elif op.name in STEPS:
@@ -75,6 +95,7 @@ class _Walk:
         name = op.operands[0]
         level = self._reads(op, _int(op, "level"))
         _require(layout_from_attrs(op.attrs) == self.layout[name], op, "does not read the layout its operand has")
+        self._scaled(op, self.scale[name])
         if op.name == "convert.he_to_mpc":
             bits = sum(self.primes[: level + 1])
             _require(bits >= SHARE_BITS, op, f"leaves with {bits} bits of modulus, {SHARE_BITS} hide it")
@@ -87,14 +108,24 @@ class _Walk:
         if op.name == "he.drop":
             level, source = _int(op, "level"), op.operands[0]
             _require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
-            return self._define(op, level, self.layout[source])
+            return self._define(op, level, self.layout[source], self.scale[source])
         level = self._reads(op, _int(op, "level"))
-        layout = self.layout[op.operands[0]]
+        layout, scale = self.layout[op.operands[0]], self.scale[op.operands[0]]
         if op.name == "he.linear":
             layout = self._linear(op, level)
-            level -= 1
+            out_level = _int(op, "out_level")
+            _require(out_level in (level, level - 1), op, f"goes from level {level} to level {out_level}")
+            scale *= _float(op, "weight_scale")
+            scale, level = self._rescaled(op, scale, level) if out_level < level else (scale, level)
         elif op.name == "he.polynomial":
-            level = self._polynomial(op, level)
+            level, scale = self._polynomial(op, level), _float(op, "scale")
+        elif op.name == "he.upscale":
+            ratio = _float(op, "scale") / scale
+            _require(ratio >= 2 and ratio.is_integer(), op, f"scales up by {ratio:g}, which is not exact")
+            scale *= ratio
+        elif op.name == "he.square":
+            _require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
+            scale, level = self._rescaled(op, scale**2, level)
         elif op.name == "he.view":
             layout = self._sized(op, layout_from_attrs(op.attrs, "out_"), op.results[0])
             written = np.isin(layout.addresses(), self.layout[op.operands[0]].addresses())
@@ -102,10 +133,26 @@ class _Walk:
         else:
             left, right = (self.layout[o] for o in op.operands)
             _require(left == right, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            scales = [self.scale[o] for o in op.operands]
             if op.name == "he.mul":
                 _require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
-                level -= 1
-        self._define(op, level, layout)
+                scale, level = self._rescaled(op, scales[0] * scales[1], level)
+            else:
+                scale = max(scales)
+                near = all(abs(s / scale - 1) <= MATCHED for s in scales)
+                _require(near, op, f"meets operands of scales {scales[0]:g} and {scales[1]:g}")
+        self._scaled(op, scale)
+        self._define(op, level, layout, scale)
+
+    def _rescaled(self, op: Op, scale: float, level: int) -> tuple[float, int]:
+        _require(level > 0, op, "rescales at level 0")
+        return scale / self.chain.primes[level], level - 1
+
+    def _scaled(self, op: Op, scale: float) -> None:
+        """The scale that the step states is the one it has."""
+        if op.name != "he.view":
+            said = _float(op, "scale")
+            _require(abs(said / scale - 1) < SAME, op, f"states scale {said:g}, where it has {scale:g}")
 
     def _linear(self, op: Op, level: int) -> Layout:
         x, diagonals, bias = op.operands
@@ -168,9 +215,12 @@ class _Walk:
         _require(name in self.level, op, f"reads {name!r}, which is no value of HE")
         return self.level[name]
 
-    def _define(self, op: Op, level: int, layout: Layout) -> None:
+    def _define(self, op: Op, level: int, layout: Layout, scale: float) -> None:
         _require(0 <= level <= self.top, op, f"gives level {level}, outside 0 to {self.top}")
-        self.level[op.results[0]], self.layout[op.results[0]] = level, layout
+        inside = 1 < scale < self.chain.modulus(level)
+        _require(inside, op, f"gives scale {scale:g} at level {level}, whose modulus is {self.chain.modulus(level):g}")
+        name = op.results[0]
+        self.level[name], self.layout[name], self.scale[name] = level, layout, scale
 
     def _sized(self, op: Op, layout: Layout, name: str) -> Layout:
         size = self.module.type_of(name).size
@@ -184,6 +234,13 @@ def _int(op: Op, name: str) -> int:
     _require(isinstance(found, int), op, f"lacks the attribute {name!r}")
     assert isinstance(found, int)
     return found
+
+
+def _float(op: Op, name: str) -> float:
+    found = op.attrs.get(name)
+    _require(isinstance(found, (int, float)), op, f"lacks the attribute {name!r}")
+    assert isinstance(found, (int, float))
+    return float(found)
 
 
 def _require(holds: bool, op: Op | None, message: str) -> None:

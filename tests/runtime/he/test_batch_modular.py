@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ppc.runtime.he.batch_matrix import MOST_ROW_SUM, BlockMatrix
-from ppc.runtime.he.batch_modular import MOST_PRIME_BITS, Modulus, Parts, Scratch
-from ppc.runtime.levels import coefficient_primes
+from ppc.runtime.he.batch_matrix import BlockMatrix
+from ppc.runtime.he.batch_modular import Modulus, Parts, Scratch
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, coefficient_primes
 
-PRIMES = [coefficient_primes(8192, (bits,))[0] for bits in (30, 36, 49, 50, 54, MOST_PRIME_BITS)]
+PRIMES = [coefficient_primes(8192, (bits,))[0] for bits in (30, 36, 49, 50, 54, MOST_BATCH_PRIME_BITS)]
 EDGES = [0, 1, 2, -1, -2, 0.5]  # as residues: small, just below q, about q/2
 
 
