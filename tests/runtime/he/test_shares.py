@@ -26,17 +26,17 @@ def layouts(n):
     }
 
 
-def leave(two, make, x, level, layout):
-    step = make.step("convert.he_to_mpc", x.shape, level=level, layout=layout.to_json())
+def leave(two, x, level, layout):
+    step = two.step("convert.he_to_mpc", x.shape, level=level, layout=layout.to_json())
     return two.run(he_mpc.he_to_mpc, step, (Value("he", x.shape),), (two.encrypt(x, level, layout),))
 
 
 @pytest.mark.parametrize("name", ["dense", "two", "strided", "transposed", "full"])
 @pytest.mark.parametrize("level", [1, 2])
-def test_he_to_mpc_adds_up(shallow, make, name, level):
+def test_he_to_mpc_adds_up(shallow, name, level):
     layout, shape = layouts(shallow.context.slots)[name]
     x = np.random.default_rng(0).uniform(-40, 40, shape)
-    shares = leave(shallow, make, x, level, layout)
+    shares = leave(shallow, x, level, layout)
     assert [s.data.shape for s in shares] == [shape, shape]
     assert shares[0].data.dtype == np.int64
     assert np.abs(joined(shares) - x).max() < 2 * LSB
@@ -44,23 +44,23 @@ def test_he_to_mpc_adds_up(shallow, make, name, level):
     assert len(spread) == 16  # a share has all of its top bits
 
 
-def test_he_to_mpc_of_large_values_keeps_a_relative_error(shallow, make):
+def test_he_to_mpc_of_large_values_keeps_a_relative_error(shallow):
     layout, shape = layouts(shallow.context.slots)["dense"]
     x = np.random.default_rng(0).uniform(-100000, 100000, shape)
-    assert np.abs(joined(leave(shallow, make, x, 2, layout)) - x).max() < 2 * LSB + 1e5 * 2**-22
+    assert np.abs(joined(leave(shallow, x, 2, layout)) - x).max() < 2 * LSB + 1e5 * 2**-22
 
 
 @pytest.mark.parametrize("name", ["dense", "two", "strided", "transposed", "full"])
 @pytest.mark.parametrize("level", [0, 2])
-def test_mpc_to_he_is_exact(shallow, make, name, level):
+def test_mpc_to_he_is_exact(shallow, name, level):
     layout, shape = layouts(shallow.context.slots)[name]
     rng = np.random.default_rng(1)
     x = rng.uniform(-40, 40, shape)
     a = rng.integers(-(2**63), 2**63 - 1, shape)
     b = np.rint(x * 65536).astype(np.int64) - a
-    step = make.step("convert.mpc_to_he", shape, level=level, layout=layout.to_json())
+    step = shallow.step("convert.mpc_to_he", shape, level=level, layout=layout.to_json())
     values = shallow.run(he_mpc.mpc_to_he, step, (Value("mpc", shape, a),), (Value("mpc", shape, b),))
-    assert values[1].data[0].scale == shallow.context.scale(level)
+    assert values[1].data[0].scale == shallow.scale
     slots = np.array([shallow.decrypt(c) for c in values[1].data])
     assert np.abs(layout.unpack(slots, shape) - x).max() < 2 * LSB
     free = np.ones(slots.size, bool)
@@ -68,25 +68,25 @@ def test_mpc_to_he_is_exact(shallow, make, name, level):
     assert np.abs(slots.reshape(-1)[free]).max(initial=0) < 1e-3
 
 
-def test_there_and_back(deep, make):
+def test_there_and_back(deep):
     layout = Layout.dense(3000, deep.context.slots)
     x = np.random.default_rng(2).uniform(-40, 40, 3000)
-    shares = leave(deep, make, x, 4, layout)
-    step = make.step("convert.mpc_to_he", x.shape, level=6, layout=layout.to_json())
+    shares = leave(deep, x, 4, layout)
+    step = deep.step("convert.mpc_to_he", x.shape, level=6, layout=layout.to_json())
     back = deep.run(he_mpc.mpc_to_he, step, (shares[0],), (shares[1],))[1]
     assert np.abs(deep.decrypt(back.data[0])[:3000] - x).max() < 4 * LSB
 
 
-def test_what_the_client_decrypts_is_uniform(shallow, make):
+def test_what_the_client_decrypts_is_uniform(shallow):
     """Chi-square of the top 5 bits of the residues that the client sees, for a message that is far from uniform."""
     from ppc.runtime.he import limbs, wire
 
     layout = Layout.dense(1000, shallow.context.slots)
-    leave(shallow, make, np.full(1000, 3.0), 1, layout)
+    leave(shallow, np.full(1000, 3.0), 1, layout)
     tag, message = shallow.client.channels["server"].transcript[-1]
     assert tag == "0.1.he"
     context = shallow.context
-    ciphertext = wire.check_ciphertext(message[12:], context, 1, context.scale(1))
+    ciphertext = wire.check_ciphertext(message[12:], context, 1, shallow.scale)
     seen = limbs.plaintext_residues(shallow.client.engines["he"].keys.decrypt(ciphertext), context)
     coefficients = limbs.to_coefficients(context, 1, seen[None])[0]
     for residues in (seen, coefficients):
@@ -96,8 +96,8 @@ def test_what_the_client_decrypts_is_uniform(shallow, make):
             assert chi < 90  # 31 degrees of freedom: 1e-7
 
 
-def test_too_little_modulus_is_a_plan_error(shallow, make):
-    step = make.step("convert.he_to_mpc", (4,), level=0, layout=Layout.dense(4, shallow.context.slots).to_json())
+def test_too_little_modulus_is_a_plan_error(shallow):
+    step = shallow.step("convert.he_to_mpc", (4,), level=0, layout=Layout.dense(4, shallow.context.slots).to_json())
     with pytest.raises(PartyError, match=r"PPC6006.*58 bits of modulus"):
         he_mpc.he_to_mpc(shallow.client, step, Value("he", (4,)))
 
