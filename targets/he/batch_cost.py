@@ -20,7 +20,7 @@ class BatchPrices:
     convert: float = 9.0  # one word between an array and SEAL
     enter: float = 215.0  # encode, encrypt, send, load: one word of c0
     leave: float = 60.0  # send, decrypt, decode: one word
-    share: float = 18000.0  # mask, send, decrypt and decode to shares: one coefficient
+    share: float = 36000.0  # mask, send, decrypt and decode one slot to shares at N = 8192; in proportion to N
     block: float = 1500.0  # start one product of blocks
 
 
@@ -32,7 +32,14 @@ _WIDTH = 256
 def seconds(graph: Graph, schedule: Schedule) -> float:
     """Client and server, one pass, one core."""
     primitives = Primitives.default()
-    return sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
+    shared = sum(s.elements for s in schedule.steps if s.node.op.name == "convert.he_to_mpc" and s.kind == "leave")
+    computed = sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
+    return computed + shared_seconds(shared * graph.samples.batch, schedule.degree)
+
+
+def shared_seconds(slots: int, degree: int) -> float:
+    """Of leaving for shares: the decoding has a row of N/2 integers for each slot that is read."""
+    return slots * PRICES.share * degree / 8192 / 1e9
 
 
 def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> float:
@@ -49,8 +56,7 @@ def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> floa
         milliseconds = switch + primitives.per_prime("rescale", degree, step.level)
         return step.elements * milliseconds * 1e6 + (values + 2 * step.elements * words) * PRICES.convert
     if step.kind == "leave":
-        shared = step.node.op.name == "convert.he_to_mpc"
-        return step.elements * (degree * PRICES.share if shared else 2 * words * PRICES.leave)
+        return step.elements * 2 * words * PRICES.leave
     return values  # sums and dropped primes: a nanosecond a word
 
 

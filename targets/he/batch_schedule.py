@@ -11,16 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, log2, sqrt
 
-from ppc.targets.he.batch_graph import Graph
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, Chain
+from ppc.targets.he.batch_graph import Graph, Size
 from ppc.targets.he.graph import Node
 from ppc.targets.he.linear_map import identity
 from ppc.targets.he.noise import TAIL, Error, Noise
 
-#: Primes are as large as the exact arithmetic of a batch takes, and large enough to exist at every degree.
-LARGEST_BATCH_PRIME, SMALLEST_BATCH_PRIME = 56, 30
+#: Primes are large enough to exist at every degree.
+SMALLEST_PRIME = 30
 PRODUCTS = ("square", "mul")
 #: Bits of the modulus above a value's own.
 HEADROOM = 2.5
+
+
+NONE = Error(0.0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Held:
     polynomials: int
     elements: int
     size: Size
-    error: Error = Error(0.0)
+    error: Error = NONE
 
     def bits(self) -> float:
         """Bits of its largest coefficient."""
@@ -126,9 +130,9 @@ class _Walk:
         self._all()
         need = max((self._exit_bits(node, exits) for node in self.graph.nodes if node.kind == "leave"), default=0.0)
         each = ceil(need / (self.floor + 1))
-        if each > LARGEST_BATCH_PRIME:
+        if each > MOST_BATCH_PRIME_BITS:
             return None
-        base = max(each, SMALLEST_BATCH_PRIME)
+        base = max(each, SMALLEST_PRIME)
         bits = [base] * (self.floor + 1) + [self.bits[level] for level in range(self.floor + 1, self.top + 1)]
         prime_bits = (*bits, max(bits))
         try:
@@ -158,7 +162,7 @@ class _Walk:
 
     def _enter(self, node: Node) -> None:
         scale = 2.0**self.knobs.entry
-        error = Error(self.noise.fresh / scale) if self.noise else Error(0.0)
+        error = Error(self.noise.fresh / scale) if self.noise else NONE
         value = Held(node.result, self.top, scale, 2, self.graph.elements(node), self._size(node), error)
         self._take("enter", node, (), value)
 
@@ -223,7 +227,7 @@ class _Walk:
         self.held[wide.name] = wide
         if x.level not in self.bits:
             aim = round(log2(x.scale)) - self.knobs.target
-            self.bits[x.level] = min(LARGEST_BATCH_PRIME, max(SMALLEST_BATCH_PRIME, aim))
+            self.bits[x.level] = min(MOST_BATCH_PRIME_BITS, max(SMALLEST_PRIME, aim))
         scale, error = x.scale / 2.0 ** self.bits[x.level], x.error
         if self.noise:
             scale = x.scale / self.noise.chain.primes[x.level]

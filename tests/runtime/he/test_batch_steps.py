@@ -14,7 +14,7 @@ from ppc.runtime.value import Value
 
 N, SLOTS, SAMPLES = 8192, 4096, 7
 BITS, S0 = [56, 46, 46, 58], 2.0**30
-CHAIN = Chain.of(N, BITS, 46)
+CHAIN = Chain.of(N, BITS)
 FACTOR = 2.0**14
 ELEMENTS = 6
 SEGMENT = (S0 * FACTOR) ** 2 * FACTOR  # the scale after linear, square, linear
@@ -27,7 +27,7 @@ def batch(elements, samples=SAMPLES):
 
 @pytest.fixture(scope="module")
 def two(make):
-    return make.start(N, BITS, 46, [])
+    return make.start(N, BITS, 30, [])
 
 
 @pytest.fixture(scope="module")
