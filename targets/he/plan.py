@@ -64,7 +64,7 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
     leaving = [n for n in nodes if n.kind == "leave"]
     revealed = {n.operands[0]: privacy_of(module, n) for n in leaving if n.op.name == "reveal.he_to_client"}
     flooded = frozenset(name for name, how in revealed.items() if how == "flooding")
-    sizes = {n.result: _sizes(module, n) for n in nodes if n.kind != "leave"}
+    sizes = {n.result: sizes_of(module, n) for n in nodes if n.kind != "leave"}
     guess = plan_levels(nodes, lambda name: EXIT_LEVELS[name][0])
     level_of = {n.result: level for n, level in zip(nodes, guess.run, strict=True) if n.kind != "leave"}
     reached: list[float] = []
@@ -103,7 +103,7 @@ def _better(old: Program | None, new: Program) -> Program:
     return new if old is None or new.error < old.error else old
 
 
-def _sizes(module: Module, node: Node) -> tuple[float, float]:
+def sizes_of(module: Module, node: Node) -> tuple[float, float]:
     """A bound of the absolute value of a node's result, and its root mean square."""
     found = _bound(module, node.like) if node.bound is None else node.bound
     largest = max(UNKNOWN_SIZE if found is None else found, SMALLEST_SIZE)
