@@ -35,7 +35,7 @@ HE_EXITS = ("convert.he_to_mpc", "reveal.he_to_client")
 FLOOD_BITS = 30
 
 #: Steps that compute nothing new: the value stays what it was.
-CARRIERS = ("he.drop", "he.view")
+CARRIERS = ("he.drop", "he.batch_drop", "he.view")
 
 
 def check(module: Module, policy: ResolvedPolicy) -> Views:
@@ -62,7 +62,9 @@ class _Check:
         if self.module.stage < Stage.CONVERTED:
             self._refuse("PPC2019", f"a module in stage {self.module.stage.word} has no representations to judge")
             return
-        steps = (op for op in self.module.ops if not op.name.startswith(("convert.", "reveal.", "he.drop")))
+        steps = (
+            op for op in self.module.ops if not op.name.startswith(("convert.", "reveal.", "he.drop", "he.batch_drop"))
+        )
         self.present = {node_name(op) for op in steps} & self.policy.flow.keys()
         for name in self.module.inputs:
             self._input(name)

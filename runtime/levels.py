@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import log2, prod
+from math import ceil, log2, prod
 
 #: HomomorphicEncryption.org table for 128 bits, ternary secret: the most bits of all primes together, by degree.
 MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
@@ -22,6 +22,24 @@ MATCHED = 2.0**-12
 
 #: Most bits (of the integer part) of the number that flooding adds to a slot in which no element lies.
 MASK_BITS = 40
+
+
+#: Batch packing multiplies residues with wrapping 64-bit integers (`ppc.runtime.he.batch_modular`): a product needs the
+#: error of its quotient times the prime, at most 2^(bits - 50) * 2^bits, to fit a signed word.
+MOST_BATCH_PRIME_BITS = 56
+#: And matrices in float64, where integers are exact up to 2^53: rows of larger weights leave parts of few bits.
+EXACT_BITS = 53
+MOST_ROW_SUM = 2.0**40
+
+
+def exact_parts(prime_bits: int, row_sum: float) -> tuple[int, int]:
+    """(bits, count) of the fewest parts of residues whose products with a matrix are exact sums in float64.
+
+    `row_sum`: the largest sum of absolute values of a row, at most MOST_ROW_SUM; a bias of one part is added to it.
+    """
+    most = EXACT_BITS - ceil(row_sum + 1).bit_length()
+    count = ceil(prime_bits / most)
+    return ceil(prime_bits / count), count
 
 
 def polynomial_depth(degree: int, normalised: bool) -> int:

@@ -1,5 +1,7 @@
 """What each step cost, as one party saw it."""
 
+import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,20 @@ class Row:
     waited: float = 0.0  # seconds for peers
     bytes_sent: int = 0
     rounds: int = 0
+
+
+def peak_memory() -> int:
+    """Most bytes of memory that this process ever held.
+
+    Linux counts VmHWM from exec on; getrusage(2) there begins with what the parent held when it forked.
+    """
+    if sys.platform == "linux":
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 class Meter:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector, wide
 from ppc.runtime.he import blob as blobs
-from ppc.runtime.he import integer_slots, limbs, privacy, vector, wide
 from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.random import expand, uniform_residues
@@ -45,7 +45,7 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
     primes = context.chain.primes[: low + 1]
     masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
-    for mask, ciphertext in zip(masks, x.data, strict=True):
+    for mask, ciphertext in zip(masks, batch_border.ciphertexts(context, x), strict=True):
         fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
         polynomials = limbs.ciphertext_residues(fresh)
         mask[:] = uniform_residues(primes, context.degree)

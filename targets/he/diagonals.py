@@ -5,29 +5,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.targets.he.bsgs import present, split
+from ppc.runtime.layout import offsets
+from ppc.targets.he.bsgs import split
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.packing import Packing
-from ppc.targets.he.placement import Placed, Placement, place
+from ppc.targets.he.placement import Placed, Placement, class_of, place
 from ppc.targets.he.pooling import Pooled
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """One linear step in virtual slots: the result of choosing a placement.
+    """One linear step in virtual slots: a cover, and its shifts as baby and giant steps."""
 
-    `pre`: rotate-and-adds of every input before the terms; `post`: of every output after them.
-    """
-
-    map: LinearMap  # of what `pre` leaves
+    cover: "Cover"
     terms: NDArray[np.int64]  # (t, 4): ct_in, ct_out, baby, giant
-    pre: tuple[int, ...]
-    post: tuple[int, ...]
-    source: Packing
-    out: Packing
     rotations: int
-    placed: Placed
-    term_of: NDArray[np.int64]  # which term covers each entry of the map
+
+    @property
+    def pre(self) -> tuple[int, ...]:
+        return self.cover.pre
+
+    @property
+    def post(self) -> tuple[int, ...]:
+        return self.cover.placed.post
+
+    @property
+    def source(self) -> Packing:
+        return self.cover.source
+
+    @property
+    def out(self) -> Packing:
+        return self.cover.placed.out
 
     @property
     def products(self) -> int:
@@ -35,17 +43,20 @@ class Lowered:
 
     def diagonals(self) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the giant step moves it from."""
-        ring, period = self.out.ring, self.placed.out_period
-        slot = self.placed.slot + self.terms[self.term_of, 3]
+        cover, placed, map = self.cover, self.cover.placed, self.cover.map
+        ring, period = self.out.ring, placed.out_period
+        of = class_of(map, cover.summed, cover.choice)
+        term = cover.term_of[of]
+        rows = Packing.of(cover.choice.digits, ring, cover.choice.offset).addresses[map.rows]
+        slot = rows % ring + placed.part[of] + self.terms[term, 3]
         flat = np.zeros(self.products * period)
-        for tile in self.placed.tiles:
-            at = self.term_of * period + (slot + tile) % period
-            flat += np.bincount(at, self.map.values, len(flat))
+        for tile in offsets(placed.tiles):
+            flat += np.bincount(term * period + (slot + tile) % period, map.values, len(flat))
         return np.tile(flat.reshape(self.products, period), ring // period)
 
     def bias(self) -> NDArray[np.float64]:
         """Slot vectors of the bias, (ct_out, ring), in every copy of the result."""
-        return self.out.layout.pack(self.map.bias)
+        return self.out.layout.pack(self.cover.map.bias)
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,21 @@ class Cover:
 
     map: LinearMap
     placed: Placed
-    source: Packing  # before `pre`
-    pre: tuple[int, ...]
+    choice: Placement
+    source: Packing
+    pool: Pooled | None  # sums of the source that come first; the map is one of what they leave
     ct_in: NDArray[np.int64]
     ct_out: NDArray[np.int64]
     shift: NDArray[np.int64]
-    term_of: NDArray[np.int64]
+    term_of: NDArray[np.int64]  # which term covers each class of entries
+
+    @property
+    def pre(self) -> tuple[int, ...]:
+        return () if self.pool is None else self.pool.pre
+
+    @property
+    def summed(self) -> Packing:
+        return self.source if self.pool is None else self.pool.packing
 
     @property
     def products(self) -> int:
@@ -74,31 +94,22 @@ class Cover:
         """With the best baby-step giant-step split."""
         found = split(self.ct_in, self.ct_out, self.shift, self.placed.in_period)
         terms = np.stack([self.ct_in, self.ct_out, found.baby, found.giant], axis=1)
-        placed = self.placed
-        rotations = found.rotations + self.sums
-        return Lowered(self.map, terms, self.pre, placed.post, self.source, placed.out, rotations, placed, self.term_of)
+        return Lowered(self, terms, found.rotations + self.sums)
 
 
 def cover(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None) -> Cover | None:
-    """Cover every entry of the map once by a diagonal; None where the choice does not fit.
-
-    `pool`: the map is one of what these sums of the source leave.
-    """
-    pooled = source if pool is None else pool.packing
-    placed = place(map, pooled, choice)
+    """Cover every entry of the map once by a diagonal; None where the choice does not fit."""
+    placed = place(map, source if pool is None else pool.packing, choice)
     if placed is None:
         return None
     period = placed.in_period
     outs = max(int(placed.ct_out.max(initial=0)) + 1, placed.out.ciphertexts)
     # an output ciphertext that nothing flows into (padding) still needs one term, whose diagonal is zero
     key = (placed.ct_in * outs + placed.ct_out) * period + placed.shift
-    missing = np.setdiff1d(np.arange(outs), present(placed.ct_out, outs)) * period
-    distinct = present(np.concatenate([key, missing]), source.ciphertexts * outs * period)
-    place_of = np.zeros(int(distinct[-1]) + 1, np.int64)
-    place_of[distinct] = np.arange(len(distinct))
+    missing = np.setdiff1d(np.arange(outs), placed.ct_out) * period
+    distinct = np.unique(np.concatenate([key, missing]))
     ct, shift = distinct // period, distinct % period
-    pre = () if pool is None else pool.pre
-    return Cover(map, placed, source, pre, ct // outs, ct % outs, shift, place_of[key])
+    return Cover(map, placed, choice, source, pool, ct // outs, ct % outs, shift, np.searchsorted(distinct, key))
 
 
 def lower_map(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None) -> Lowered | None:

@@ -49,6 +49,16 @@ class LinearMap:
         """Largest absolute value of a weight."""
         return float(np.abs(self.values).max(initial=0.0))
 
+    @cached_property
+    def row_sum(self) -> float:
+        """Largest sum of absolute values of a row."""
+        return float(np.bincount(self.rows, np.abs(self.values), self.out_size).max(initial=0.0))
+
+    @cached_property
+    def longest_row(self) -> int:
+        """Most entries of a row."""
+        return int(np.bincount(self.rows, minlength=1).max())
+
     def then(self, outer: "LinearMap") -> "LinearMap":
         """The composition outer(self(x)). Its structure is the product of the two structures."""
         keys, _ = self._product(outer, np.ones(self.entries), np.ones(outer.entries))

@@ -12,22 +12,31 @@ from ppc.ir.module import Attr, Constant, Module, Op, Value
 from ppc.ir.types import Domain, TensorType
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.targets.he import keytree
+from ppc.targets.he.batch_lower import lower_batch
+from ppc.targets.he.batch_plan import BatchProgram
+from ppc.targets.he.choice import choose
 from ppc.targets.he.diagonals import Lowered
 from ppc.targets.he.graph import polynomial
 from ppc.targets.he.levels import relinearised
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import SECURITY_BITS
-from ppc.targets.he.plan import Program, plan_module
+from ppc.targets.he.plan import Program
 from ppc.targets.he.select import Chosen
+from ppc.targets.prices import Prices
 
 
-def lower_he(module: Module) -> Module:
+def lower_he(module: Module, prices: Prices | None = None) -> Module:
     """The module with every op of domain HE replaced by he.* steps, and parameters in its attributes.
 
-    Other domains' ops, and the names of values, stay. Raises UserError PPC4101 where no parameters fit.
+    Other domains' ops, and the names of values, stay. `prices` (None: the shipped table) choose the layouts.
+    Raises UserError PPC4101 where no parameters fit.
     """
-    program = plan_module(module)
-    return module if program is None else _Emitter(module, program).run()
+    choice = choose(module, (prices or Prices.shipped()).he)
+    if choice is None:
+        return module
+    if isinstance(choice.program, BatchProgram):
+        return lower_batch(module, choice.program)
+    return _Emitter(module, choice.program).run()
 
 
 @dataclass

@@ -80,6 +80,10 @@ class Packing:
         """How far each copy is from the first."""
         return frozenset(offsets(self.copies).tolist())
 
+    def alone(self) -> "Packing":
+        """The same without copies."""
+        return replace(self, copies=())
+
     def shared(self, other: "Packing") -> Digits:
         """The copies that both packings have."""
         if self.copied <= other.copied:

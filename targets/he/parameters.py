@@ -55,11 +55,15 @@ class Parameters:
 
 
 def depths(steps: Sequence[Leveled]) -> Iterator[LevelPlan]:
-    """Level plans, shallowest first."""
+    """Level plans: a deeper one only where it gives more precision."""
     exits = {s.op.name for s in steps if s.kind == "leave"}
-    for extra in (0, 1):
-        levels = {name: EXIT_LEVELS[name][extra] for name in exits}
-        yield plan_levels(steps, levels.__getitem__)
+    for eager in (False, True):
+        for extra in (0, 1):
+            levels = {name: EXIT_LEVELS[name][extra] for name in exits}
+            found = plan_levels(steps, levels.__getitem__, eager)
+            if eager and found.rescaled == plan_levels(steps, levels.__getitem__).rescaled:
+                return  # no map before a product
+            yield found
 
 
 def chains(degree: int, plan: LevelPlan, steps: Sequence[Leveled]) -> Iterator[tuple[int, ...]]:

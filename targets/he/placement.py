@@ -24,8 +24,10 @@ from ppc.targets.he.packing import Packing
 
 Ints = NDArray[np.int64]
 
-#: (copy, entry) pairs that are compared at most; beyond that, fewer copies are looked at.
-MOST_PAIRS = 1 << 22
+#: (copy, class of entries) pairs that are compared at most; beyond that, fewer copies are looked at.
+MOST_PAIRS = 1 << 20
+#: Shifts that are picked one by one; a map that needs more is no candidate for a good layout.
+MOST_PICKS = 384
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,17 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Classes:
+    """Entries of a map that lie alike: from `ct_in` to `ct_out`, their input `gap` slots past their output."""
+
+    ct_in: Ints
+    ct_out: Ints
+    gap: Ints  # modulo the source's period
+
+
+@dataclass(frozen=True)
 class Placed:
-    """Each entry of a map: it takes input slot `slot + shift` of `ct_in` to output slot `slot` of `ct_out`.
+    """How each class of entries is computed: input slot `shift` past an output slot, `part` past that of its row.
 
     Slots and shifts are virtual. Shifts are modulo `in_period`; the vectors repeat with `out_period`, and within it at
     each offset of `tiles`.
@@ -54,12 +65,12 @@ class Placed:
     ct_in: Ints
     ct_out: Ints
     shift: Ints
-    slot: Ints
+    part: Ints
     post: tuple[int, ...]
     out: Packing
     in_period: int
     out_period: int
-    tiles: Ints
+    tiles: Digits
 
 
 def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
@@ -73,29 +84,51 @@ def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
     if fitted is None:
         return None
     tiles, options = fitted
-    at, to = source.addresses[map.cols], target.addresses[map.rows]
-    ct_in, ct_out, slot = at // ring, to // ring, to % ring
-    chosen = _options(options, map.entries)[:, None]
-    shift = (at % ring + chosen - slot) % period
+    found = classes(map, source, choice)
+    shift = (found.gap + _options(options, len(found.gap))[:, None]) % period
     parts = [_part(shift, digit) for digit in choice.parts]
     for part, (_, stride) in zip(parts, choice.parts, strict=True):
         shift = (shift - part * stride) % period
-    if len(chosen) > 1:
-        best = _fewest(ct_in * (int(ct_out.max()) + 1) + ct_out, shift, period)
-        entry = np.arange(map.entries)
-        shift, parts = shift[best, entry], [part[best, entry] for part in parts]
-    else:
-        shift, parts = shift[0], [part[0] for part in parts]
+    best, each = _fewest(found, shift, period), np.arange(len(found.gap))
+    shift, parts = shift[best, each], [part[best, each] for part in parts]
     summed, offset = _Summed(out_period), choice.offset
     for part, digit in sorted(zip(parts, choice.parts, strict=True), key=lambda pair: -pair[1][1]):
-        slot = slot + part * digit[1]
         offset += summed.take(part, digit, choice)
-    out = Packing.of(
-        target.digits, ring, offset, (*tiles, *summed.copies, (ring // out_period, out_period)), summed.clean
-    )
-    if (out.offset >= out_period and out_period < ring) or out.ciphertexts > target.ciphertexts:
-        return None
-    return Placed(ct_in, ct_out, shift, slot % out_period, tuple(summed.post), out, period, out_period, offsets(tiles))
+    again = ((ring // out_period, out_period),)
+    out = Packing.of(target.digits, ring, offset % summed.period, (*tiles, *summed.copies, *again), summed.clean)
+    if int((out.addresses % ring).max()) + reach(out.copies) > ring or out.ciphertexts > target.ciphertexts:
+        return None  # a copy would begin in one ciphertext and end in the next
+    moved = np.zeros_like(shift)
+    for part, (_, stride) in zip(parts, choice.parts, strict=True):
+        moved += part * stride
+    return Placed(found.ct_in, found.ct_out, shift, moved, tuple(summed.post), out, period, out_period, tiles)
+
+
+def classes(map: LinearMap, source: Packing, choice: Placement) -> Classes:
+    """Entries grouped by their ciphertexts and by how far their first copies are apart."""
+    key, outs = _keys(map, source, choice)
+    return _named(np.flatnonzero(np.bincount(key)), outs, source.period)
+
+
+def class_of(map: LinearMap, source: Packing, choice: Placement) -> Ints:
+    """The class of each entry."""
+    key, _ = _keys(map, source, choice)
+    return np.unique(key, return_inverse=True)[1]
+
+
+def _keys(map: LinearMap, source: Packing, choice: Placement) -> tuple[Ints, int]:
+    """A number for the class of each entry, and the number of output ciphertexts: sums of one term an operand."""
+    ring, period = source.ring, source.period
+    at, to = source.addresses, Packing.of(choice.digits, ring, choice.offset).addresses
+    outs = int(to.max(initial=0)) // ring + 1
+    column = at // ring * outs * (2 * period) + at % period
+    row = (to // ring + 1) * (2 * period) - to % period - period
+    return column[map.cols] + row[map.rows], outs
+
+
+def _named(key: Ints, outs: int, period: int) -> Classes:
+    cts, gap = key // (2 * period), key % period
+    return Classes(cts // outs, cts % outs, gap)
 
 
 def _out_period(target: Packing, parts: Digits, ring: int, period: int) -> int:
@@ -117,7 +150,8 @@ def _fitted(target: Packing, parts: Digits, loose: Digits, ring: int, out_period
         found: Ints = rows + (offsets(digits)[:, None] + inside) % out_period
         return found
 
-    if parts and not apart(places(parts), size):
+    short = tuple(d for d in parts if d[0] * d[1] != out_period)
+    if parts and (int(inside.max()) + reach(short) > out_period or not apart(places(parts), size)):
         return None
     tiles: Digits = ()
     end = int(inside.max(initial=0)) + reach(parts)
@@ -127,9 +161,9 @@ def _fitted(target: Packing, parts: Digits, loose: Digits, ring: int, out_period
     return tiles, tuple(d for d in loose if d not in tiles)
 
 
-def _options(options: Digits, entries: int) -> Ints:
+def _options(options: Digits, count: int) -> Ints:
     """Offsets of the copies to choose from, as many as can be compared."""
-    while options and entries * len(offsets(options)) > MOST_PAIRS:
+    while options and count * len(offsets(options)) > MOST_PAIRS:
         options = options[1:]
     return offsets(options)
 
@@ -140,26 +174,49 @@ def _part(shift: Ints, digit: tuple[int, int]) -> Ints:
     return found
 
 
-def _fewest(cts: Ints, shift: Ints, period: int) -> Ints:
-    """Which copy each entry takes, (entries,): the order of preference among shifts that needs the fewest of them.
+def _fewest(found: Classes, shift: Ints, period: int) -> Ints:
+    """Which copy each class takes, (classes,), so that few shifts are needed; shift: (copies, classes).
 
-    Every order covers each entry by the first shift that it can; shift: (copies, entries).
+    The shortest, the longest or the most useful shifts first, whichever needs the fewest.
     """
-    key = cts * period + shift
-    size = (int(cts.max()) + 1) * period
-    count = np.bincount(key.reshape(-1), minlength=size)
-    # the most useful first; among equals the smallest
-    used = np.flatnonzero(count)
-    popular = np.zeros(size, np.int64)
-    popular[used[np.lexsort((used % period, -count[used]))]] = np.arange(len(used))
-    best, fewest = np.zeros(0, np.int64), -1
-    entry = np.arange(shift.shape[1])
-    for rank in (popular[key], shift, -shift):
-        choice = np.argmin(rank, axis=0)
-        needed = int(np.count_nonzero(np.bincount(key[choice, entry], minlength=size)))
-        if fewest < 0 or needed < fewest:
+    if len(shift) == 1:
+        return np.zeros(shift.shape[1], np.int64)
+    key = (found.ct_in * (int(found.ct_out.max()) + 1) + found.ct_out) * period + shift
+    each = np.arange(shift.shape[1])
+    _, name = np.unique(key, return_inverse=True)
+    name = name.reshape(key.shape)
+    best, fewest = np.zeros(0, np.int64), len(each) + 1
+    for choice in (np.argmin(shift, axis=0), np.argmax(shift, axis=0)):
+        needed = int(np.count_nonzero(np.bincount(name[choice, each])))
+        if needed < fewest:
             best, fewest = choice, needed
-    return best
+    greedy = _greedy(name, min(fewest, MOST_PICKS))
+    return best if greedy is None else greedy
+
+
+def _greedy(name: Ints, most: int) -> Ints | None:
+    """Set cover: always the shift next that covers most of the classes left, among equals the smallest.
+
+    `name`: of the shifts, (copies, classes). None where as many as `most` are needed.
+    """
+    total = name.shape[1]
+    order = np.argsort(name.reshape(-1), kind="stable")
+    left = np.bincount(name.reshape(-1))
+    ends = np.cumsum(left)
+    best, open_ = np.full(total, -1), total
+    for picked in range(most):
+        taken = int(np.argmax(left))
+        if picked + -(-open_ // int(left[taken])) >= most:
+            return None
+        copy, each = np.divmod(order[ends[taken - 1] if taken else 0 : ends[taken]], total)
+        new = best[each] < 0
+        each, first = np.unique(each[new], return_index=True)
+        best[each] = copy[new][first]
+        left -= np.bincount(name[:, each].reshape(-1), minlength=len(left))
+        open_ -= len(each)
+        if not open_:
+            return best
+    return None
 
 
 class _Summed:

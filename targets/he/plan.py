@@ -18,6 +18,7 @@ from ppc.targets.he.parameters import (
     neighbours,
     nothing_fits,
 )
+from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 from ppc.targets.he.select import Chosen, Search
 
@@ -54,7 +55,7 @@ def privacy_of(module: Module, node: Node) -> str:
     return "public weights" if label is not None and label.flows_to("client") else "flooding"
 
 
-def plan_module(module: Module) -> Program | None:
+def plan_module(module: Module, primitives: Primitives) -> Program | None:
     """Decide everything, or None for a module without HE. Raises UserError PPC4101 where nothing fits."""
     samples = Samples(module)
     nodes = merge(build(module, samples), frozenset(module.outputs))
@@ -63,7 +64,7 @@ def plan_module(module: Module) -> Program | None:
     leaving = [n for n in nodes if n.kind == "leave"]
     revealed = {n.operands[0]: privacy_of(module, n) for n in leaving if n.op.name == "reveal.he_to_client"}
     flooded = frozenset(name for name, how in revealed.items() if how == "flooding")
-    sizes = {n.result: _sizes(module, n) for n in nodes if n.kind != "leave"}
+    sizes = {n.result: sizes_of(module, n) for n in nodes if n.kind != "leave"}
     guess = plan_levels(nodes, lambda name: EXIT_LEVELS[name][0])
     level_of = {n.result: level for n, level in zip(nodes, guess.run, strict=True) if n.kind != "leave"}
     reached: list[float] = []
@@ -72,7 +73,7 @@ def plan_module(module: Module) -> Program | None:
             continue
         size = max(samples.size(n.like) for n in nodes)
         batching = Batching.choose(degree // 2, samples.batch, size)
-        steps = Search(samples, batching, degree, level_of, sizes, flooded).run(nodes)
+        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives).run(nodes)
         for levels in depths(steps):
             best = None
             for found in candidates(degree, steps, levels, bool(flooded)):
@@ -102,7 +103,7 @@ def _better(old: Program | None, new: Program) -> Program:
     return new if old is None or new.error < old.error else old
 
 
-def _sizes(module: Module, node: Node) -> tuple[float, float]:
+def sizes_of(module: Module, node: Node) -> tuple[float, float]:
     """A bound of the absolute value of a node's result, and its root mean square."""
     found = _bound(module, node.like) if node.bound is None else node.bound
     largest = max(UNKNOWN_SIZE if found is None else found, SMALLEST_SIZE)

@@ -23,10 +23,10 @@ from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 
 #: Partial programs that are kept.
-BEAM = 16
+BEAM = 32
 #: A placement whose cost without baby and giant steps is above this many times the cheapest's is not looked at further.
 HOPELESS = 2.0
-#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations.
+#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
 
 
@@ -83,7 +83,7 @@ class Search:
     level_of: Mapping[str, int]
     sizes: Mapping[str, tuple[float, float]]  # bound of the absolute value, and root mean square, of each result
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
-    primitives: Primitives = field(default_factory=Primitives.default)
+    primitives: Primitives
     covers: dict[tuple[int, Packing, Placement, Pooled | None], Cover | None] = field(default_factory=dict)
     splits: dict[int, Lowered] = field(default_factory=dict)
     ahead: Mapping[str, Outlook] = field(default_factory=dict)
@@ -108,6 +108,8 @@ class Search:
         if node.kind == "enter":
             shape = self.samples.shape(node.result)
             found = entries(shape, self.batching.ring, self.ahead[node.result])
+            if node.op.name == "convert.mpc_to_he":  # each place of an element costs time to encode a share
+                found = list(dict.fromkeys(p.alone() for p in found))
             return [self._enter(state, node, p) for p in found]
         if node.kind == "linear":
             return self._linear(state, node)
@@ -125,8 +127,7 @@ class Search:
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
         level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        each = self.primitives.per_prime("encrypt", self.degree, level) + self.primitives.fixed("encode", self.degree)
-        return state.take(self._plain(node, packing, ()), count * each)
+        return state.take(self._plain(node, packing, ()), count * self.primitives.enter(self.degree, level))
 
     def _linear(self, state: State, node: Node) -> list[State]:
         assert node.map is not None
@@ -193,7 +194,8 @@ class Search:
         assert found is not None, "a direct placement always fits"
         after = self._apply(state, step, map, self._split(found), self.sizes[name])
         # one more level makes all that came before dearer, and may ask for a larger ring
-        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, self._level(node))
+        top = max(self.level_of.values(), default=1)
+        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, top)
         return State(after.cost + extra, after.packings, after.steps), moved
 
     # costs
@@ -220,7 +222,7 @@ class Search:
             return count * self.primitives.multiply(self.degree, level)
         if node.kind == "polynomial":
             return count * polynomial_cost(node, self.primitives, self.degree, level)
-        return count * self.primitives.per_prime("add", self.degree, level)
+        return count * self.primitives.at("add", self.degree, level)
 
     def _floor(self, found: Cover, node: Node) -> float:
         """A lower bound of a cover's cost: about as many rotations as a product of babies and giants needs."""
@@ -248,7 +250,8 @@ def polynomial_cost(node: Node, primitives: Primitives, degree: int, level: int)
     coefficients, _, _ = polynomial(node.op)
     count = max(1, round(2 * (len(coefficients) - 1) ** 0.5) - 1)
     levels = [max(level - i % polynomial_levels(node.op), 0) for i in range(count)]
-    return sum(primitives.multiply(degree, at) for at in levels)
+    first, *others = levels  # the lowest power of a basis is a square
+    return primitives.square(degree, first) + sum(primitives.multiply(degree, at) for at in others)
 
 
 def view(op: Op, samples: Samples, source: Packing) -> Packing | None:

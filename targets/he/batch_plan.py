@@ -1,0 +1,111 @@
+"""Plan a module for batch packing: one sample a slot, one ciphertext an element.
+
+Throughput instead of latency: nothing rotates, every slot works, and the work of a linear layer is that of a matrix
+product. A pass takes as long for one sample as for N/2 (Gilad-Bachrach et al., CryptoNets, 2016).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ppc.ir.module import Module
+from ppc.runtime.levels import MOST_ROW_SUM
+from ppc.targets.he import batch_cost
+from ppc.targets.he.batch_graph import Graph, batch_graph, blocks_of
+from ppc.targets.he.batch_schedule import HEADROOM, Exit, Knobs, Schedule, schedule
+from ppc.targets.he.parameters import MODULUS_BITS, SHARE_BITS
+from ppc.targets.he.plan import REVEALED_ERROR, SHARED_ERROR, privacy_of
+from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.sample import Refusal
+
+#: Bits above a value that leaves for shares: its mask wraps with a chance of 2^-40.
+SHARE_ABOVE = 40.0
+#: What is tried: every combination whose primes fit 128-bit security.
+ENTRIES, WEIGHTS, TARGETS = range(24, 51, 2), range(10, 25), range(26, 53, 2)
+
+
+@dataclass(frozen=True)
+class BatchProgram:
+    """The HE part of a module, fully decided for batch packing, and what it is predicted to cost."""
+
+    graph: Graph
+    schedule: Schedule
+    seconds: float  # of a pass: client and server, one core
+    error: float  # of the worst value that leaves (a bound), as a share of what is allowed
+    resident: int  # bytes of the server's largest values that exist together
+
+    @property
+    def samples(self) -> int:
+        return self.graph.samples.batch
+
+
+def plan_batch(module: Module, primitives: Primitives) -> BatchProgram | None:
+    """The cheapest program, None for a module without HE. Raises Refusal, with the reason, where there is none."""
+    graph = batch_graph(module)
+    if graph is None:
+        return None
+    _check(module, graph)
+    best: BatchProgram | None = None
+    for degree in sorted(MODULUS_BITS):
+        if degree // 2 < graph.samples.batch:
+            continue
+        found = _cheapest(graph, degree, primitives)
+        if found is not None and (best is None or found.seconds < best.seconds):
+            best = found
+    if best is None:
+        raise Refusal(f"no ring with room for {graph.samples.batch} samples has the levels and the precision")
+    return best
+
+
+def _check(module: Module, graph: Graph) -> None:
+    largest = max(MODULUS_BITS) // 2
+    if graph.samples.batch > largest:
+        raise Refusal(f"a pass of {graph.samples.batch} samples is more than the {largest} slots of the largest ring")
+    for node in graph.nodes:
+        if node.kind == "linear" and node.map is not None:
+            blocks_of(node.map)
+        if node.op.name == "reveal.he_to_client" and privacy_of(module, node) != "public weights":
+            # empty slots hold what the network makes of zeros, and the flood's 30 bits do not fit these scales
+            raise Refusal("a result is revealed with secret weights; batch packing hides them only through shares")
+
+
+def _cheapest(graph: Graph, degree: int, primitives: Primitives) -> BatchProgram | None:
+    """At one degree: the fewest primes decide the cost, the error among equals."""
+    exits = {node.result: _exit(node.op.name) for node in graph.nodes if node.kind == "leave"}
+    best: tuple[int, float, Schedule] | None = None
+    for knobs in _knobs(graph):
+        found = schedule(graph, degree, knobs, exits)
+        if found is None or sum(found.prime_bits) > MODULUS_BITS[degree]:
+            continue
+        worst = _worst(graph, found)
+        if worst <= 1.0 and (best is None or (len(found.prime_bits), worst) < best[:2]):
+            best = (len(found.prime_bits), worst, found)
+    if best is None:
+        return None
+    _, worst, found = best
+    seconds = batch_cost.seconds(graph, found, primitives)
+    return BatchProgram(graph, found, seconds, worst, batch_cost.resident(found))
+
+
+def _knobs(graph: Graph) -> Iterator[Knobs]:
+    most = max((n.map.row_sum for n in graph.nodes if n.map is not None), default=0.0)
+    for weights in WEIGHTS:
+        if most * 2.0**weights > MOST_ROW_SUM:
+            return
+        yield from (Knobs(entry, weights, target) for entry in ENTRIES for target in TARGETS)
+
+
+def _exit(name: str) -> Exit:
+    return Exit(SHARE_BITS, SHARE_ABOVE) if name == "convert.he_to_mpc" else Exit(0.0, HEADROOM)
+
+
+def _worst(graph: Graph, found: Schedule) -> float:
+    """The largest error of a value that leaves, as a multiple of what is allowed."""
+    said = graph.samples.module.attrs.get("he.error")
+    worst = 0.0
+    for node in graph.nodes:
+        if node.kind == "leave":
+            usual = SHARED_ERROR if node.op.name == "convert.he_to_mpc" else REVEALED_ERROR
+            allowed = float(said) if isinstance(said, (int, float)) else usual
+            size = max(1.0, graph.sizes[node.operands[0]].largest)
+            worst = max(worst, found.errors[node.result] / size / allowed)
+    return worst
