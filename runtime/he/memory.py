@@ -15,8 +15,8 @@ from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_term
 from ppc.runtime.he.linear_order import most_alive, order
 from ppc.runtime.party import Step, last_reads
 
-#: Level and number of ciphertexts.
-Held = tuple[int, int]
+#: Number of ciphertexts by level.
+Held = Counter[int]
 
 _WORD = 8
 #: SEAL keeps a factor and its quotient for each power of each prime's root, forward and back.
@@ -64,61 +64,72 @@ def _table_words(level: int) -> int:
     return sum(_TABLE_WORDS * (2 * primes + 2) for primes in range(1, level + 3))
 
 
-def _walk(manifest: Mapping[str, Any], degree: int, threads: int) -> tuple[int, Counter[int]]:
+def _walk(manifest: Mapping[str, Any], degree: int, threads: int) -> tuple[int, Held]:
     """Bytes of weights, and the most ciphertexts at each level at any time."""
-    weights, last, peaks = 0, last_reads(manifest), Counter[int]()
+    weights, last, peaks = 0, last_reads(manifest), Held()
     alive: dict[str, Held] = {}
+    known: dict[str, tuple[int, int]] = {}  # level and ciphertexts of a value, computed yet or not
     for at, line in enumerate(manifest["steps"]):
         step, operands = Step.from_json(line), line.get("operands", ())
-        held = Counter[int]()
-        for level, count in alive.values():
-            held[level] += count
-        read = next((alive[name] for name in operands if name in alive), (0, 0))
-        ends = [name for name in operands if last[name] == at]
+        read = next((known[name] for name in operands if name in known), (0, 0))
+        ends = {name for name in operands if last[name] == at}
         if step.name == "he.linear":
             weights += _weights(step, degree)
-        made, work = _made(step, read), _work(step, read, manifest["he"], threads)
-        if step.name == "he.view" and not ends:
-            made = (read[0], 0)  # the same ciphertexts, counted where they are read last
-        held[read[0]] += work
-        held[made[0]] += made[1] if step.name != "he.view" else 0
-        peaks |= held
+        level, made = _result(step, read)
+        new = Held({level: made})
+        if _is_seen_later(step):  # goes on with what its operands hold
+            new = sum((alive.get(name, Held()) for name in ends), Held())
+        work = _work(step, read, manifest["he"], threads)
+        peaks |= sum(alive.values(), Held()) + work + (Held() if _is_seen_later(step) else new)
         for name in ends:
             alive.pop(name, None)
-        if made[1]:
-            alive |= dict.fromkeys(line.get("results", ()), made)
+        for name in line.get("results", ()):
+            if made:
+                alive[name], known[name] = new, (level, made)
     return weights, peaks
 
 
-def _made(step: Step, read: Held) -> Held:
-    """What the server holds of a step's result."""
+def _is_seen_later(step: Step) -> bool:
+    """Steps that compute nothing yet: their operands stay until something needs the result."""
+    return step.name == "he.view" or (step.name.startswith("he.batch_") and step.name != "he.batch_rescale")
+
+
+def _result(step: Step, read: tuple[int, int]) -> tuple[int, int]:
+    """Level and number of the ciphertexts of a step's result; `read`: those of its first operand."""
     level, count = read
     if step.name in ("convert.client_to_he", "convert.mpc_to_he"):
         return level_of(step), layout_of(step.attrs, "layout").ciphertexts
     if step.name == "he.linear":
         return linear_levels(step)[1], linear_terms(step)[1]
+    if step.name == "he.batch_linear":
+        return level_of(step), layout_of(step.attrs, "out_layout").ciphertexts
+    if step.name == "he.batch_rescale":
+        return level_of(step, "out_level"), count
     if step.name == "he.polynomial":
         return polynomial_attrs(step)[3], count
-    if step.name in ("he.mul", "he.square"):
-        return level - 1, count
-    if step.name == "he.drop":
+    if not step.name.startswith("he."):
+        return 0, 0
+    if step.name in ("he.drop", "he.batch_drop"):
         return level_of(step), count
-    return (level, count) if step.name.startswith("he.") else (0, 0)
+    return (level - 1 if step.name in ("he.mul", "he.square") else level), count
 
 
-def _work(step: Step, read: Held, he: Mapping[str, Any], threads: int) -> int:
-    """Ciphertexts at the level of what a step reads that it holds meanwhile, beside its result."""
-    slots, count = int(he["degree"]) // 2, read[1]
+def _work(step: Step, read: tuple[int, int], he: Mapping[str, Any], threads: int) -> Held:
+    """What a step holds while it runs, beside its operands and its result."""
+    (level, count), slots = read, int(he["degree"]) // 2
     if step.name == "he.linear":
+        level = level_of(step)
         terms, outputs = linear_terms(step)
-        steps = frozenset(int(s) % slots for s in he["galois"].get(str(level_of(step)), ())) - {0}
+        steps = frozenset(int(s) % slots for s in he["galois"].get(str(level), ())) - {0}
         summed = count if sums_of(step, "pre") else 0
-        return summed + most_alive(order(terms, outputs, steps, slots)) + threads - 1
+        return Held({level: summed + most_alive(order(terms, outputs, steps, slots)) + threads - 1})
     if step.name == "he.polynomial":
-        return 2 * (len(polynomial_attrs(step)[0]).bit_length() + 1) * min(threads, count)
+        return Held({level: 2 * (len(polynomial_attrs(step)[0]).bit_length() + 1) * min(threads, count)})
     if step.name in ("he.mul", "he.square"):
-        return 2 * min(threads, count)  # three polynomials, and what is switched
-    return 2 * count if step.name in ("convert.he_to_mpc", "reveal.he_to_client") else 0
+        return Held({level: 2 * min(threads, count)})  # three polynomials, and what is switched
+    if step.name in ("he.batch_rescale", "convert.he_to_mpc", "reveal.he_to_client"):
+        return Held({level: 2 * count})
+    return Held()
 
 
 def _weights(step: Step, degree: int) -> int:

@@ -17,7 +17,14 @@ def test_the_peak_of_memory_stays() -> None:
 
 def outcome(seconds: float, memory: int) -> Outcome:
     row = {"id": 1, "name": "he.add", "node": "n", "seconds": seconds, "waited": 0.5, "bytes_sent": 3, "rounds": 1}
-    results = {"phases": {"online": 1.0}, "steps": [row], "bytes_sent": 3, "rounds": 1, "peak_memory": memory}
+    results = {
+        "phases": {"online": 1.0},
+        "steps": [row],
+        "bytes_sent": 3,
+        "rounds": 1,
+        "peak_memory": memory,
+        "notes": {},
+    }
     return Outcome("party", results)
 
 
