@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ppc.runtime.levels import exact_parts
 from ppc.targets.he.batch_graph import Graph, blocks_of
 from ppc.targets.he.batch_schedule import PRODUCTS, Schedule, Step
+from ppc.targets.he.graph import masks
 from ppc.targets.he.primitives import Primitives
 
 
@@ -31,7 +32,7 @@ _WIDTH = 256
 
 def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
     """Client and server, one pass, one core."""
-    shared = sum(s.elements for s in schedule.steps if s.node.op.name == "convert.he_to_mpc" and s.kind == "leave")
+    shared = sum(s.elements for s in schedule.steps if s.kind == "leave" and masks(s.node.op))
     computed = sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
     return computed + shared_seconds(shared * graph.samples.batch, schedule.degree)
 
