@@ -93,7 +93,10 @@ class Cover:
     def lowered(self) -> Lowered:
         """With the best baby-step giant-step split."""
         found = split(self.ct_in, self.ct_out, self.shift, self.placed.in_period)
-        terms = np.stack([self.ct_in, self.ct_out, found.baby, found.giant], axis=1)
+        ring, period = self.source.ring, self.placed.in_period
+        # backwards where that is shorter: chains of rotations have fewer different links
+        steps = [np.where(s > period // 2, s - period, s) % ring for s in (found.baby, found.giant)]
+        terms = np.stack([self.ct_in, self.ct_out, *steps], axis=1)
         return Lowered(self, terms, found.rotations + self.sums)
 
 
