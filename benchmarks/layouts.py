@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.ir.module import Module, Op
@@ -46,7 +46,7 @@ class Found:
     steps: tuple[Chosen, ...]
     primes: dict[str, int]  # data primes that a value's step runs with
     degree: int
-    seconds: float  # of the search
+    seconds: float  # of the search, of the processor
     cost: float  # predicted milliseconds, the client's packing included
 
     @property
@@ -120,11 +120,11 @@ def search(model: Path, degree: int) -> Found:
     batching = Batching.choose(degree // 2, samples.batch, largest)
     revealed = frozenset(n.operands[0] for n in nodes if n.kind == "leave")
     layouts = Search(samples, batching, degree, {name: k - 1 for name, k in primes.items()}, revealed)
-    start = perf_counter()
+    start = process_time()
     best = layouts.best(nodes)
     for step in best.steps:
         primes.setdefault(step.result, primes.get(step.like, 1))
-    return Found(best.steps, primes, degree, perf_counter() - start, best.cost)
+    return Found(best.steps, primes, degree, process_time() - start, best.cost)
 
 
 def in_he(module: Module) -> Module:

@@ -58,8 +58,8 @@ class Classes:
 class Placed:
     """How each class of entries is computed: input slot `shift` past an output slot, `part` past that of its row.
 
-    Slots and shifts are virtual. Shifts are modulo `in_period`; the vectors repeat with `out_period`, and within it at
-    each offset of `tiles`.
+    Slots and shifts are virtual. Shifts are modulo `in_period`; two that are the same modulo `modulus` lead to parts of
+    the same sum. The vectors repeat with `out_period`, and within it at each offset of `tiles`.
     """
 
     ct_in: Ints
@@ -69,6 +69,7 @@ class Placed:
     post: tuple[int, ...]
     out: Packing
     in_period: int
+    modulus: int
     out_period: int
     tiles: Digits
 
@@ -102,7 +103,8 @@ def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
     moved = np.zeros_like(shift)
     for part, (_, stride) in zip(parts, choice.parts, strict=True):
         moved += part * stride
-    return Placed(found.ct_in, found.ct_out, shift, moved, tuple(summed.post), out, period, out_period, tiles)
+    modulus = min(period, summed.period)
+    return Placed(found.ct_in, found.ct_out, shift, moved, tuple(summed.post), out, period, modulus, out_period, tiles)
 
 
 def classes(map: LinearMap, source: Packing, choice: Placement) -> Classes:
