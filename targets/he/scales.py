@@ -153,10 +153,10 @@ class _Scaling:
     def _sum(self, i: int, step: Bounded, level: int) -> None:
         """At the larger scale; the other operand is raised by the power of two that brings it next to it."""
         largest = max(self.of[name] for name in step.operands)
-        for k, name in enumerate(step.operands):
-            scale = self._raise(i, k, name, log2(largest), level)
-            if abs(scale / largest - 1) > MATCHED:
-                raise _DoesNotFit
+        read = [self._raise(i, k, name, log2(largest), level) for k, name in enumerate(step.operands)]
+        largest = max(read)  # what was raised may have come out a little above what it was raised to
+        if any(abs(scale / largest - 1) > MATCHED for scale in read):
+            raise _DoesNotFit
         self.of[step.result] = largest
 
     def _product(self, i: int, step: Bounded, level: int, wanted: float | None) -> None:
