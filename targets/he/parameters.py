@@ -27,7 +27,7 @@ MOST_SIZES = 5
 #: Bits of a value that a linear map reads, and how many more for each level further down.
 WATERLINES, SLOPES = range(18, 42, 2), (0.0, 2.0, 4.0, 6.0)
 #: A flooded value has to be FLOOD_SECURITY bits more precise than is asked.
-FLOODED_WATERLINES = range(30, 60, 2)
+FLOODED_WATERLINES = range(30, 74, 2)
 #: Levels at which a value may leave: a reveal needs room for the value alone, or for what floods it.
 EXIT_LEVELS = {"reveal.he_to_client": (0, 1), "convert.he_to_mpc": (1, 2)}
 

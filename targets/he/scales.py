@@ -10,7 +10,7 @@ exact and takes no level.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import floor, log2
 from typing import Protocol
 
 from ppc.runtime.levels import MATCHED, Chain
@@ -21,7 +21,8 @@ from ppc.targets.he.levels import Leveled, LevelPlan
 HEADROOM = 3
 #: Bits between a value that leaves for shares and its modulus: it wraps with a chance of about 2^-40 a coefficient.
 SHARE_HEADROOM = 44
-#: Bits that the weights of a last linear map add to a scale, where the modulus has room.
+#: Fewest bits that the weights of a last linear map add to a scale, where the modulus has room: more where what it
+#: reads has more, since the weights would spoil it otherwise.
 LAST_WEIGHTS = 26
 
 
@@ -74,7 +75,7 @@ class _Scaling:
         self.prime = [log2(q) for q in chain.primes]
         self.modulus = [sum(self.prime[: level + 1]) for level in range(len(self.prime))]
         self.bits = {s.result: log2(s.largest) for s in steps if s.kind != "leave"}
-        self.exit = {s.operands[0]: s.op.name for s in steps if s.kind == "leave"}
+        self.most = self._most()
         self.of: dict[str, float] = {}
         self.weights: dict[str, float] = {}
         self.raised: dict[tuple[int, int], float] = {}
@@ -85,6 +86,21 @@ class _Scaling:
             if step.kind != "leave":
                 self._step(i, step, self.plan.run[i], wanted.get(step.result))
         return ScalePlan(self.of, self.weights, self.raised)
+
+    def _most(self) -> dict[str, float]:
+        """log2 of the largest scale at which a value has room where it is made, and at every level it is read at."""
+        found: dict[str, float] = {}
+        for step, level in zip(reversed(self.steps), reversed(self.plan.run), strict=True):
+            leaves = step.op.name == "convert.he_to_mpc"
+            if step.kind != "leave":
+                here = self.modulus[self.plan.after(step, level)] - HEADROOM - self.bits[step.result]
+                found[step.result] = min(found.get(step.result, here), here)
+            for name in step.operands:
+                limit = self.modulus[level] - (SHARE_HEADROOM if leaves else HEADROOM) - self.bits[name]
+                if step.kind in ("add", "sub", "view"):
+                    limit = min(limit, found[step.result])
+                found[name] = min(found.get(name, limit), limit)
+        return found
 
     def _wanted(self) -> dict[str, float]:
         """log2 of the scale that the readers of each value want; absent where it only leaves."""
@@ -127,7 +143,7 @@ class _Scaling:
         if step.kind in ("enter", "polynomial"):
             if step.kind == "polynomial":
                 self._raise(i, 0, step.operands[0], self.prime[self._start(step, level)], level)
-            self.of[result] = 2.0 ** round(self._water(result, out) if wanted is None else wanted)
+            self.of[result] = self._given(result, self._water(result, out) if wanted is None else wanted)
         elif step.kind == "linear":
             self._linear(step, level, out, wanted)
         elif step.kind == "view":
@@ -136,14 +152,18 @@ class _Scaling:
             self._sum(i, step, level)
         else:
             self._product(i, step, level, wanted)
-        self._fits(log2(self.of[result]) + self.bits[result], out)
+        if log2(self.of[result]) > self.most[result]:
+            raise _DoesNotFit
+
+    def _given(self, name: str, wanted: float) -> float:
+        """The scale that a step gives which can give any."""
+        return 2.0 ** min(round(wanted), floor(self.most[name]))
 
     def _linear(self, step: Bounded, level: int, out: int, wanted: float | None) -> None:
         scale = self.of[step.operands[0]]
         if wanted is None:
-            room = SHARE_HEADROOM if self.exit.get(step.result) == "convert.he_to_mpc" else HEADROOM
-            wanted = min(log2(scale) + LAST_WEIGHTS, self.modulus[out] - room - self.bits[step.result])
-        target = 2.0 ** round(wanted)
+            wanted = log2(scale) + max(LAST_WEIGHTS, self.precision.waterline)
+        target = self._given(step.result, wanted)
         weight = target / scale * (self.chain.primes[level] if out < level else 1)
         if weight < 2.0 or weight >= 2.0**100:
             raise _DoesNotFit

@@ -157,7 +157,7 @@ def interpret(module: Module, x: Array) -> dict[str, Any]:
     return env
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def builder() -> type[Builder]:
     return Builder
 
