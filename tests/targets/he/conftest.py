@@ -1,7 +1,9 @@
 """Helpers of the HE lowering's tests: a builder of CONVERTED modules and an interpreter of he.* steps in numpy."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from ppc.runtime.layout import layout_from_attrs
 from ppc.targets.he.graph import Kind
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.verify import verify_he
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # for `he_run`: tests run with importlib, which has no packages
 
 Array = NDArray[np.float64]
 CLIENT, SERVER = Label.secret("client"), Label.secret("server")
