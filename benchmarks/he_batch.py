@@ -1,7 +1,8 @@
-"""Throughput of batch packing: `python -m benchmarks.he_batch [name ...]` with PPC_CORPUS set; build/bench/he_batch.json.
+"""Throughput of batch packing: `python -m benchmarks.he_batch [name ...]` with PPC_CORPUS set.
 
 Each model is compiled with public weights and a full batch, and run by client and server in one process, so that the
-server's steps can be timed alone: on one core, and on all. Run it beside another program that you compare it with.
+server's steps can be timed alone: on one core, and on all. Run it beside
+another program that you compare it with. Rows also go to build/bench/he_batch.json.
 """
 
 import json

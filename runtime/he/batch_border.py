@@ -1,13 +1,13 @@
 """Between arrays of residues and SEAL's ciphertexts: key switching, rescaling, and the borders of a batch."""
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import limbs, vector
+from ppc.runtime.he.batch_threads import cores, in_threads
 from ppc.runtime.he.batch_value import Held, Pending, materialise
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ServerKeys
@@ -16,7 +16,7 @@ from ppc.runtime.value import Value
 
 def as_held(context: Context, value: Pending) -> Held:
     """Compute what is pending, on every core of this process."""
-    return materialise(value, context.chain.primes, len(os.sched_getaffinity(0)))
+    return materialise(value, context.chain.primes, cores())
 
 
 def finish(context: Context, keys: ServerKeys, value: Held, level: int) -> Held:
@@ -27,14 +27,18 @@ def finish(context: Context, keys: ServerKeys, value: Held, level: int) -> Held:
     for q in context.chain.primes[level + 1 : value.level + 1]:
         scale /= q
     out = np.empty((value.elements, 2, level + 1, context.degree), np.uint64)
-    for element, residues in zip(out, value.residues, strict=True):
-        # SEAL's bound on scales is not ours, and it would lose digits of small ones: the value carries its own
-        ciphertext = limbs.make_ciphertext(context, value.level, residues, 1.0)
-        vector.relinearise(context, keys, ciphertext)
-        for _ in range(value.level - level):
-            ciphertext.scale = 1.0
-            context.evaluator.rescale_to_next_inplace(ciphertext)
-        element[...] = limbs.ciphertext_residues(ciphertext)
+
+    def run(elements: Sequence[int]) -> None:
+        for e in elements:
+            # SEAL's bound on scales is not ours, and it would lose digits of small ones: the value carries its own
+            ciphertext = limbs.make_ciphertext(context, value.level, value.residues[e], 1.0)
+            vector.relinearise(context, keys, ciphertext)
+            for _ in range(value.level - level):
+                ciphertext.scale = 1.0
+                context.evaluator.rescale_to_next_inplace(ciphertext)
+            out[e] = limbs.ciphertext_residues(ciphertext)
+
+    in_threads(run, range(value.elements), cores())
     return Held(out, scale)
 
 

@@ -6,8 +6,7 @@ coefficients of one prime at a time: what lies between never exists as a whole, 
 such a chain; `materialise` runs it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch
+from ppc.runtime.he.batch_threads import in_threads
 
 #: Words that the largest value of a block takes: blocks are as wide as this allows.
 _BLOCK_WORDS = 1 << 19
@@ -200,18 +200,8 @@ def materialise(value: Pending, primes: Sequence[int], threads: int = 1) -> Held
             at = Place(k, moduli[k], start, start + width, scratch)
             _block(order, at, out[:, :, k, start : start + width])
 
-    _in_threads(run, places, threads)
+    in_threads(run, places, threads)
     return Held(out, value.scale)
-
-
-def _in_threads(
-    run: Callable[[Sequence[tuple[int, int]]], None], places: Sequence[tuple[int, int]], threads: int
-) -> None:
-    if threads == 1 or len(places) == 1:
-        return run(places)
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(run, places[i::threads]) for i in range(threads)]:
-            done.result()
 
 
 def _ordered(value: Pending) -> list[Pending]:
