@@ -7,6 +7,7 @@ from ppc.ir.approximation import as_polynomial
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
+from ppc.targets.he import batch_cost
 from ppc.targets.he.diagonals import cover
 from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
 from ppc.targets.he.layouts import entries, placements
@@ -53,10 +54,13 @@ class HETarget:
         return 1
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Computation at the middle of the rung's levels; HE has no traffic between its steps."""
+        """Computation at the middle of the rung's levels, in the cheaper packing; HE has no traffic between steps."""
         key = (id(op), rung)
         if key not in self._costs:
-            self._costs[key] = (op, Cost(seconds=self._milliseconds(as_polynomial(op), module, rung) / 1000))
+            lowered = as_polynomial(op)
+            latency = self._milliseconds(lowered, module, rung) / 1000
+            batch = batch_cost.operator_seconds(lowered, Samples(module), rung)
+            self._costs[key] = (op, Cost(seconds=min(latency, batch)))
         return self._costs[key][1]
 
     def setup(self, rung: HeRung) -> Cost:
