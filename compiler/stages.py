@@ -8,7 +8,7 @@ from ppc.ir.diagnostic import Diagnostic, fail
 from ppc.ir.module import Module
 from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import Place
-from ppc.ir.target import LAN, WAN, Network
+from ppc.ir.target import LAN, WAN, Network, Targets
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
 from ppc.passes.approximate import ASSUMED_RANGE
@@ -20,6 +20,7 @@ from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
+from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
 
 #: Seconds that using a domain costs once per session: keys, attestation, dealer material.
@@ -27,6 +28,9 @@ SETUP = {Domain.HE: 0.3, Domain.MPC: 0.05, Domain.TEE: 0.3}
 
 #: Set-up is paid once for many passes; this many passes carry it in the objective.
 PASSES_PER_SETUP = 100
+
+#: Change of the outputs that polynomials may make where the policy sets no `error` limit.
+APPROXIMATION_ERROR = 0.01
 
 ALL = frozenset(DOMAINS)
 
@@ -38,7 +42,8 @@ class Placing:
     resolved: ResolvedPolicy
     wanted: frozenset[Domain] = ALL
     network: str | None = None
-    targets: Any = field(default_factory=load_targets, repr=False)
+    prices: Prices = field(default_factory=Prices.shipped, repr=False)
+    targets: Targets = field(default_factory=load_targets, repr=False)  # at the same prices
 
     @property
     def exits_through_shares(self) -> bool:
@@ -47,9 +52,15 @@ class Placing:
         return bool(self.resolved.any_weight.owners)
 
     @property
+    def error_budget(self) -> float:
+        """What polynomials may change the outputs by, relative to their ranges."""
+        return self.resolved.limits.get("error", APPROXIMATION_ERROR)
+
+    @property
     def pricing(self) -> Pricing:
         setup = {d: s / PASSES_PER_SETUP for d, s in SETUP.items()}
-        return Pricing(self.targets, Conversions(self.exits_through_shares), self._network(), setup)
+        conversions = Conversions(self.exits_through_shares, self.prices)
+        return Pricing(self.targets, conversions, self._network(), setup)
 
     def _network(self) -> Network:
         if self.network is None:
@@ -83,7 +94,7 @@ class Placing:
         return Convert(reason, self.recipients(module), self.exits_through_shares).run(module)
 
     def lower(self, module: Module) -> Module:
-        return Lower().run(lower_he(module))
+        return Lower().run(lower_he(module, self.prices))
 
     def check(self, module: Module) -> Views:
         """The guarantee: raises UserError where a party would see what the policy does not allow."""

@@ -8,19 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Digits = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A mixed-radix map from the flat (row-major) index of an element to its address.
+    """A mixed-radix map from the flat (row-major) index of an element to its address, and where its copies are.
 
     The flat index is split into digits from most to least significant, each with an extent and a stride; the
     address is `offset + sum(digit * stride)`, and address a means slot `a % slots` of ciphertext `a // slots`.
+    Every element lies also at its address plus `sum(k_j * stride_j)` for each choice of k_j below the extent of
+    digit j of `copies`: the client can send an element several times for the price of one ciphertext.
     Addresses that no element maps to hold values that nobody may read. Reshape keeps a layout as it is.
     """
 
-    digits: tuple[tuple[int, int], ...]  # (extent, stride), most significant first
+    digits: Digits  # (extent, stride), most significant first
     slots: int  # slots of one ciphertext, N/2
     offset: int = 0
+    copies: Digits = ()
 
     @staticmethod
     def dense(size: int, slots: int) -> "Layout":
@@ -35,19 +40,24 @@ class Layout:
     @property
     def ciphertexts(self) -> int:
         """Number of ciphertexts the value takes."""
-        return 1 + int(self.addresses().max(initial=0)) // self.slots
+        return 1 + (int(self.addresses().max(initial=0)) + int(offsets(self.copies).max())) // self.slots
 
     def addresses(self) -> NDArray[np.int64]:
         """Address of each element, in row-major order: shape (size,)."""
-        a = np.full((1,), self.offset, np.int64)
-        for extent, stride in self.digits:
-            a = (a[:, None] + stride * np.arange(extent, dtype=np.int64)).reshape(-1)
-        return a
+        return self.offset + offsets(self.digits)
+
+    def places(self) -> NDArray[np.int64]:
+        """Every address of each element: shape (copies, size); the first row is `addresses()`."""
+        return offsets(self.copies)[:, None] + self.addresses()
+
+    def alone(self) -> "Layout":
+        """The same without copies."""
+        return Layout(self.digits, self.slots, self.offset)
 
     def pack(self, x: NDArray[Any]) -> NDArray[np.float64]:
         """Slot vectors of a tensor: shape (ciphertexts, slots), zero where no element lies."""
         out = np.zeros(self.ciphertexts * self.slots)
-        out[self.addresses()] = np.asarray(x, np.float64).reshape(-1)
+        out[self.places()] = np.asarray(x, np.float64).reshape(-1)
         return out.reshape(-1, self.slots)
 
     def unpack(self, slots: NDArray[np.float64], shape: Sequence[int]) -> NDArray[np.float64]:
@@ -55,23 +65,44 @@ class Layout:
         return slots.reshape(-1)[self.addresses()].reshape(tuple(shape))
 
     def to_json(self) -> dict[str, Any]:
-        return {"digits": [list(d) for d in self.digits], "slots": self.slots, "offset": self.offset}
+        plain = {"digits": [list(d) for d in self.digits], "slots": self.slots, "offset": self.offset}
+        return plain | ({"copies": [list(d) for d in self.copies]} if self.copies else {})
 
     @staticmethod
     def from_json(j: dict[str, Any]) -> "Layout":
-        return Layout(tuple((int(e), int(s)) for e, s in j["digits"]), int(j["slots"]), int(j["offset"]))
+        return Layout(_digits(j["digits"]), int(j["slots"]), int(j["offset"]), _digits(j.get("copies", ())))
+
+
+def offsets(digits: Digits) -> NDArray[np.int64]:
+    """sum(digit * stride) for every choice of digits, in row-major order; (0,) for no digit."""
+    a = np.zeros(1, np.int64)
+    for extent, stride in digits:
+        a = (a[:, None] + stride * np.arange(extent, dtype=np.int64)).reshape(-1)
+    return a
 
 
 def layout_attrs(layout: Layout, prefix: str = "") -> dict[str, Any]:
-    """A layout as step attributes (scalars and nested tuples): `<prefix>layout_digits`, `_slots`, `_offset`."""
-    return {
+    """A layout as step attributes (scalars and nested tuples): `<prefix>layout_digits`, `_slots`, `_offset`.
+
+    `<prefix>layout_copies` is there where an element lies in several places.
+    """
+    plain: dict[str, Any] = {
         f"{prefix}layout_digits": layout.digits,
         f"{prefix}layout_slots": layout.slots,
         f"{prefix}layout_offset": layout.offset,
     }
+    return plain | ({f"{prefix}layout_copies": layout.copies} if layout.copies else {})
 
 
 def layout_from_attrs(attrs: Mapping[str, Any], prefix: str = "") -> Layout:
     """Inverse of `layout_attrs`; takes lists (plan.json) and tuples (the IR). Raises KeyError where one is missing."""
-    digits = tuple((int(extent), int(stride)) for extent, stride in attrs[f"{prefix}layout_digits"])
-    return Layout(digits, int(attrs[f"{prefix}layout_slots"]), int(attrs[f"{prefix}layout_offset"]))
+    return Layout(
+        _digits(attrs[f"{prefix}layout_digits"]),
+        int(attrs[f"{prefix}layout_slots"]),
+        int(attrs[f"{prefix}layout_offset"]),
+        _digits(attrs.get(f"{prefix}layout_copies", ())),
+    )
+
+
+def _digits(pairs: Any) -> Digits:
+    return tuple((int(extent), int(stride)) for extent, stride in pairs)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import batch_border, blob, embedding, integer_slots, limbs, privacy
+from ppc.runtime.he import batch_border, blob, embedding, limbs, privacy, wide
 from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.batch_attrs import batch_layout, is_batch
 from ppc.runtime.he.context import Context
@@ -88,7 +88,7 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     tag = f"{step.tag}.he"
     if session.role == "server":
         server = server_engine(session)
-        out = batch_border.ciphertexts(server.context, x)
+        out = batch_border.ciphertexts(server, x)
         if kind == "flooding":
             layout = packed_layout(step, server.context.slots)
             out = privacy.flood(server.context, server.keys, out, layout, level_of(step, "flood_bits"))
@@ -111,8 +111,7 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
 def _exact_slots(context: Context, level: int, scale: float, plaintext: Any) -> NDArray[np.float64]:
     """Slots in extended precision, shape (slots,)."""
     residues = limbs.to_coefficients(context, level, limbs.plaintext_residues(plaintext, context)[None])[0]
-    integers = integer_slots.centred(residues, context.chain.primes[: level + 1])
-    return embedding.slot_values(integers, scale)
+    return embedding.slot_values(wide.centred(residues, context.chain.primes[: level + 1]), scale)
 
 
 def check_bound(step: Step, result: NDArray[np.float64]) -> None:

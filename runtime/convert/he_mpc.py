@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector
+from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector, wide
 from ppc.runtime.he import blob as blobs
 from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
@@ -28,7 +28,7 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     The server rerandomises (Enc(0) under the public key: c1 tells the owner of the key nothing), adds R uniform
     modulo Q in RNS to c0, and sends. The client decrypts M + R mod Q: uniform, whatever M and its noise are, so the
     weights in message, noise and unused slots are hidden perfectly given c1, and c1 under RLWE. Both decode their
-    summand with the same integer matrix modulo 2^160, truncate and reduce modulo 2^64 (`integer_slots.decode`).
+    summand with the same integer matrix, truncate and reduce modulo 2^64 (`integer_slots.decode`).
     A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
     are dropped first. One message, server to client.
     """
@@ -45,7 +45,7 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
     primes = context.chain.primes[: low + 1]
     masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
-    for mask, ciphertext in zip(masks, batch_border.ciphertexts(context, x), strict=True):
+    for mask, ciphertext in zip(masks, batch_border.ciphertexts(server, x), strict=True):
         fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
         polynomials = limbs.ciphertext_residues(fresh)
         mask[:] = uniform_residues(primes, context.degree)
@@ -123,11 +123,10 @@ def _decode_shares(
     used = [c for c, s in enumerate(slots) if len(s)]
     primes = context.chain.primes[: low + 1]
     coefficients = limbs.to_coefficients(context, low, polynomials[used])
-    integers = [integer_slots.centred(c, primes) for c in coefficients]
-    decoded = integer_slots.decode(integers, [slots[c] for c in used], scale)
+    decoded = integer_slots.decode(list(coefficients), primes, [slots[c] for c in used], scale)
     out, where = np.empty(layout.size, np.int64), layout.addresses() // layout.slots
     for c, values in zip(used, decoded, strict=True):
-        out[where == c] = integer_slots.to_ring(-values if negative else values)
+        out[where == c] = -values if negative else values  # modulo 2^64
     return out.reshape(shape)
 
 
@@ -138,5 +137,5 @@ def _encode_share(context: Context, level: int, scale: float, layout: Layout, sh
     for c, slots in enumerate(_slots_by_ciphertext(layout)):
         if len(slots):
             values = integer_slots.encode(share[where == c], slots, context.degree, scale)
-            polynomials[c] = integer_slots.residues(values, primes)
+            polynomials[c] = wide.residues(values, primes)
     return limbs.to_ntt(context, level, polynomials)

@@ -71,6 +71,11 @@ def linear_terms(step: Step, inputs: int | None = None) -> tuple[list[Term], int
     return terms, outputs
 
 
+def sums_of(step: Step, key: str) -> list[int]:
+    """Rotations of the rotate-and-adds before ("pre") or after ("post") the terms of a linear step."""
+    return [int(s) for s in step.attrs.get(key, ())]
+
+
 def linear_arrays(
     step: Step, diagonals: Weight, bias: Weight | None, terms: int, outputs: int, slots: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,9 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
+from ppc.runtime.blas import one_thread
 from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch
-from ppc.runtime.he.batch_threads import in_threads
+from ppc.runtime.he.schedule import Workers
 
 #: Words that the largest value of a block takes: blocks are as wide as this allows.
 _BLOCK_WORDS = 1 << 19
@@ -183,7 +184,7 @@ def _by_rows(*arrays: Residues) -> Iterator[tuple[Residues, ...]]:
         yield tuple(a[:, at : at + step] for a in arrays)
 
 
-def materialise(value: Pending, primes: Sequence[int], threads: int = 1) -> Held:
+def materialise(value: Pending, primes: Sequence[int], workers: Workers) -> Held:
     """Compute a value. `primes`: those of the chain, q_0 first."""
     if isinstance(value, Held):
         return value
@@ -195,12 +196,14 @@ def materialise(value: Pending, primes: Sequence[int], threads: int = 1) -> Held
     places = [(k, start) for k in range(len(moduli)) for start in range(0, degree, width)]
 
     def run(mine: Sequence[tuple[int, int]]) -> None:
-        scratch = Scratch()
+        scratch = Scratch()  # one a thread: memory that was touched once is touched again
         for k, start in mine:
             at = Place(k, moduli[k], start, start + width, scratch)
             _block(order, at, out[:, :, k, start : start + width])
 
-    in_threads(run, places, threads)
+    # a BLAS with threads of its own would have several for each of ours, which was seen to take ten times as long
+    with one_thread():
+        workers.map(run, [places[i :: workers.threads] for i in range(workers.threads)])
     return Held(out, value.scale)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import log2
 from typing import Any
 
@@ -12,6 +13,8 @@ try:
     import tenseal.sealapi as seal
 except ImportError as e:
     raise PartyError("PPC6007", f"this plan runs nodes under HE and TenSEAL cannot be loaded: {e}") from None
+
+from ppc.runtime.he.evaluator import Evaluator, choose
 
 #: Relative drift of SEAL's float64 scale that is put right; more is a wrong program, not rounding.
 SCALE_DRIFT = 1e-9
@@ -85,6 +88,11 @@ class Context:
             if list(found.first_parms_id()) != self.parms_ids[level]:
                 raise PartyError("PPC6007", "this SEAL names levels otherwise; install the pinned tenseal")
             self._truncated[level] = LevelContext(found, seal.Evaluator(found))
+
+    @cached_property
+    def arithmetic(self) -> Evaluator:
+        """Operations on ciphertexts of this context."""
+        return choose(self)
 
     def at(self, level: int) -> "LevelContext":
         """Where the keys of a level live. Raises PartyError PPC6006 where the plan lists none for it."""

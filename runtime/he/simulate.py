@@ -22,6 +22,7 @@ from ppc.runtime.he.attrs import (
     linear_terms,
     polynomial_attrs,
     scale_of,
+    sums_of,
 )
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.party import Session, Step
@@ -82,11 +83,12 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     weight_scale, scale = scale_of(step, "weight_scale"), scale_of(step)
     terms, outputs = linear_terms(step, len(x.data))
     rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, slots)
+    data = _rotate_and_add(x.data, sums_of(step, "pre"), noise, level, x.scale)
     turned: dict[tuple[int, int], Slots] = {}
     sums: dict[tuple[int, int], Slots] = {}
     for (i, o, baby, giant), row in zip(terms, rows, strict=True):
         if (i, baby) not in turned:
-            turned[i, baby] = np.roll(x.data[i], -baby)
+            turned[i, baby] = np.roll(data[i], -baby)
             if noise is not None and baby % slots:
                 turned[i, baby] = turned[i, baby] + noise.key_switch((slots,), level, x.scale)
         if noise is not None:
@@ -96,11 +98,19 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     out = np.zeros((outputs, slots))
     for (o, giant), total in sums.items():
         out[o] += np.roll(total, -giant)
-    for s in step.attrs.get("post", ()):
-        out = out + np.roll(out, -int(s), axis=1)
+    out = _rotate_and_add(out, sums_of(step, "post"), noise, level, x.scale * weight_scale)
     if noise is not None and out_level < level:
         out = out + noise.rescale(out.shape, scale)
     return Value("he", step.shape, out + offsets, layout_of(step.attrs, "out_layout"), scale)
+
+
+def _rotate_and_add(data: Slots, steps: list[int], noise: NoiseModel | None, level: int, scale: float) -> Slots:
+    """data += rot(data, s) for each step in turn."""
+    for s in steps:
+        data = data + np.roll(data, -s, axis=1)
+        if noise is not None:
+            data = data + noise.key_switch(data.shape, level, scale)
+    return data
 
 
 def polynomial(session: Session, step: Step, x: Value) -> Value:

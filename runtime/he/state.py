@@ -7,6 +7,7 @@ from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ClientKeys, ServerKeys
 from ppc.runtime.he.prepare import Encoded
+from ppc.runtime.he.schedule import Workers
 from ppc.runtime.party import Session
 
 
@@ -21,6 +22,7 @@ class ServerEngine:
     context: Context
     keys: ServerKeys
     encoded: Encoded
+    workers: Workers
     matrices: dict[int, tuple[BlockMatrix, tuple[int, ...]]] = field(default_factory=dict)  # by step, of batch packing
 
 

@@ -14,7 +14,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he import linear as bsgs
 from ppc.runtime.he import polynomial as chebyshev
 from ppc.runtime.he import vector
-from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_terms, polynomial_attrs, scale_of
+from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_terms, polynomial_attrs, scale_of, sums_of
 from ppc.runtime.he.cipher import CipherArithmetic
 from ppc.runtime.he.state import ServerEngine, server_engine
 from ppc.runtime.party import Session, Step
@@ -38,14 +38,15 @@ def refusals_are_plan_errors(function: StepFunction) -> StepFunction:
 
 @refusals_are_plan_errors
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
-    """attrs: level, out_level (one less: it rescales), weight_scale, scale, terms, post, in_layout, out_layout."""
+    """attrs: level, out_level (one less: it rescales), weight_scale, scale, terms, pre, post, in_layout, out_layout."""
     engine = server_engine(session)
     _at_level(engine, step, x)
     terms, _ = linear_terms(step, len(x.data))
     rows, offsets = engine.encoded.of(engine.context, step, diagonals, bias)
-    post = [int(s) for s in step.attrs.get("post", ())]
+    pre, post = sums_of(step, "pre"), sums_of(step, "post")
     weight_scale, result = scale_of(step, "weight_scale"), (linear_levels(step)[1], scale_of(step))
-    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, post, weight_scale, result)
+    exact = weight_scale, result
+    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, pre, post, *exact, engine.workers)
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 
@@ -57,7 +58,9 @@ def polynomial(session: Session, step: Step, x: Value) -> Value:
     coefficients, lo, hi, out_level = polynomial_attrs(step)
     arithmetic = CipherArithmetic(engine.context, engine.keys)
     scale = scale_of(step)
-    data = [chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale) for c in x.data]
+    data = engine.workers.map(
+        lambda c: chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale), x.data
+    )
     return Value("he", step.shape, data, x.layout)
 
 
@@ -79,7 +82,8 @@ def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
     engine = server_engine(session)
     _above_last(step, _same_level(engine, step, x, y))
     arithmetic, scale = CipherArithmetic(engine.context, engine.keys), scale_of(step)
-    data = [arithmetic.finish(arithmetic.product(a, b), scale) for a, b in zip(x.data, y.data, strict=True)]
+    pairs = zip(x.data, y.data, strict=True)
+    data = engine.workers.map(lambda pair: arithmetic.finish(arithmetic.product(*pair), scale), pairs)
     return Value("he", step.shape, data, x.layout)
 
 
@@ -89,7 +93,7 @@ def square(session: Session, step: Step, x: Value) -> Value:
     engine = server_engine(session)
     _above_last(step, _at_level(engine, step, x))
     arithmetic, scale = CipherArithmetic(engine.context, engine.keys), scale_of(step)
-    data = [arithmetic.finish(arithmetic.product(a, a), scale) for a in x.data]
+    data = engine.workers.map(lambda a: arithmetic.finish(arithmetic.product(a, a), scale), x.data)
     for c in data:
         if step.attrs.get("negate", False):
             engine.context.evaluator.negate_inplace(c)
@@ -102,7 +106,8 @@ def upscale(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, scale. The same value at a larger scale, for an operand that another one is to meet."""
     engine, scale = server_engine(session), scale_of(step)
     _at_level(engine, step, x)
-    return Value("he", step.shape, [vector.upscaled(engine.context, c, scale) for c in x.data], x.layout)
+    data = engine.workers.map(lambda c: vector.upscaled(engine.context, c, scale), x.data)
+    return Value("he", step.shape, data, x.layout)
 
 
 @refusals_are_plan_errors

@@ -24,9 +24,6 @@ class BatchPrices:
     join: float = 8.0  # put parts together to one word, reduce, and put it in its place
     product: float = 6.6  # one product of words modulo a prime
     convert: float = 9.0  # one word between an array and SEAL
-    enter: float = 215.0  # encode, encrypt, send, load: one word of c0
-    leave: float = 60.0  # send, decrypt, decode: one word
-    share: float = 36000.0  # mask, send, decrypt and decode one slot to shares at N = 8192; in proportion to N
     block: float = 1500.0  # start one product of blocks
 
 
@@ -37,24 +34,28 @@ FEWEST_SAMPLES = 8
 _WIDTH = 256
 
 
-def seconds(graph: Graph, schedule: Schedule) -> float:
+def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
     """Client and server, one pass, one core."""
-    primitives = Primitives.default()
-    shared = sum(s.elements for s in schedule.steps if s.node.op.name == "convert.he_to_mpc" and s.kind == "leave")
-    computed = sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
-    return computed + shared_seconds(shared * graph.samples.batch, schedule.degree)
+    borders = sum(_border(step, graph.samples.batch, schedule.degree, primitives) for step in schedule.steps)
+    return borders + sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
 
 
-def shared_seconds(slots: int, degree: int) -> float:
-    """Of leaving for shares: the decoding has a row of N/2 integers for each slot that is read."""
-    return slots * PRICES.share * degree / 8192 / 1e9
+def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> float:
+    """Seconds of what enters or leaves."""
+    if step.kind == "enter":
+        return step.elements * (
+            primitives.enter(degree, step.level) + degree * (step.level + 1) * 2 * PRICES.convert / 1e9
+        )
+    if step.kind != "leave":
+        return 0.0
+    shared = step.node.op.name == "convert.he_to_mpc"
+    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if shared else None
+    return step.elements * primitives.leave(degree, step.level) if found is None else found
 
 
 def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> float:
     degree, words = schedule.degree, schedule.degree * (step.level + 1)
     values = step.elements * step.polynomials * words
-    if step.kind == "enter":
-        return step.elements * words * PRICES.enter
     if step.kind == "linear":
         assert step.node.map is not None
         _, parts = exact_parts(max(schedule.prime_bits[:-1]), step.weight_scale * step.node.map.row_sum)
@@ -63,8 +64,8 @@ def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> floa
         return values * PRICES.product * (1.0 if step.kind == "square" else 4 / 3)
     if step.kind == "rescale":
         return step.elements * _rescale(degree, step.level, step.polynomials, primitives)
-    if step.kind == "leave":
-        return step.elements * 2 * words * PRICES.leave
+    if step.kind in ("enter", "leave"):
+        return 0.0
     return values  # sums and dropped primes: a nanosecond a word
 
 
@@ -84,18 +85,18 @@ def _linear(map: LinearMap, parts: int, words: int) -> float:
 
 def _rescale(degree: int, level: int, polynomials: int, primitives: Primitives) -> float:
     """Of one element."""
-    switch = primitives.rotate(degree, level) if polynomials == 3 else 0.0
-    milliseconds = switch + primitives.per_prime("rescale", degree, level)
-    return milliseconds * 1e6 + (polynomials + 2) * degree * (level + 1) * PRICES.convert
+    switch = primitives.at("relinearise", degree, level) if polynomials == 3 else 0.0
+    computed = switch + primitives.at("rescale", degree, level)
+    return computed * 1e9 + (polynomials + 2) * degree * (level + 1) * PRICES.convert
 
 
-def operator_seconds(op: Op, samples: Samples, rung: HeRung) -> float:
+def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primitives) -> float:
     """One operator at the middle of the rung's levels, as if nothing were merged; infinite where it is not lowered."""
     if not FEWEST_SAMPLES <= samples.batch <= rung.slots:
         return inf
     level = max(1, rung.levels // 2)
     words = rung.degree * (level + 1)
-    primitives, size = Primitives.default(), samples.size(op.results[0])
+    size = samples.size(op.results[0])
     product = size * (3 * words * PRICES.product + _rescale(rung.degree, level, 3, primitives)) / 1e9
     if "coefficients" in op.attrs:
         return product if len(polynomial(op)[0]) <= 3 else inf

@@ -14,6 +14,7 @@ from ppc.targets.he.batch_graph import Graph, batch_graph, blocks_of
 from ppc.targets.he.batch_schedule import HEADROOM, Exit, Knobs, Schedule, schedule
 from ppc.targets.he.parameters import MODULUS_BITS, SHARE_BITS
 from ppc.targets.he.plan import REVEALED_ERROR, SHARED_ERROR, privacy_of
+from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Refusal
 
 #: Bits above a value that leaves for shares: its mask wraps with a chance of 2^-40.
@@ -37,14 +38,14 @@ class BatchProgram:
         return self.graph.samples.batch
 
 
-def plan_batch(module: Module) -> BatchProgram | None:
+def plan_batch(module: Module, primitives: Primitives) -> BatchProgram | None:
     """The cheapest program, None for a module without HE. Raises Refusal, with the reason, where there is none."""
     graph = batch_graph(module)
     if graph is None:
         return None
     _check(module, graph)
     for degree in sorted(MODULUS_BITS):  # a larger ring costs more in everything
-        found = _cheapest(graph, degree) if degree // 2 >= graph.samples.batch else None
+        found = _cheapest(graph, degree, primitives) if degree // 2 >= graph.samples.batch else None
         if found is not None:
             return found
     raise Refusal(f"no ring with room for {graph.samples.batch} samples has the levels and the precision")
@@ -62,7 +63,7 @@ def _check(module: Module, graph: Graph) -> None:
             raise Refusal("a result is revealed with secret weights; batch packing hides them only through shares")
 
 
-def _cheapest(graph: Graph, degree: int) -> BatchProgram | None:
+def _cheapest(graph: Graph, degree: int, primitives: Primitives) -> BatchProgram | None:
     """At one degree: the fewest primes decide the cost, the error among equals."""
     exits = {node.result: _exit(node.op.name) for node in graph.nodes if node.kind == "leave"}
     best: tuple[int, float, Schedule] | None = None
@@ -76,7 +77,8 @@ def _cheapest(graph: Graph, degree: int) -> BatchProgram | None:
     if best is None:
         return None
     _, worst, found = best
-    return BatchProgram(graph, found, batch_cost.seconds(graph, found), worst, batch_cost.resident(found))
+    seconds = batch_cost.seconds(graph, found, primitives)
+    return BatchProgram(graph, found, seconds, worst, batch_cost.resident(found))
 
 
 def _knobs(graph: Graph) -> Iterator[Knobs]:

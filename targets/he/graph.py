@@ -1,6 +1,7 @@
 """The HE part of a module as a list of nodes over single samples, before any layout is chosen."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -10,11 +11,12 @@ from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
 from ppc.runtime.levels import polynomial_depth
-from ppc.targets.he.layouts import Geometry
+from ppc.targets.he.geometry import Geometry
 from ppc.targets.he.linear_map import LinearMap, gather
 from ppc.targets.he.maps import LINEAR, VIEWS, lowering
 from ppc.targets.he.maps.attributes import ints
 from ppc.targets.he.maps.movement import concat
+from ppc.targets.he.pooling import Pool
 from ppc.targets.he.sample import Refusal, Samples
 
 Kind = Literal["enter", "linear", "view", "polynomial", "square", "add", "sub", "mul", "leave"]
@@ -26,7 +28,10 @@ PAIRS: dict[str, Kind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Sum": "add"
 
 @dataclass(frozen=True)
 class Node:
-    """One step to lower. `operands` are HE values; `like` is a value of the module with the type of the result."""
+    """One step to lower. `operands` are HE values; `like` is a value of the module with the type of the result.
+
+    With a `pool`, `map` and `geometry` are of what its sums leave.
+    """
 
     kind: Kind
     op: Op
@@ -36,8 +41,15 @@ class Node:
     map: LinearMap | None = None
     geometry: Geometry | None = None
     label: Label = PUBLIC  # of the weights in the map
+    pool: Pool | None = None
     bound: float | None = None  # of the result's absolute value, where it is not that of `like`
     square: tuple[bool, float] = (False, 0.0)  # of kind square: negate x², add this
+
+    @cached_property
+    def whole(self) -> LinearMap:
+        """The map with the pool before it."""
+        assert self.map is not None, f"a {self.kind} has no map"
+        return self.map if self.pool is None else self.pool.sums.then(self.map)
 
 
 def build(module: Module, samples: Samples) -> list[Node]:
@@ -123,10 +135,7 @@ def _geometry(op: Op, samples: Samples) -> Geometry | None:
     strides = ints(op, "strides", (1,) * rank)
     plain = not any(ints(op, "pads", ())) and ints(op, "dilations", (1,) * rank) == (1,) * rank
     tiles = op.name == "AveragePool" and plain and ints(op, "kernel_shape", ()) == strides
-    doubling = all(s & (s - 1) == 0 for s in strides)
-    inside = all(o * s <= i for o, s, i in zip(samples.shape(op.results[0])[2:], strides, shape[2:], strict=True))
-    pool = strides if tiles and doubling and inside else ()
-    return Geometry(shape, samples.shape(op.results[0]), strides, pool)
+    return Geometry(shape, samples.shape(op.results[0]), strides, tiles)
 
 
 def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:

@@ -1,34 +1,17 @@
-"""Candidate layouts: of a value that enters HE, and of the result of a linear map."""
+"""Candidate layouts of the result of a linear map."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import prod
 
+from ppc.runtime.layout import Digits, offsets
+from ppc.targets.he.digits import apart, power_of_two_above, reach
+from ppc.targets.he.geometry import Geometry, sampled
 from ppc.targets.he.linear_map import LinearMap
-from ppc.targets.he.packing import Packing, power_of_two_above
+from ppc.targets.he.packing import Packing
 from ppc.targets.he.placement import Placement
 
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """A spatial operator as its layout sees it: one sample's shapes (n, channels, *space), and strides.
-
-    `pool`: the windows of a pool that comes first (its strides are the same, powers of two, without padding).
-    """
-
-    in_shape: tuple[int, ...]
-    out_shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    pool: tuple[int, ...] = ()
-
-
-def entries(shape: tuple[int, ...], ring: int) -> list[Packing]:
-    """Layouts for a value that enters HE: row-major, and with each channel on a power-of-two block."""
-    found = [Packing.dense(prod(shape), ring)]
-    if len(shape) >= 3:
-        lead, area = prod(shape[:2]), prod(shape[2:])
-        found.append(Packing.of(((lead, _block(area, ring)), (area, 1)), ring))
-    return list(dict.fromkeys(found))
+#: A map with more entries a row than this may be placed as a dense one.
+SPARSE_ROW = 4
 
 
 def placements(
@@ -36,69 +19,110 @@ def placements(
 ) -> list[Placement]:
     """Candidate placements of a map's result. `alike`: packings of live values of the same size, so that a later
     addition finds both operands at the same places."""
-    ring = source.ring
-    direct = [Packing.dense(map.out_size, ring)]
+    found = [Placement(((map.out_size, 1),))]
+    found += [Placement(p.digits, p.offset) for p in alike]
     if geometry is not None:
-        direct += _geometric(source, geometry)
-    direct += [Packing.of(p.digits, ring, p.offset) for p in alike]
-    found = [Placement("direct", packing=p) for p in dict.fromkeys(direct)]
-    if geometry is not None and geometry.pool:
-        found += _pooled(source, geometry)
-    if map.entries > 4 * map.out_size and map.out_size <= source.period:
-        rows = power_of_two_above(map.out_size)
-        for h in (rows, 2 * rows, 4 * rows):
-            if h <= source.period:
-                found += [Placement("hybrid", h), Placement("window", h)]
-        length = source.period // rows
-        found += [Placement("inner", length >> i) for i in range(4) if length >> i > 1]
+        found += convolved(source, geometry)
+    if map.entries > SPARSE_ROW * map.out_size:
+        found += _dense(map.out_size, source)
+    return list(dict.fromkeys(found))
+
+
+def _dense(rows: int, source: Packing) -> list[Placement]:
+    """The hybrid method with the height of the rows or more, and inner products of several lengths."""
+    ring, period = source.ring, source.period
+    height = power_of_two_above(rows)
+    found = list[Placement]()
+    for h in (height, 2 * height, 4 * height):
+        if h <= period:
+            parts = ((period // h, h),)
+            found += [Placement(((rows, 1),), parts=parts), Placement(((rows, 1),), parts=parts, window=True)]
+    longest = ring // height
+    lengths = {longest >> i for i in range(3)} | {min(period, longest) >> i for i in range(3)}
+    found += [Placement(((rows, n),), parts=((n, 1),)) for n in sorted(lengths) if n > 1]
     return found
 
 
-def _geometric(source: Packing, geometry: Geometry) -> list[Packing]:
-    """Result (y, x) at the address of input (stride * y, stride * x), so that one shift serves a tap everywhere."""
+def convolved(source: Packing, geometry: Geometry) -> list[Placement]:
+    """Result (y, x) at the address of input (stride * y, stride * x), channels in several orders of blocks.
+
+    The digits that a stride leaves free may hold channels (multiplexed packing: Lee et al., ICML 2022), or the parts
+    of a sum over a window. Channels in blocks may collect their sums in as many parts as the source has room for.
+    """
     axes = source.by_axis(geometry.in_shape)
-    if axes is None or any(len(a) > 1 for a in axes[2:]):
+    if axes is None:
         return []
-    space = []
+    space, freed = list[tuple[int, int]](), list[tuple[int, int]]()
     for extent, digits, stride in zip(geometry.out_shape[2:], axes[2:], geometry.strides, strict=True):
-        if extent > 1 and not digits:
+        cut = sampled(digits, stride, extent)
+        if cut is None:
             return []
-        space.append((extent, digits[0][1] * stride if digits else 1))
+        space += cut[0]
+        freed += cut[1]
     lead = prod(geometry.out_shape[:2])
-    # a channel may be no shorter than its extent, gaps included, in the input and in the result
-    reach = max(_reach(tuple(d for a in axes[2:] for d in a)), _reach(tuple(space)))
-    blocks = {_block(reach, source.ring)}
-    blocks |= {s for a in axes[:2] for _, s in a if s >= reach}
-    found = [Packing.of(((lead, b), *space), source.ring, source.offset) for b in sorted(blocks)]
-    return [p for p in found if injective(p.digits)]
+    inside = tuple(d for d in freed if d[1] < source.ring)
+    found = list[Placement]()
+    for block in _blocks(source, axes, tuple(space), lead):
+        for channels in _channels(lead, block, source, inside):
+            digits = (*channels, *space)
+            if not injective(digits):
+                continue
+            found.append(Placement(digits, source.offset))
+            found += [
+                Placement(digits, source.offset, parts, fill=fill)
+                for parts, fill in _parts(channels, tuple(space), source)
+            ]
+        if inside and injective(((lead, block), *space, *inside)):
+            found.append(Placement(((lead, block), *space), source.offset, inside))
+    return found
 
 
-def _pooled(source: Packing, geometry: Geometry) -> list[Placement]:
-    """The pool as rotate-and-adds after the products, where no element of a window meets another window's."""
-    axes = source.by_axis(geometry.in_shape)
-    targets = _geometric(source, geometry)
-    if axes is None or not targets or any(len(a) != 1 for a in axes[2:]):
+def _blocks(source: Packing, axes: list[Digits], space: Digits, lead: int) -> list[int]:
+    """Strides from channel to channel: the source's own, those of its copies, and powers of two."""
+    own = {s for axis in axes[:2] for _, s in axis} | {s for _, s in source.copies}
+    wide = tuple(d for axis in axes[2:] for d in axis if d[1] < source.ring)
+    found = {_block(max(reach(wide), reach(space)), source.ring)} | own
+    ordered = sorted(space, key=lambda d: d[1])
+    for i in range(1, len(ordered)):
+        found.add(power_of_two_above(reach(tuple(ordered[:i]))))
+    return sorted(b for b in found if lead == 1 or injective(((lead, b), *space)))
+
+
+def _channels(lead: int, block: int, source: Packing, freed: Digits) -> list[Digits]:
+    """Where the channels go, in blocks of one stride."""
+    found: list[Digits] = [((lead, block),)]
+    places = prod(e for e, _ in freed)
+    if places > 1 and lead % places == 0 and lead > 1:
+        rest = () if lead == places else ((lead // places, block),)
+        found += [(*rest, *freed), (*freed, *rest)]
+    period = source.period
+    inner = 1
+    while 2 * inner * block <= period < source.ring:
+        inner *= 2
+        if lead % inner == 0 and lead // inner > 1 and lead // inner * period <= source.ring:
+            found.append(((lead // inner, period), (inner, block)))
+    return list(dict.fromkeys(found))
+
+
+def _parts(channels: Digits, space: Digits, source: Packing) -> list[tuple[Digits, bool]]:
+    """Parts of the channels' sums: in blocks above the channels, within the source's period or round the ring."""
+    extent, block = channels[-1]
+    size = extent * block
+    if size & (size - 1) or reach(space) > size:
         return []
-    phases = tuple((window, digits[0][1]) for window, digits in zip(geometry.pool, axes[2:], strict=True))
-    return [
-        Placement("pooled", packing=p, phases=phases, shape=geometry.in_shape)
-        for p in targets
-        if injective((*p.digits, *phases))
-    ]
+    found = list[tuple[Digits, bool]]()
+    for around in sorted({source.period, source.ring}):
+        if size < around and (len(channels) == 1 or around == source.period < source.ring):
+            found += [(((around // size, size),), False)]
+            if len(channels) == 1:
+                found += [(((around // size, size),), True)]
+    return found
 
 
-def injective(digits: tuple[tuple[int, int], ...]) -> bool:
-    """True where no two elements share an address: every stride passes all that the smaller ones reach."""
-    end = 0
-    for extent, stride in sorted(digits, key=lambda d: d[1]):
-        if extent > 1 and stride <= end:
-            return False
-        end += (extent - 1) * stride
-    return True
-
-
-def _reach(digits: tuple[tuple[int, int], ...]) -> int:
-    return 1 + sum((extent - 1) * stride for extent, stride in digits)
+def injective(digits: Digits) -> bool:
+    """True where no two elements share an address."""
+    found = offsets(digits)
+    return apart(found, int(found.max()) + 1)
 
 
 def _block(size: int, ring: int) -> int:

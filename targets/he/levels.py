@@ -4,6 +4,8 @@ A lower level is cheaper in everything. A product of ciphertexts rescales; the l
 is raised only so far that one rescale after the product brings both down), so a linear layer and the square after it
 take one prime together, and the last linear layer none. Only a map that another map reads rescales by itself
 ("lazy" rescaling, as in EVA: Dathathri et al., PLDI 2020, by roles instead of a waterline for each operation).
+Sharing a prime leaves the weights what the value and its square do not take of it; where that is too coarse, an
+"eager" plan lets the map before a product rescale as well.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -57,13 +59,14 @@ class LevelPlan:
         return level - _consumed(step, self.rescaled)
 
 
-def plan_levels(steps: Sequence[Leveled], exit_level: Callable[[str], int]) -> LevelPlan:
+def plan_levels(steps: Sequence[Leveled], exit_level: Callable[[str], int], eager: bool = False) -> LevelPlan:
     """Backward over the steps: a value is produced at the highest level that a consumer reads it at.
 
-    `exit_level(op)`: the level at which a value leaves by this conversion.
+    `exit_level(op)`: the level at which a value leaves by this conversion; `eager`: maps before products rescale.
     """
     roles = _roles(steps)
-    rescaled = frozenset(s.result for s in steps if s.kind == "linear" and "linear" in roles[s.result])
+    readers: set[Role] = {"linear", "product"} if eager else {"linear"}
+    rescaled = frozenset(s.result for s in steps if s.kind == "linear" and readers & roles[s.result])
     of: dict[str, int] = {}
     run = [0] * len(steps)
     for i in reversed(range(len(steps))):

@@ -18,19 +18,20 @@ from ppc.targets.he.choice import choose
 from ppc.targets.he.diagonals import Lowered
 from ppc.targets.he.graph import polynomial
 from ppc.targets.he.levels import relinearised
-from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import SECURITY_BITS
 from ppc.targets.he.plan import Program
 from ppc.targets.he.select import Chosen
+from ppc.targets.prices import Prices
 
 
-def lower_he(module: Module) -> Module:
+def lower_he(module: Module, prices: Prices | None = None) -> Module:
     """The module with every op of domain HE replaced by he.* steps, and parameters in its attributes.
 
-    Other domains' ops, and the names of values, stay. Raises UserError PPC4101 where no parameters fit.
+    Other domains' ops, and the names of values, stay. `prices` (None: the shipped table) choose the layouts.
+    Raises UserError PPC4101 where no parameters fit.
     """
-    choice = choose(module)
+    choice = choose(module, (prices or Prices.shipped()).he)
     if choice is None:
         return module
     if isinstance(choice.program, BatchProgram):
@@ -52,7 +53,7 @@ class _Emitter:
     values: dict[str, Value] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
     rotations: dict[int, list[keytree.Steps]] = field(default_factory=dict)  # level -> sets that are made together
-    posts: dict[int, set[int]] = field(default_factory=dict)
+    sums: dict[int, set[int]] = field(default_factory=dict)
     copies: dict[tuple[Attr, ...], str] = field(default_factory=dict)
     relin: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -95,7 +96,7 @@ class _Emitter:
         }
 
     def _keys(self, level: int) -> tuple[int, ...]:
-        return tuple(sorted(keytree.choose(self.rotations[level], self.posts[level], self.program.parameters.slots)))
+        return tuple(sorted(keytree.choose(self.rotations[level], self.sums[level], self.program.parameters.slots)))
 
     def _emit(self, index: int) -> None:
         """One step."""
@@ -127,13 +128,13 @@ class _Emitter:
     def _enter(self, step: Chosen) -> None:
         found = self.program.parameters
         attrs: dict[str, Attr] = {"level": found.plan.of[step.result], "scale": found.scales.of[step.result]}
-        attrs |= layout_attrs(self._layout(step.packing))
+        attrs = {**attrs, **layout_attrs(self._layout(step.packing))}
         self.ops.append(replace(step.op, attrs={**step.op.attrs, **attrs}))
 
     def _leave(self, step: Chosen, level: int, name: str) -> None:
         found = self.program.parameters
         attrs: dict[str, Attr] = {"level": level, "scale": found.scales.of[step.operands[0]]}
-        attrs |= layout_attrs(self._layout(step.packing))
+        attrs.update(layout_attrs(self._layout(step.packing).alone()))  # one copy is read
         if step.op.name == "reveal.he_to_client":
             bits = found.flood_bits.get(step.result)
             attrs["privacy"] = "public weights" if bits is None else "flooding"
@@ -144,12 +145,16 @@ class _Emitter:
     def _linear(self, step: Chosen, level: int, attrs: dict[str, Attr]) -> tuple[str, str]:
         """Attributes and constants of a he.linear step; returns the names of the two constants."""
         assert step.lowered is not None and step.map is not None
-        terms, post, diagonals, bias = widened(step.lowered, step.map, self.program.batching)
+        terms, diagonals, bias = widened(step.lowered, self.program.batching)
+        lanes = self.program.batching.lanes
+        pre, post = (tuple(s * lanes for s in steps) for steps in (step.lowered.pre, step.lowered.post))
         attrs |= layout_attrs(self._layout(step.lowered.source), "in_")
         attrs |= layout_attrs(self._layout(step.packing), "out_")
         attrs |= {"terms": terms, "post": post}
+        if pre:
+            attrs["pre"] = pre
         self.rotations.setdefault(level, []).extend(keytree.needed(terms))
-        self.posts.setdefault(level, set()).update(post)
+        self.sums.setdefault(level, set()).update(pre, post)
         base = step.op.loc or step.result
         if f"@{base}.diagonals" in self.constants:
             base = step.result  # unique, where the node gives more than one step
@@ -198,10 +203,8 @@ class _Emitter:
 Terms = tuple[tuple[int, int, int, int], ...]
 
 
-def widened(
-    lowered: Lowered, map: LinearMap, batching: Batching
-) -> tuple[Terms, tuple[int, ...], NDArray[np.float64], NDArray[np.float64]]:
-    """(terms, post, diagonals, bias) in real slots for the whole batch, from virtual slots of one sample.
+def widened(lowered: Lowered, batching: Batching) -> tuple[Terms, NDArray[np.float64], NDArray[np.float64]]:
+    """(terms, diagonals, bias) in real slots for the whole batch, from virtual slots of one sample.
 
     Terms are ordered by group, output ciphertext and giant step, which is the order in which a run sums them.
     """
@@ -213,6 +216,6 @@ def widened(
         for g in range(batching.groups)
         for i, o, b, s in terms
     ]
-    diagonals = np.tile(batching.widen(lowered.diagonals(map)[order]), (batching.groups, 1))
-    bias = np.tile(batching.widen(lowered.bias(map)), (batching.groups, 1))
-    return tuple(found), tuple(p * batching.lanes for p in lowered.post), diagonals, bias
+    diagonals = np.tile(batching.widen(lowered.diagonals()[order]), (batching.groups, 1))
+    bias = np.tile(batching.widen(lowered.bias()), (batching.groups, 1))
+    return tuple(found), diagonals, bias

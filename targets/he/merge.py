@@ -2,8 +2,8 @@
 
 A map that scales elements merges always. Others merge where the product has at most twice the entries of the two, or
 where a dense layer follows that has no more rows than its input (its cost goes by its rows): a pool into the dense
-layer after it does, two convolutions do not. A pool into the convolution after it merges as well, though its entries
-grow with the window, because its sums can wait until after the products.
+layer after it does, two convolutions do not. A pool before a convolution becomes part of its node, because
+rotate-and-adds make its sums before the products.
 """
 
 from dataclasses import dataclass, replace
@@ -12,9 +12,10 @@ import numpy as np
 
 from ppc.ir.label import join
 from ppc.ir.module import Op
+from ppc.targets.he.geometry import Geometry
 from ppc.targets.he.graph import Node, polynomial
-from ppc.targets.he.layouts import Geometry
 from ppc.targets.he.linear_map import LinearMap
+from ppc.targets.he.pooling import Pool
 
 #: No product is even tried beyond this many multiplications.
 MOST_WORK = 1 << 23
@@ -47,16 +48,9 @@ def _once(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
             inner = producer[inner.operands[0]]
         if inner.kind != "linear" or inner.map is None or outer.map is None:
             continue
-        product = _product(inner.map, outer.map, pooling(inner, outer))
-        if product is None:
+        joined = _joined(inner, outer)
+        if joined is None:
             continue
-        joined = replace(
-            outer,
-            operands=inner.operands,
-            map=product,
-            geometry=_geometry(inner, outer),
-            label=join((inner.label, outer.label)),
-        )
         gone = {id(inner), *(id(b) for b in between)}
         return [joined if n is outer else n for n in nodes if id(n) not in gone]
     return None
@@ -126,7 +120,34 @@ class Change:
         return replace(node, kind="square", square=self.square, operands=(f"{node.operands[0]}.scaled",))
 
 
-def _product(inner: LinearMap, outer: LinearMap, pools: bool) -> LinearMap | None:
+def _joined(inner: Node, outer: Node) -> Node | None:
+    """One node for two linear ones, or None where it would cost more."""
+    both = replace(outer, operands=inner.operands, label=join((inner.label, outer.label)))
+    if _pooling(inner, outer):
+        assert inner.map is not None and outer.map is not None and inner.geometry is not None
+        pool = Pool(inner.geometry.in_shape, inner.geometry.strides)
+        # the pool's weights are one number a window: they go into the convolution, its sums stay
+        weight = np.zeros(inner.map.out_size)
+        weight[inner.map.rows] = inner.map.values
+        map = replace(
+            outer.map,
+            values=outer.map.values * weight[outer.map.cols],
+            bias=outer.map.apply(inner.map.bias),
+        )
+        return replace(both, map=map, pool=pool)
+    product = _product(_map(inner), outer.whole)
+    if product is None:
+        return None
+    geometry = None if outer.pool is not None else _geometry(inner, outer)
+    return replace(both, map=product, geometry=geometry, pool=inner.pool)
+
+
+def _map(node: Node) -> LinearMap:
+    assert node.map is not None, "a linear node has a map"
+    return node.map
+
+
+def _product(inner: LinearMap, outer: LinearMap) -> LinearMap | None:
     if _diagonal(inner) or _diagonal(outer):
         return inner.then(outer)
     work = int(np.bincount(inner.rows, minlength=inner.out_size)[outer.cols].sum())
@@ -134,7 +155,7 @@ def _product(inner: LinearMap, outer: LinearMap, pools: bool) -> LinearMap | Non
         return None
     product = inner.then(outer)
     dense = outer.dense and outer.out_size <= inner.out_size
-    return product if dense or pools or product.entries <= 2 * (inner.entries + outer.entries) else None
+    return product if dense or product.entries <= 2 * (inner.entries + outer.entries) else None
 
 
 def _diagonal(map: LinearMap) -> bool:
@@ -149,18 +170,19 @@ def _identity(map: LinearMap) -> bool:
 def _geometry(inner: Node, outer: Node) -> Geometry | None:
     assert inner.map is not None and outer.map is not None
     if _diagonal(inner.map):
-        return outer.geometry
+        # elements are weighted before they are summed: a pool is none any more
+        return None if outer.geometry is None else replace(outer.geometry, tiles=False)
     if _diagonal(outer.map):
         return inner.geometry
     first, second = inner.geometry, outer.geometry
     if first is None or second is None or first.out_shape != second.in_shape:
         return None
     strides = tuple(a * b for a, b in zip(first.strides, second.strides, strict=True))
-    return Geometry(first.in_shape, second.out_shape, strides, first.pool if pooling(inner, outer) else ())
+    return Geometry(first.in_shape, second.out_shape, strides)
 
 
-def pooling(inner: Node, outer: Node) -> bool:
-    """True for a pool before a convolution, which can wait until after the products (`placement`, "pooled")."""
+def _pooling(inner: Node, outer: Node) -> bool:
+    """True for a pool before a convolution."""
     first, second = inner.geometry, outer.geometry
     both = first is not None and second is not None and first.out_shape == second.in_shape
-    return both and first is not None and second is not None and bool(first.pool) and not second.pool
+    return both and first is not None and second is not None and first.tiles and not second.tiles and outer.pool is None

@@ -132,13 +132,16 @@ class Noise:
         assert map is not None and lowered is not None
         weights, out = scales.weights[step.result], scales.of[step.result]
         switch = self.switching(level)
-        # babies: a chain of rotations, one key switch each, before the products. The peaks of all last hops lie in the
-        # same slot, those of earlier hops have been rotated elsewhere
-        turned = Error(switch.spread * sqrt(TYPICAL_HOPS), switch.peak).times(map.gain / scale)
+        # sums before the products, then babies: a chain of rotations, one key switch each. The peaks of all last hops
+        # lie in the same slot, those of earlier hops have been rotated elsewhere
+        turned = Error(switch.spread * sqrt(TYPICAL_HOPS + len(lowered.pre)), switch.peak).times(map.gain / scale)
         inside = error.times(map.gain, map.largest).plus(turned)
-        # giants and post-sums: after the products, where the scale is larger by that of the weights
+        # giants and sums after the products, where the scale is larger by that of the weights; a peak of each reaches
+        # a slot once
         summed = 2.0 ** len(lowered.post)
-        moved = switch.times(sqrt(lowered.rotations * summed) / (scale * weights))
+        giants = len(np.unique(lowered.terms[lowered.terms[:, 3] != 0][:, [1, 3]], axis=0)) / lowered.out.ciphertexts
+        each = Error(switch.spread * sqrt(giants * summed + summed - 1), switch.peak * sqrt(giants + len(lowered.post)))
+        moved = each.times(1 / (scale * weights))
         # every slot that is read adds the rounding of its weight, also where the weight is 0; most may be empty
         products = max(1.0, lowered.products / lowered.out.ciphertexts)
         encoding = Error(self.encoding / weights * size * sqrt(products * summed * lowered.source.filled))

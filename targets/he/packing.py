@@ -7,42 +7,34 @@ cyclic. `lanes` is a power of two; a batch that does not fit takes several group
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from math import gcd, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.runtime.layout import Layout
-
-Digits = tuple[tuple[int, int], ...]
+from ppc.runtime.layout import Digits, Layout, offsets
+from ppc.targets.he.digits import cycle, joined, power_of_two_above, split_by_axis
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Layout of one sample, with two facts that a layout does not tell.
+    """Layout of one sample in virtual slots, in canonical form (`of`).
 
-    `period`: each ciphertext's slots repeat with this period (`ring`: they do not). `clean`: a slot that no element
-    lies in holds a copy of one or something public, so that decrypting it tells nothing more.
+    `copies`: every element lies also at its address plus any sum k * stride, k < extent, in the same ciphertext.
+    `clean`: a slot that no element lies in holds something public, so that decrypting it tells nothing more.
     """
 
     digits: Digits
     ring: int
     offset: int = 0
-    period: int = 0  # 0: the ring
+    copies: Digits = ()
     clean: bool = True
 
     @staticmethod
-    def of(digits: Digits, ring: int, offset: int = 0, period: int = 0, clean: bool = True) -> "Packing":
-        """Canonical form: no digit of extent 1, adjacent digits joined where the strides allow."""
-        out: list[tuple[int, int]] = []
-        for extent, stride in digits:
-            if extent == 1:
-                continue
-            if out and out[-1][1] == extent * stride:
-                out[-1] = (out[-1][0] * extent, stride)
-            else:
-                out.append((extent, stride))
-        return Packing(tuple(out) or ((1, 1),), ring, offset, period or ring, clean)
+    def of(digits: Digits, ring: int, offset: int = 0, copies: Digits = (), clean: bool = True) -> "Packing":
+        """Canonical form: no digit of extent 1, adjacent digits joined where the strides allow, copies by stride."""
+        again = sorted((c for c in copies if c[0] > 1), key=lambda c: -c[1])
+        return Packing(joined(digits) or ((1, 1),), ring, offset, joined(tuple(again)), clean)
 
     @staticmethod
     def dense(size: int, ring: int) -> "Packing":
@@ -50,15 +42,26 @@ class Packing:
 
     @property
     def layout(self) -> Layout:
-        return Layout(self.digits, self.ring, self.offset)
+        return Layout(self.digits, self.ring, self.offset, self.copies)
 
     @property
     def addresses(self) -> NDArray[np.int64]:
-        return _addresses(self.layout)
+        """Of the first copy of each element: shape (size,)."""
+        return _addresses(self.digits, self.offset)
 
     @property
     def size(self) -> int:
         return prod(extent for extent, _ in self.digits)
+
+    @property
+    def period(self) -> int:
+        """Each ciphertext's slots repeat with this period (`ring`: they do not)."""
+        return cycle(self.copies, self.ring)[0]
+
+    @property
+    def loose(self) -> Digits:
+        """The copies that do not go all the way round."""
+        return cycle(self.copies, self.ring)[1]
 
     @cached_property
     def ciphertexts(self) -> int:
@@ -67,38 +70,37 @@ class Packing:
     @property
     def filled(self) -> float:
         """The share of slots in which something lies."""
-        return self.size / (self.ciphertexts * self.period) if self.clean else 1.0
+        return self.size * len(self.copied) / (self.ciphertexts * self.ring) if self.clean else 1.0
 
     def same_places(self, other: "Packing") -> bool:
         return (self.digits, self.offset, self.ring) == (other.digits, other.offset, other.ring)
 
+    @cached_property
+    def copied(self) -> frozenset[int]:
+        """How far each copy is from the first."""
+        return frozenset(offsets(self.copies).tolist())
+
+    def alone(self) -> "Packing":
+        """The same without copies."""
+        return replace(self, copies=())
+
+    def shared(self, other: "Packing") -> Digits:
+        """The copies that both packings have."""
+        if self.copied <= other.copied:
+            return self.copies
+        return other.copies if other.copied <= self.copied else ()
+
     def by_axis(self, shape: tuple[int, ...]) -> list[Digits] | None:
         """The digits of each axis of a tensor of this shape, or None where a digit spans two axes unevenly."""
-        left = list(self.digits)
-        found: list[Digits] = []
-        for axis in reversed(shape):
-            mine: list[tuple[int, int]] = []
-            while axis > 1:
-                if not left:
-                    return None
-                extent, stride = left.pop()
-                part = gcd(axis, extent)
-                if part != min(axis, extent):
-                    return None
-                mine.append((part, stride))
-                axis //= part
-                if extent > part:
-                    left.append((extent // part, stride * part))
-            found.append(tuple(reversed(mine)))
-        return found[::-1]
+        return split_by_axis(self.digits, shape)
 
     def dirty(self) -> "Packing":
         return replace(self, clean=False)
 
 
-@lru_cache(maxsize=256)
-def _addresses(layout: Layout) -> NDArray[np.int64]:
-    found = layout.addresses()
+@lru_cache(maxsize=512)
+def _addresses(digits: Digits, offset: int) -> NDArray[np.int64]:
+    found = offset + offsets(digits)
     found.setflags(write=False)
     return found
 
@@ -115,13 +117,13 @@ class Batching:
     def choose(slots: int, batch: int, largest: int) -> "Batching":
         """As many samples a ciphertext as leave room for the largest value in one ciphertext."""
         for samples in range(batch, 0, -1):
-            if batch % samples == 0 and _power(samples) * _power(largest) <= slots:
+            if batch % samples == 0 and power_of_two_above(samples) * power_of_two_above(largest) <= slots:
                 return Batching(slots, batch, samples)
         return Batching(slots, batch, 1)
 
     @property
     def lanes(self) -> int:
-        return _power(self.samples)
+        return power_of_two_above(self.samples)
 
     @property
     def ring(self) -> int:
@@ -136,7 +138,8 @@ class Batching:
         group = ((self.groups, packing.ciphertexts * self.slots),) if self.groups > 1 else ()
         sample = ((self.samples, 1),) if self.samples > 1 else ()
         digits = tuple((extent, stride * self.lanes) for extent, stride in packing.digits)
-        return Layout(group + sample + digits, self.slots, packing.offset * self.lanes)
+        copies = tuple((extent, stride * self.lanes) for extent, stride in packing.copies)
+        return Layout(group + sample + digits, self.slots, packing.offset * self.lanes, copies)
 
     def widen(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Virtual slot vectors (k, ring) to real ones (k, slots); lanes without a sample stay zero."""
@@ -145,10 +148,3 @@ class Batching:
         wide = np.zeros((*vectors.shape, self.lanes))
         wide[..., : self.samples] = vectors[..., None]
         return wide.reshape(len(vectors), self.slots)
-
-
-def _power(n: int) -> int:
-    return 1 << max(n - 1, 0).bit_length()
-
-
-power_of_two_above = _power

@@ -7,11 +7,12 @@ switch costs the square of their number. A special prime that is larger than the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations, product
 
 from ppc.ir.diagnostic import UserError, fail
 from ppc.runtime.levels import Chain
 from ppc.targets.he.levels import Leveled, LevelPlan, plan_levels
-from ppc.targets.he.scales import Bounded, Precision, ScalePlan, plan_scales
+from ppc.targets.he.scales import Bounded, ScalePlan, plan_scales
 
 SECURITY_BITS = 128
 MODULUS_BITS = {4096: 109, 8192: 218, 16384: 438, 32768: 881}
@@ -39,7 +40,7 @@ class Parameters:
     degree: int
     prime_bits: tuple[int, ...]  # q_0 .. q_top, special
     plan: LevelPlan
-    precision: Precision
+    waterlines: tuple[float, ...]  # bits of what a linear map reads, by level
     scales: ScalePlan
     chain: Chain
     flood_bits: dict[str, int] = field(default_factory=dict)  # of each value revealed with flooding
@@ -54,15 +55,19 @@ class Parameters:
 
 
 def depths(steps: Sequence[Leveled]) -> Iterator[LevelPlan]:
-    """Level plans, shallowest first."""
+    """Level plans: a deeper one only where it gives more precision."""
     exits = {s.op.name for s in steps if s.kind == "leave"}
-    for extra in (0, 1):
-        levels = {name: EXIT_LEVELS[name][extra] for name in exits}
-        yield plan_levels(steps, levels.__getitem__)
+    for eager in (False, True):
+        for extra in (0, 1):
+            levels = {name: EXIT_LEVELS[name][extra] for name in exits}
+            found = plan_levels(steps, levels.__getitem__, eager)
+            if eager and found.rescaled == plan_levels(steps, levels.__getitem__).rescaled:
+                return  # no map before a product
+            yield found
 
 
-def chains(degree: int, plan: LevelPlan, shares: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Secure prime sizes for a level plan; `shares`: the levels at which values leave for shares."""
+def chains(degree: int, plan: LevelPlan, steps: Sequence[Leveled]) -> Iterator[tuple[int, ...]]:
+    """Secure prime sizes for a level plan."""
     budget = MODULUS_BITS[degree]
     for first in range(LARGEST_PRIME, SMALLEST_FIRST - 1, -2):
         found, largest = 0, 0
@@ -71,7 +76,7 @@ def chains(degree: int, plan: LevelPlan, shares: Sequence[int]) -> Iterator[tupl
                 continue
             data = (first, *[inner] * plan.top)
             special = min(LARGEST_PRIME, budget - sum(data))
-            if special < max(data) or any(sum(data[: level + 1]) < SHARE_BITS for level in shares):
+            if special < max(data) or not _hides(data, plan, steps):
                 continue
             yield (*data, special)
             largest = inner if not found else largest
@@ -82,43 +87,54 @@ def chains(degree: int, plan: LevelPlan, shares: Sequence[int]) -> Iterator[tupl
 
 def candidates(degree: int, steps: Sequence[Bounded], plan: LevelPlan, flooding: bool) -> Iterator[Parameters]:
     """All that is secure at these levels and leaves every value room."""
-    leaving = {step.op.name: level for step, level in zip(steps, plan.run, strict=True) if step.kind == "leave"}
-    shares = [leaving[name] for name in leaving if name == "convert.he_to_mpc"]
-    for bits in chains(degree, plan, shares):
+    for bits in chains(degree, plan, steps):
         for waterline in FLOODED_WATERLINES if flooding else WATERLINES:
             for slope in SLOPES:
-                found = parameters(degree, steps, plan, bits, Precision(waterline, slope))
+                waterlines = tuple(waterline + slope * (plan.top - level) for level in range(plan.top + 1))
+                found = parameters(degree, steps, plan, bits, waterlines)
                 if found is not None:
                     yield found
 
 
 def neighbours(steps: Sequence[Bounded], best: Parameters) -> Iterator[Parameters]:
-    """What lies between the precisions that `candidates` tries, around the best of them."""
-    water, slope = best.precision.waterline, best.precision.slope
-    for more, steeper in ((w, s) for w in (-1, 0, 1) for s in (-1, 0, 1) if (w, s) != (0, 0)):
-        precision = Precision(water + more, slope + steeper)
-        found = parameters(best.degree, steps, best.plan, best.prime_bits, precision)
-        if found is not None:
-            yield found
+    """One waterline a bit higher or lower, or a bit of one prime given to another."""
+    for level, by in product(range(best.top + 1), (1, -1)):
+        waterlines = tuple(w + by * (i == level) for i, w in enumerate(best.waterlines))
+        yield from _maybe(parameters(best.degree, steps, best.plan, best.prime_bits, waterlines))
+    for a, b in permutations(range(len(best.prime_bits)), 2):
+        bits = tuple(p + (i == a) - (i == b) for i, p in enumerate(best.prime_bits))
+        if max(bits) <= LARGEST_PRIME and bits[-1] == max(bits) and _hides(bits, best.plan, steps):
+            yield from _maybe(parameters(best.degree, steps, best.plan, bits, best.waterlines))
+
+
+def _maybe(found: Parameters | None) -> tuple[Parameters, ...]:
+    return () if found is None else (found,)
+
+
+def _hides(bits: tuple[int, ...], plan: LevelPlan, steps: Sequence[Leveled]) -> bool:
+    """True where what leaves for shares has a modulus that hides it."""
+    return all(sum(bits[: level + 1]) >= SHARE_BITS for level in _share_levels(steps, plan))
+
+
+def _share_levels(steps: Sequence[Leveled], plan: LevelPlan) -> set[int]:
+    return {at for step, at in zip(steps, plan.run, strict=True) if step.op.name == "convert.he_to_mpc"}
 
 
 def parameters(
-    degree: int, steps: Sequence[Bounded], plan: LevelPlan, bits: tuple[int, ...], precision: Precision
+    degree: int, steps: Sequence[Bounded], plan: LevelPlan, bits: tuple[int, ...], waterlines: tuple[float, ...]
 ) -> Parameters | None:
     """With the scales of these primes; None where a value does not fit, or there are not so many primes of a size."""
     try:
         chain = Chain.of(degree, bits)
     except ValueError:
         return None
-    scales = plan_scales(steps, plan, chain, precision)
-    return None if scales is None else Parameters(degree, bits, plan, precision, scales, chain)
+    scales = plan_scales(steps, plan, chain, waterlines)
+    return None if scales is None else Parameters(degree, bits, plan, waterlines, scales, chain)
 
 
 def fits(degree: int, steps: Sequence[Leveled]) -> bool:
     """True where some chain at this degree has enough levels."""
-    shares = [1] if any(s.op.name == "convert.he_to_mpc" for s in steps if s.kind == "leave") else []
-    plan = next(depths(steps))
-    return next(chains(degree, plan, shares), None) is not None
+    return any(next(chains(degree, plan, steps), None) is not None for plan in depths(steps))
 
 
 def nothing_fits(steps: Sequence[Leveled], flooding: bool, excess: float | None) -> UserError:

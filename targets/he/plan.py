@@ -18,6 +18,7 @@ from ppc.targets.he.parameters import (
     neighbours,
     nothing_fits,
 )
+from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 from ppc.targets.he.select import Chosen, Search
 
@@ -25,9 +26,11 @@ from ppc.targets.he.select import Chosen, Search
 UNKNOWN_SIZE = 8.0
 #: Root mean square of a value of which only the bound is known, as a share of it; and how much larger than on the
 #: calibration data it is taken to be for a single sample.
-TYPICAL, UNLIKE = 1 / 3, 1.5
+TYPICAL, UNLIKE = 1 / 3, 1.2
 #: Smallest bound of a value: below, it is as good as zero, and its scale would be without bound.
 SMALLEST_SIZE = 2.0**-12
+#: Small changes of the parameters that are made one after the other.
+MOST_CHANGES = 12
 #: Error allowed (`noise.TAIL` deviations) in a value that leaves HE, relative to its range (or to 1), unless the
 #: module's attribute "he.error" says; flooding is noise by design.
 SHARED_ERROR, REVEALED_ERROR, FLOODED_ERROR = 2.0**-10, 2.0**-9, 2.0**-5
@@ -52,7 +55,7 @@ def privacy_of(module: Module, node: Node) -> str:
     return "public weights" if label is not None and label.flows_to("client") else "flooding"
 
 
-def plan_module(module: Module) -> Program | None:
+def plan_module(module: Module, primitives: Primitives) -> Program | None:
     """Decide everything, or None for a module without HE. Raises UserError PPC4101 where nothing fits."""
     samples = Samples(module)
     nodes = merge(build(module, samples), frozenset(module.outputs))
@@ -70,19 +73,30 @@ def plan_module(module: Module) -> Program | None:
             continue
         size = max(samples.size(n.like) for n in nodes)
         batching = Batching.choose(degree // 2, samples.batch, size)
-        steps = Search(samples, batching, degree, level_of, sizes, flooded).run(nodes)
+        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives).run(nodes)
         for levels in depths(steps):
             best = None
             for found in candidates(degree, steps, levels, bool(flooded)):
                 best = _better(best, Program(steps, found, batching, _error(module, steps, found, flooded)))
             if best is None:
                 continue
-            for found in neighbours(steps, best.parameters):
-                best = _better(best, Program(steps, found, batching, _error(module, steps, found, flooded)))
+            best = _refined(module, best, flooded)
             if best.error <= 1.0:
                 return best
             reached.append(best.error)
     raise nothing_fits(nodes, bool(flooded), min(reached, default=None))
+
+
+def _refined(module: Module, best: Program, flooded: frozenset[str]) -> Program:
+    """The best that small changes lead to."""
+    for _ in range(MOST_CHANGES):
+        start = best
+        for found in neighbours(start.steps, start.parameters):
+            error = _error(module, start.steps, found, flooded)
+            best = _better(best, Program(start.steps, found, start.batching, error))
+        if best is start:
+            break
+    return best
 
 
 def _better(old: Program | None, new: Program) -> Program:

@@ -1,16 +1,17 @@
 """Scales: an exact scale for every value, so that precision is enough everywhere and nothing outgrows its modulus.
 
-A value of bound b at scale s has log2(s·b) bits. Values that a linear map reads have `waterline` bits, `slope` more for
-each level further down. What a product reads is raised so far that the product, rescaled once, has the bits that its
+A value of bound b at scale s has log2(s·b) bits. Values that a linear map reads have the bits of the `waterline` of
+their level. What a product reads is raised so far that the product, rescaled once, has the bits that its
 own readers want: s' = s²/q. What a polynomial reads has the scale of the prime of its level, so that the powers keep
 theirs. A map, a polynomial and an encryption can give their result any scale, since it is their weights, coefficients
-or encoding that bring it about; where no such producer is at hand, a copy is scaled up by a power of two, which is
-exact and takes no level.
+or encoding that bring it about; where no such producer is at hand, a copy is scaled up by an integer, which is exact
+and takes no level. The scales of what sums read are powers of two (but for the primes, which are near to some), so that
+the operands can meet.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import floor, log2
 from typing import Protocol
 
 from ppc.runtime.levels import MATCHED, Chain
@@ -33,14 +34,6 @@ class Bounded(Leveled, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
-    """What is left to choose when levels and primes are given."""
-
-    waterline: float
-    slope: float
-
-
-@dataclass(frozen=True, slots=True)
 class ScalePlan:
     """`of`: the exact scale of each value; `weights`: of the weights of each linear map, by result.
 
@@ -56,10 +49,12 @@ class ScalePlan:
         return self.raised.get((step, operand), self.of[name])
 
 
-def plan_scales(steps: Sequence[Bounded], plan: LevelPlan, chain: Chain, precision: Precision) -> ScalePlan | None:
-    """Scales for these levels and primes, or None where some value does not fit its modulus."""
+def plan_scales(
+    steps: Sequence[Bounded], plan: LevelPlan, chain: Chain, waterlines: Sequence[float]
+) -> ScalePlan | None:
+    """Scales for these levels, primes and waterlines (bits, by level); None where a value does not fit its modulus."""
     try:
-        return _Scaling(steps, plan, chain, precision).run()
+        return _Scaling(steps, plan, chain, waterlines).run()
     except _DoesNotFit:
         return None
 
@@ -69,12 +64,13 @@ class _DoesNotFit(Exception):
 
 
 class _Scaling:
-    def __init__(self, steps: Sequence[Bounded], plan: LevelPlan, chain: Chain, precision: Precision):
-        self.steps, self.plan, self.chain, self.precision = steps, plan, chain, precision
+    def __init__(self, steps: Sequence[Bounded], plan: LevelPlan, chain: Chain, waterlines: Sequence[float]):
+        self.steps, self.plan, self.chain, self.waterlines = steps, plan, chain, waterlines
         self.prime = [log2(q) for q in chain.primes]
         self.modulus = [sum(self.prime[: level + 1]) for level in range(len(self.prime))]
         self.bits = {s.result: log2(s.largest) for s in steps if s.kind != "leave"}
         self.exit = {s.operands[0]: s.op.name for s in steps if s.kind == "leave"}
+        self.summed = _summed(steps)
         self.of: dict[str, float] = {}
         self.weights: dict[str, float] = {}
         self.raised: dict[tuple[int, int], float] = {}
@@ -95,11 +91,11 @@ class _Scaling:
             for name in step.operands:
                 if step.kind == "linear":
                     lined.add(name)
-                    found[name] = self._water(name, level)
+                    found[name] = self._even(name, self._water(name, level))
                 elif step.kind != "leave" and name not in lined:
                     want = self._want(step, level, found)
                     if want is not None:
-                        found[name] = max(found.get(name, want), want)
+                        found[name] = self._even(name, max(found.get(name, want), want))
                     if step.result in lined and step.kind in ("add", "sub", "view"):
                         lined.add(name)
         return found
@@ -109,12 +105,15 @@ class _Scaling:
             return self.prime[self._start(step, level)]
         mine = found.get(step.result)
         if step.kind in ("square", "mul"):
-            after = self._water(step.result, level - 1) if mine is None else mine
+            after = self._even(step.result, self._water(step.result, level - 1)) if mine is None else mine
             return (after + self.prime[level]) / 2
         return mine
 
     def _water(self, name: str, level: int) -> float:
-        return self.precision.waterline + self.precision.slope * (self.plan.top - level) - self.bits[name]
+        return self.waterlines[level] - self.bits[name]
+
+    def _even(self, name: str, bits: float) -> float:
+        return float(round(bits)) if name in self.summed else bits
 
     @staticmethod
     def _start(step: Bounded, level: int) -> int:
@@ -127,7 +126,7 @@ class _Scaling:
         if step.kind in ("enter", "polynomial"):
             if step.kind == "polynomial":
                 self._raise(i, 0, step.operands[0], self.prime[self._start(step, level)], level)
-            self.of[result] = 2.0 ** round(self._water(result, out) if wanted is None else wanted)
+            self.of[result] = 2.0 ** (self._even(result, self._water(result, out)) if wanted is None else wanted)
         elif step.kind == "linear":
             self._linear(step, level, out, wanted)
         elif step.kind == "view":
@@ -143,7 +142,8 @@ class _Scaling:
         if wanted is None:
             room = SHARE_HEADROOM if self.exit.get(step.result) == "convert.he_to_mpc" else HEADROOM
             wanted = min(log2(scale) + LAST_WEIGHTS, self.modulus[out] - room - self.bits[step.result])
-        target = 2.0 ** round(wanted)
+            wanted = floor(wanted) if step.result in self.summed else wanted
+        target = 2.0**wanted
         weight = target / scale * (self.chain.primes[level] if out < level else 1)
         if weight < 2.0 or weight >= 2.0**100:
             raise _DoesNotFit
@@ -151,7 +151,7 @@ class _Scaling:
         self._fits(log2(scale * weight) + self.bits[step.result], level)
 
     def _sum(self, i: int, step: Bounded, level: int) -> None:
-        """At the larger scale; the other operand is raised by the power of two that brings it next to it."""
+        """At the larger scale; the other operand is raised to it."""
         largest = max(self.of[name] for name in step.operands)
         for k, name in enumerate(step.operands):
             scale = self._raise(i, k, name, log2(largest), level)
@@ -160,7 +160,7 @@ class _Scaling:
         self.of[step.result] = largest
 
     def _product(self, i: int, step: Bounded, level: int, wanted: float | None) -> None:
-        after = self._water(step.result, level - 1) if wanted is None else wanted
+        after = self._even(step.result, self._water(step.result, level - 1)) if wanted is None else wanted
         raw = after + self.prime[level]
         first = self._raise(i, 0, step.operands[0], raw / 2, level)
         second = first if step.kind == "square" else self._raise(i, 1, step.operands[1], raw - log2(first), level)
@@ -171,13 +171,22 @@ class _Scaling:
 
     def _raise(self, i: int, k: int, name: str, wanted: float, level: int) -> float:
         """The scale at which operand k of step i is read, about 2^wanted or what it has already."""
-        factor = round(wanted - log2(self.of[name]))
         scale = self.of[name]
-        if factor >= 1:
-            scale = self.raised[i, k] = scale * 2.0**factor
+        factor = round(2.0 ** min(wanted - log2(scale), 100.0))
+        if factor > 1:
+            scale = self.raised[i, k] = scale * factor
             self._fits(log2(scale) + self.bits[name], level)
         return scale
 
     def _fits(self, bits: float, level: int) -> None:
         if bits + HEADROOM > self.modulus[level]:
             raise _DoesNotFit
+
+
+def _summed(steps: Sequence[Bounded]) -> frozenset[str]:
+    """Values that sums read, also through views."""
+    found: set[str] = set()
+    for step in reversed(steps):
+        if step.kind in ("add", "sub") or (step.kind == "view" and step.result in found):
+            found.update(step.operands)
+    return frozenset(found)

@@ -7,21 +7,26 @@ from math import prod
 
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Op
+from ppc.runtime.layout import Digits
 from ppc.targets.he.diagonals import Cover, Lowered, cover
+from ppc.targets.he.entries import entries
+from ppc.targets.he.geometry import Geometry
 from ppc.targets.he.graph import Kind, Node, polynomial, polynomial_levels
-from ppc.targets.he.layouts import entries, placements
+from ppc.targets.he.layouts import placements
 from ppc.targets.he.linear_map import LinearMap, identity
 from ppc.targets.he.maps.movement import permutation, slices
+from ppc.targets.he.outlook import Outlook, outlooks
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.placement import Placement
+from ppc.targets.he.pooling import Pooled, pooled
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Samples
 
-#: Partial programs that are kept. 3 to 5 found the same layouts on the networks tried.
-BEAM = 4
-#: A placement with more products than this many times the fewest, plus so many, is not looked at further.
-HOPELESS, HOPELESS_ANYWAY = 4, 128
-#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations.
+#: Partial programs that are kept.
+BEAM = 32
+#: A placement whose cost without baby and giant steps is above this many times the cheapest's is not looked at further.
+HOPELESS = 2.0
+#: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
 
 
@@ -59,6 +64,14 @@ class State:
         """Forget the layouts of values that nothing will read."""
         return State(self.cost, {n: p for n, p in self.packings.items() if n in alive}, self.steps)
 
+    def dominates(self, other: "State") -> bool:
+        """True where every value lies at the same places, and at least at all those of the other's copies."""
+        mine = self.packings
+        return mine.keys() == other.packings.keys() and all(
+            p.same_places(q) and (p.clean or not q.clean) and q.copied <= p.copied
+            for p, q in ((mine[n], q) for n, q in other.packings.items())
+        )
+
 
 @dataclass
 class Search:
@@ -70,27 +83,34 @@ class Search:
     level_of: Mapping[str, int]
     sizes: Mapping[str, tuple[float, float]]  # bound of the absolute value, and root mean square, of each result
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
-    primitives: Primitives = field(default_factory=Primitives.default)
-    covers: dict[tuple[int, Packing, Placement], Cover | None] = field(default_factory=dict)
+    primitives: Primitives
+    covers: dict[tuple[int, Packing, Placement, Pooled | None], Cover | None] = field(default_factory=dict)
     splits: dict[int, Lowered] = field(default_factory=dict)
+    ahead: Mapping[str, Outlook] = field(default_factory=dict)
     maps: list[LinearMap] = field(default_factory=list)  # keeps the ids in `covers` alive
 
     def run(self, nodes: list[Node]) -> tuple[Chosen, ...]:
         """The cheapest program found."""
         last = {name: i for i, node in enumerate(nodes) for name in node.operands}
+        self.ahead = outlooks(nodes)
         beam = [State()]
         for i, node in enumerate(nodes):
             alive = {name for name, at in last.items() if at > i}
             found = [next_.only(alive) for state in beam for next_ in self.extend(state, node)]
             found.sort(key=lambda s: s.cost)
-            beam = _distinct(found)[:BEAM]
+            beam = _distinct(found)
+            if node.kind != "enter":  # the client's choices differ little in cost, until something reads them
+                beam = beam[:BEAM]
         return beam[0].steps
 
     def extend(self, state: State, node: Node) -> list[State]:
         """Every way to take one more node."""
         if node.kind == "enter":
             shape = self.samples.shape(node.result)
-            return [self._enter(state, node, p) for p in entries(shape, self.batching.ring)]
+            found = entries(shape, self.batching.ring, self.ahead[node.result])
+            if node.op.name == "convert.mpc_to_he":  # each place of an element costs time to encode a share
+                found = list(dict.fromkeys(p.alone() for p in found))
+            return [self._enter(state, node, p) for p in found]
         if node.kind == "linear":
             return self._linear(state, node)
         if node.kind == "view":
@@ -107,20 +127,24 @@ class Search:
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
         level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        each = self.primitives.per_prime("encrypt", self.degree, level) + self.primitives.fixed("encode", self.degree)
-        return state.take(self._plain(node, packing, ()), count * each)
+        return state.take(self._plain(node, packing, ()), count * self.primitives.enter(self.degree, level))
 
     def _linear(self, state: State, node: Node) -> list[State]:
         assert node.map is not None
         source = state.packings[node.operands[0]]
         alike = [p for p in state.packings.values() if p.size == node.map.out_size]
-        choices = placements(node.map, source, node.geometry, alike)
-        covers = [c for choice in choices if (c := self._cover(node.map, source, choice)) is not None]
-        covers.sort(key=lambda c: c.products)
-        # splitting rotations is the slow part: leave out what costs far more by its products alone
-        few = [c for c in covers if c.products <= HOPELESS * covers[0].products + HOPELESS_ANYWAY]
+        covers = [
+            c
+            for map, geometry, sums in _ways(node, source)
+            for choice in placements(map, source if sums is None else sums.packing, geometry, alike)
+            if (c := self._cover(map, source, choice, sums)) is not None
+        ]
+        # splitting rotations is the slow part: leave out what costs far more without it
+        floor = {id(c): self._floor(c, node) for c in covers}
+        least = min(floor.values())
+        few = [c for c in covers if floor[id(c)] <= HOPELESS * least]
         sizes = self.sizes[node.result]
-        return [self._apply(state, node, node.map, self._split(c), sizes) for c in few]
+        return [self._apply(state, node, node.whole, self._split(c), sizes) for c in few]
 
     def _apply(self, state: State, node: Node, map: LinearMap, lowered: Lowered, sizes: tuple[float, float]) -> State:
         step = Chosen(
@@ -149,9 +173,9 @@ class Search:
 
     def _aligned(self, state: State, node: Node, operands: tuple[str, ...]) -> State:
         left, right = (state.packings[o] for o in operands)
-        # where only one operand repeats itself, its copies would stand alone in slots that hold no result
-        clean = left.clean and right.clean and left.period == right.period
-        packing = Packing(left.digits, left.ring, left.offset, max(left.period, right.period), clean)
+        # where only one operand is repeated, its copies would stand alone in slots that hold no result
+        clean = left.clean and right.clean and left.copies == right.copies
+        packing = Packing.of(left.digits, left.ring, left.offset, left.shared(right), clean)
         return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
 
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
@@ -164,13 +188,14 @@ class Search:
         """A copy of a value at the places of another packing, by a 0/1 map."""
         moved = f"{name}.at{len(state.steps)}"
         step = Node("linear", node.op, (name,), moved, node.like)
-        places = Placement("direct", packing=Packing.of(target.digits, target.ring, target.offset))
+        places = Placement(target.digits, target.offset)
         map = _identity(target.size)
         found = self._cover(map, state.packings[name], places)
         assert found is not None, "a direct placement always fits"
         after = self._apply(state, step, map, self._split(found), self.sizes[name])
         # one more level makes all that came before dearer, and may ask for a larger ring
-        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, self._level(node))
+        top = max(self.level_of.values(), default=1)
+        extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, top)
         return State(after.cost + extra, after.packings, after.steps), moved
 
     # costs
@@ -185,9 +210,10 @@ class Search:
         return self.level_of.get(node.result, 1)
 
     def _linear_cost(self, lowered: Lowered, level: int) -> float:
-        outputs = lowered.out.ciphertexts
-        once = self.primitives.linear(lowered.rotations, lowered.products, outputs, self.degree, level)
-        return once * self.batching.groups
+        return self._counted(lowered.rotations, lowered.products, lowered.out.ciphertexts, level)
+
+    def _counted(self, rotations: int, products: int, outputs: int, level: int) -> float:
+        return self.primitives.linear(rotations, products, outputs, self.degree, level) * self.batching.groups
 
     def _elementwise_cost(self, node: Node, packing: Packing) -> float:
         count = packing.ciphertexts * self.batching.groups
@@ -196,13 +222,18 @@ class Search:
             return count * self.primitives.multiply(self.degree, level)
         if node.kind == "polynomial":
             return count * polynomial_cost(node, self.primitives, self.degree, level)
-        return count * self.primitives.per_prime("add", self.degree, level)
+        return count * self.primitives.at("add", self.degree, level)
 
-    def _cover(self, map: LinearMap, source: Packing, choice: Placement) -> Cover | None:
-        key = (id(map), source, choice)
+    def _floor(self, found: Cover, node: Node) -> float:
+        """A lower bound of a cover's cost: about as many rotations as a product of babies and giants needs."""
+        rotations = found.sums + 2 * (max(found.products - 1, 0) ** 0.5) - 1
+        return self._counted(round(max(rotations, 0)), found.products, found.placed.out.ciphertexts, self._level(node))
+
+    def _cover(self, map: LinearMap, source: Packing, choice: Placement, sums: Pooled | None = None) -> Cover | None:
+        key = (id(map), source, choice, sums)
         if key not in self.covers:
             self.maps.append(map)
-            self.covers[key] = cover(map, source, choice)
+            self.covers[key] = cover(map, source, choice, sums)
         return self.covers[key]
 
     def _split(self, found: Cover) -> Lowered:
@@ -219,7 +250,8 @@ def polynomial_cost(node: Node, primitives: Primitives, degree: int, level: int)
     coefficients, _, _ = polynomial(node.op)
     count = max(1, round(2 * (len(coefficients) - 1) ** 0.5) - 1)
     levels = [max(level - i % polynomial_levels(node.op), 0) for i in range(count)]
-    return sum(primitives.multiply(degree, at) for at in levels)
+    first, *others = levels  # the lowest power of a basis is a square
+    return primitives.square(degree, first) + sum(primitives.multiply(degree, at) for at in others)
 
 
 def view(op: Op, samples: Samples, source: Packing) -> Packing | None:
@@ -231,7 +263,7 @@ def view(op: Op, samples: Samples, source: Packing) -> Packing | None:
         return None
     if op.name == "Transpose":
         digits = tuple(d for axis in permutation(op, samples) for d in axes[axis])
-        return Packing.of(digits, source.ring, source.offset, source.period, source.clean)
+        return Packing.of(digits, source.ring, source.offset, source.copies, source.clean)
     offset, cut = source.offset, list[tuple[int, int]]()
     for part, extent, mine in zip(slices(op, samples), samples.shape(op.operands[0]), axes, strict=True):
         indices = range(*part.indices(extent))
@@ -242,14 +274,30 @@ def view(op: Op, samples: Samples, source: Packing) -> Packing | None:
         elif mine:
             offset += indices.start * mine[0][1]
             cut.append((len(indices), mine[0][1] * indices.step))
-    found = Packing.of(tuple(cut), source.ring, offset, source.period, clean=False)
+    found = Packing.of(tuple(cut), source.ring, offset, source.copies, clean=False)
     fits = source.ciphertexts == 1 and prod(e for e, _ in cut) > 0
     return found if fits else None
 
 
+def _ways(node: Node, source: Packing) -> list[tuple[LinearMap, Geometry | None, Pooled | None]]:
+    """(map, geometry, sums before it): a node as it is, its pool by products or by rotate-and-adds."""
+    assert node.map is not None
+    if node.pool is None:
+        return [(node.map, node.geometry, None)]
+    sums = pooled(source, node.pool)
+    if sums is not None:
+        return [(node.map, node.geometry, sums)]
+    geometry = None if node.geometry is None else node.geometry.after(node.pool.shape, node.pool.window)
+    return [(node.whole, geometry, None)]
+
+
 def _distinct(states: list[State]) -> list[State]:
-    """The cheapest state of each set of layouts: what is yet to come depends on these alone."""
-    seen: dict[frozenset[tuple[str, Packing]], State] = {}
+    """The cheapest state of each set of layouts, and those with more copies: what is yet to come depends on these."""
+    kept: dict[frozenset[tuple[str, Digits, int]], list[State]] = {}
+    found = []
     for state in states:
-        seen.setdefault(frozenset(state.packings.items()), state)
-    return list(seen.values())
+        same = kept.setdefault(frozenset((n, p.digits, p.offset) for n, p in state.packings.items()), [])
+        if not any(other.dominates(state) for other in same):
+            same.append(state)
+            found.append(state)
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
-from ppc.runtime.layout import Layout, layout_from_attrs
+from ppc.runtime.layout import Layout, layout_from_attrs, offsets
 from ppc.runtime.levels import MATCHED, Chain
 from ppc.targets.he import batch_verify
 from ppc.targets.he.parameters import LARGEST_PRIME, MODULUS_BITS, SHARE_BITS
@@ -100,7 +100,8 @@ class _Walk:
         name = op.operands[0]
         level = self._reads(op, int_attr(op, "level"))
         require(self.polynomials.get(name, 2) == 2, op, "lets a product leave that is not relinearised")
-        require(layout_from_attrs(op.attrs) == self.layout[name], op, "does not read the layout its operand has")
+        have = self.layout[name].alone()
+        require(layout_from_attrs(op.attrs) == have, op, "does not read the layout its operand has")
         self._scaled(op, self.scale[name])
         if op.name == "convert.he_to_mpc":
             bits = sum(self.primes[: level + 1])
@@ -139,18 +140,21 @@ class _Walk:
             level, scale = self._polynomial(op, level), float_attr(op, "scale")
         elif op.name == "he.upscale":
             ratio = float_attr(op, "scale") / scale
-            require(ratio >= 2 and ratio.is_integer(), op, f"scales up by {ratio:g}, which is not exact")
-            scale *= ratio
+            exact = ratio >= 1.5 and abs(ratio / round(ratio) - 1) < SAME
+            require(exact, op, f"scales up by {ratio:g}, which is no integer")
+            scale *= round(ratio)
         elif op.name == "he.square":
             require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
             scale, level = self._rescaled(op, scale**2, level)
         elif op.name == "he.view":
             layout = self._sized(op, layout_from_attrs(op.attrs, "out_"), op.results[0])
-            written = np.isin(layout.addresses(), self.layout[op.operands[0]].addresses())
+            written = np.isin(layout.places(), self.layout[op.operands[0]].places())
             require(bool(written.all()), op, "views addresses where its operand has no element")
         else:
             left, right = (self.layout[o] for o in op.operands)
-            require(left == right, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            together = left.alone() == right.alone()
+            require(together, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            layout = _shared(left, right)
             scales = [self.scale[o] for o in op.operands]
             if op.name == "he.mul":
                 require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
@@ -179,6 +183,7 @@ class _Walk:
         self._sized(op, target, op.results[0])
         terms: Any = op.attrs["terms"]
         post: Any = op.attrs["post"]
+        pre: Any = op.attrs.get("pre", ())
         inputs, outputs = source.ciphertexts, target.ciphertexts
         for ct_in, ct_out, baby, giant in terms:
             inside = 0 <= ct_in < inputs and 0 <= ct_out < outputs
@@ -186,7 +191,7 @@ class _Walk:
             require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
         written = {ct_out for _, ct_out, _, _ in terms}
         require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
-        missing = self._unreached(terms, level) | set(post) - {0} - self.galois.get(level, frozenset())
+        missing = self._unreached(terms, level) | {*pre, *post} - {0} - self.galois.get(level, frozenset())
         require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
         shapes = self.module.type_of(diagonals).shape, self.module.type_of(bias).shape
         wanted = (len(terms), self.slots), (outputs, self.slots)
@@ -245,3 +250,11 @@ class _Walk:
         require(layout.size == size, op, f"places {layout.size} elements of {size}")
         require(layout.slots == self.slots, op, f"lays out {layout.slots} slots of {self.slots}")
         return layout
+
+
+def _shared(left: Layout, right: Layout) -> Layout:
+    """Of two values at the same places, with the copies that both have."""
+    mine, other = offsets(left.copies), offsets(right.copies)
+    if np.isin(mine, other).all():
+        return left
+    return right if np.isin(other, mine).all() else left.alone()

@@ -51,7 +51,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("policy,leaves", [(None, "convert.he_to_mpc"), (PUBLIC, "reveal.he_to_client")])
 def test_two_passes(model: Path, policy: str | None, leaves: str, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(choice, "program_seconds", lambda program: inf)
+    monkeypatch.setattr(choice, "program_seconds", lambda program, primitives: inf)
     case = assert_three_ways(
         tmp_path,
         model,

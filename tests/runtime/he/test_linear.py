@@ -57,6 +57,30 @@ def test_linear_is_its_definition(shallow, make, seed):
         assert np.abs(shallow.decrypt(c) - reference(x, terms, d, bias, [64, 1])[o]).max() < 2e-6
 
 
+def test_results_do_not_depend_on_the_threads(shallow, monkeypatch):
+    """Nor on the way SEAL is called: saved bytes are equal, over random layers."""
+    from ppc.runtime.he import blob, linear, prepare
+    from ppc.runtime.he.evaluator import NativeEvaluator, OfficialEvaluator
+    from ppc.runtime.he.schedule import Workers
+
+    context, keys = shallow.context, shallow.server.engines["he"].keys
+    n, prime = context.slots, context.chain.primes[2]
+    layers = [((0, 1, 2, 3, 4, 5, 9, 10), (0, 8), 1), ((0, 1), (0, 1, 2, 3, 8, 64), 2)]
+    for seed, (babies, giants, outs) in enumerate(layers):
+        rng = np.random.default_rng(seed)
+        x = shallow.encrypt(rng.normal(size=(2, n)), 2, Layout.dense(2 * n, n)).data
+        terms = [(i, o, b, g) for i in range(2) for o in range(outs) for b in babies for g in giants]
+        rows, found = rng.normal(size=(len(terms), n)), []
+        for threads, way in ((1, OfficialEvaluator), (1, NativeEvaluator), (2, NativeEvaluator), (5, NativeEvaluator)):
+            monkeypatch.setitem(context.__dict__, "arithmetic", way(context))
+            diagonals = prepare.encode_rows(context, rows, 2, float(prime))
+            bias = prepare.encode_rows(context, rows[:outs], 1, shallow.scale)
+            exact = float(prime), (1, shallow.scale)
+            out = linear.evaluate(context, keys, x, terms, diagonals, bias, [1], [64], *exact, Workers(threads))
+            found.append([blob.dump(c) for c in out])
+        assert found[0] == found[1] == found[2] == found[3]
+
+
 def test_all_weights_zero_is_zero(shallow, make):
     n = shallow.context.slots
     value = shallow.encrypt(np.ones(n), 1)

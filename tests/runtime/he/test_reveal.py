@@ -5,7 +5,7 @@ import pytest
 
 from ppc.runtime.convert import he as exits
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import embedding, privacy, random
+from ppc.runtime.he import embedding, limbs, privacy, random, wide
 from ppc.runtime.layout import Layout
 from ppc.runtime.levels import MASK_BITS
 from ppc.runtime.value import Value
@@ -47,8 +47,6 @@ def test_flooding_keeps_the_value_and_masks_every_unused_slot(deep):
 
 
 def test_flooding_changes_c1_and_the_noise(shallow):
-    from ppc.runtime.he import limbs
-
     n = shallow.context.slots
     value = shallow.encrypt(np.zeros(n), 2)
     keys = shallow.server.engines["he"].keys
@@ -99,8 +97,9 @@ def test_random_numbers_are_uniform_in_their_range():
     assert drawn[0].max() == 96 and drawn[0].min() == 0
     assert ((np.bincount(drawn[0].astype(int), minlength=97) - 20000 / 97) ** 2 / (20000 / 97)).sum() < 200
     assert drawn[1].max() < (1 << 59) + 12345
-    wide = random.uniform_integers(20000, 70)
-    assert -(2**69) <= wide.min() < -(2**68) < 2**68 < wide.max() < 2**69
+    for bits in (1, 16, 25, 70):
+        found = wide.to_longdouble(random.uniform_integers(20000, bits)) / np.longdouble(2) ** (bits - 1)
+        assert -1 <= found.min() < -0.9 and (found.max() > 0.9 or bits == 1) and found.max() < 1
     assert (random.expand(bytes(32), 100)[:50] == random.expand(bytes(32), 50)).all()
 
 
@@ -115,8 +114,9 @@ def test_coefficients_in_extended_precision(shallow):
         shallow.context, 0, limbs.plaintext_residues(shallow.context.encode(values, 0, 2.0**40), shallow.context)[None]
     )[0, 0]
     assert np.abs(embedding.slot_values(ours, 2.0**40) - values).max() < 1e-9
-    difference = (ours - theirs.astype(object)) % q
-    assert max(min(int(d), q - int(d)) for d in difference) <= 1
+    mine = wide.residues(ours, [q])[0].astype(np.int64)
+    difference = np.abs(mine - theirs.astype(np.int64))
+    assert np.minimum(difference, q - difference).max() <= 1
 
 
 def test_where_there_is_little_room_masks_are_small_and_results_right(shallow):

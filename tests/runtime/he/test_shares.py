@@ -7,6 +7,7 @@ from ppc.runtime.convert import he_mpc
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import integer_slots
 from ppc.runtime.layout import Layout
+from ppc.runtime.levels import coefficient_primes
 from ppc.runtime.value import Value
 
 LSB = 2.0**-16
@@ -102,6 +103,10 @@ def test_too_little_modulus_is_a_plan_error(shallow):
         he_mpc.he_to_mpc(shallow.client, step, Value("he", (4,)))
 
 
+def to_integers(limbs):
+    return np.array([sum(int(limb) << (16 * t) for t, limb in enumerate(column)) for column in limbs.T], object)
+
+
 @pytest.mark.parametrize("degree", [1024, 32768])
 def test_integer_slots_are_linear_and_right(degree):
     """decode of the sum = sum of the decodes, and both agree with the embedding in floating point."""
@@ -109,12 +114,50 @@ def test_integer_slots_are_linear_and_right(degree):
     slots = rng.permutation(degree // 2)[:40]
     values = rng.integers(-(2**30), 2**30, 40)
     scale = 2.0**50.3
-    whole = integer_slots.encode(values, slots, degree, scale)
     mask = rng.integers(-(2**62), 2**62, 40)
-    parts = integer_slots.encode(mask, slots, degree, scale) + integer_slots.encode(values - mask, slots, degree, scale)
-    assert max(abs(int(d)) for d in whole - parts) <= 1
+    whole, one, other = (
+        to_integers(integer_slots.encode(v, slots, degree, scale)) for v in (values, mask, values - mask)
+    )
+    assert max(abs(int(d)) for d in whole - one - other) <= 1
     angles = np.pi / degree * np.array([pow(3, int(j), 2 * degree) for j in slots])[:, None] * np.arange(degree)
     assert np.allclose(np.cos(angles) @ (whole.astype(float) / scale), values / 65536, atol=1e-3, rtol=1e-5)
+    primes = coefficient_primes(degree if degree > 1024 else 8192, (60, 59, 58))
     noise = np.array([int(r) << 70 for r in rng.integers(-(2**62), 2**62, degree)], object)
-    a, b = integer_slots.decode([whole + noise, noise], [slots, slots], scale)
+    found = [np.stack([(v % q).astype(np.uint64) for q in primes]) for v in (whole + noise, noise)]
+    a, b = integer_slots.decode(found, primes, [slots, slots], scale)
     assert np.abs(a - b - values).max() < 400  # 2^30 · 2^-22
+
+
+@pytest.mark.parametrize("scale", [2.0**30, 2.0**44.7, 3 * 2.0**56, 2.0**100.1])
+def test_integer_slots_are_what_python_integers_give(scale):
+    """Every bit, over few primes and many: the definition with integers of any size."""
+    degree, rng = 1024, np.random.default_rng(1)
+    slots = rng.permutation(degree // 2)[:300]
+    values = np.concatenate([rng.integers(-(2**63), 2**63 - 1, 298), [-(2**63), 2**63 - 1]])
+    powers = np.array([pow(3, int(j), 2 * degree) for j in slots])
+    angles = (powers[:, None] * np.arange(degree // 2)) % (2 * degree) * (np.pi / degree)
+    rows = np.rint(np.cos(angles) * 2.0**24).astype(np.int64).astype(object)
+    numerator, denominator = (scale * 2 / degree).as_integer_ratio()
+    half = (values.astype(object) @ rows * numerator * 2 + denominator * 2**40) // (denominator * 2**41)
+    want = np.concatenate([half, [0], -half[:0:-1]])
+    assert (to_integers(integer_slots.encode(values, slots, degree, scale)) == want).all()
+
+    exponent = int(np.floor(np.log2(scale)))
+    matrix = np.rint(np.cos(angles) * (2.0**exponent / scale * 2.0**24)).astype(np.int64).astype(object)
+    for bits in [(60,), (60, 50), (60, 60, 59, 58, 57)]:
+        primes = coefficient_primes(8192, bits)
+        modulus = int(np.prod(np.array(primes, object)))
+        edge = [0, 1, -1, modulus // 2, -(modulus // 2)]
+        drawn = [int.from_bytes(rng.bytes(40), "little") % modulus - modulus // 2 for _ in range(degree - 5)]
+        c = np.array(edge + drawn, object)
+        folded = c[: degree // 2].copy()
+        folded[1:] -= c[: degree // 2 : -1]
+        sums = matrix @ folded
+        ring = ((sums >> (24 + exponent - 16)) % 2**64).astype(np.uint64).view(np.int64)
+        (found,) = integer_slots.decode([np.stack([(c % q).astype(np.uint64) for q in primes])], primes, [slots], scale)
+        assert (found == ring).all()
+
+
+def test_a_scale_that_shares_cannot_be_taken_from_is_refused():
+    with pytest.raises(ValueError, match="too small"):
+        integer_slots.decode([np.zeros((1, 1024), np.uint64)], [97], [np.arange(3)], 2.0**-9)

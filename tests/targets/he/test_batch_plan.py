@@ -18,9 +18,15 @@ from ppc.targets.he.lower import lower_he
 from ppc.targets.he.parameters import MODULUS_BITS
 from ppc.targets.he.sample import Refusal
 from ppc.targets.he.verify import verify_he
+from ppc.targets.prices import Prices
 
 RNG = np.random.default_rng(7)
 BATCH = 6
+PRIMITIVES = Prices.shipped().he
+
+
+def plan(module):
+    return plan_batch(module, PRIMITIVES)
 
 
 def interpret(module, x):
@@ -51,7 +57,7 @@ def interpret(module, x):
 
 
 def check(module, x, expected):
-    program = plan_batch(module)
+    program = plan(module)
     lowered = lower_batch(module, program)
     verify_he(lowered)
     np.testing.assert_allclose(interpret(lowered, x), expected, rtol=0, atol=1e-9)
@@ -144,11 +150,11 @@ def test_a_product_of_two_values_and_a_movement(builder):
 
 def test_an_exit_to_shares_has_the_modulus_that_hides_it(builder):
     b, *_ = chain(builder)
-    schedule = plan_batch(b.module()).schedule
+    schedule = plan(b.module()).schedule
     left = next(s for s in schedule.steps if s.kind == "leave")
     assert sum(schedule.prime_bits[: left.level + 1]) >= 102
     b, *_ = chain(builder)
-    revealed = plan_batch(b.module("reveal.he_to_client", {"privacy": "public weights"})).schedule
+    revealed = plan(b.module("reveal.he_to_client", {"privacy": "public weights"})).schedule
     assert sum(revealed.prime_bits) < sum(schedule.prime_bits) and revealed.degree <= schedule.degree
 
 
@@ -156,13 +162,13 @@ def test_the_ring_has_a_slot_for_each_sample(builder):
     for batch, degree in ((2048, 4096), (2049, 8192), (9000, 32768)):
         b = builder((batch, 3), batch)
         b.op("MatMul", [b.last, b.weight(RNG.normal(size=(3, 2)))], (batch, 2))
-        assert plan_batch(b.module("reveal.he_to_client", {"privacy": "public weights"})).schedule.degree == degree
+        assert plan(b.module("reveal.he_to_client", {"privacy": "public weights"})).schedule.degree == degree
 
 
 def test_scales_are_what_the_primes_make_of_them(builder):
     """The verifier walks them again; here: the values fit their moduli."""
     b, *_ = chain(builder)
-    program = plan_batch(b.module())
+    program = plan(b.module())
     bits = program.schedule.prime_bits
     assert all(log2(s.scale) + 2 < sum(bits[: s.out_level + 1]) for s in program.schedule.steps)
 
@@ -187,14 +193,14 @@ def test_what_it_cannot_do_is_said(builder, build, leave, reason):
     b = builder((BATCH, 4), BATCH)
     build(b)
     with pytest.raises(Refusal, match=reason):
-        plan_batch(b.module(*leave))
+        plan(b.module(*leave))
 
 
 def test_more_samples_than_slots_are_refused(builder):
     b = builder((20000, 2), 20000)
     b.op("Mul", [b.last, b.last], (20000, 2))
     with pytest.raises(Refusal, match="16384 slots"):
-        plan_batch(b.module())
+        plan(b.module())
 
 
 def wide(builder, batch):
@@ -207,7 +213,7 @@ def wide(builder, batch):
 
 
 def test_many_samples_are_packed_by_batch_and_few_for_latency(builder):
-    few, many = choose(wide(builder, 1)), choose(wide(builder, 2048))
+    few, many = choose(wide(builder, 1), PRIMITIVES), choose(wide(builder, 2048), PRIMITIVES)
     assert not isinstance(few.program, BatchProgram) and few.instead == ""
     assert isinstance(many.program, BatchProgram) and many.seconds == many.program.seconds
     assert "packed for latency" in many.instead
@@ -218,7 +224,7 @@ def test_many_samples_are_packed_by_batch_and_few_for_latency(builder):
 def test_a_refusal_is_the_reason_for_latency_packing(builder):
     b = builder((64, 4), 64)
     b.op("Polynomial", [b.last], (64, 4), {"coefficients": (0.0, 1.0, 0.0, 0.5), "lo": -1.0, "hi": 1.0})
-    chosen = choose(b.module())
+    chosen = choose(b.module(), PRIMITIVES)
     assert not isinstance(chosen.program, BatchProgram) and "degree 3" in chosen.instead
 
 
@@ -261,7 +267,7 @@ CASES = {
 def test_broken_plans_are_refused(builder, case):
     b, *_ = chain(builder)
     module = b.module()
-    lowered = lower_batch(module, plan_batch(module))
+    lowered = lower_batch(module, plan(module))
     verify_he(lowered)
     damage, words = CASES[case]
     with pytest.raises(InternalError, match=words):

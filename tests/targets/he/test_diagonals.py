@@ -2,14 +2,21 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ppc.targets.he.bsgs import split
 from ppc.targets.he.diagonals import lower_map
+from ppc.targets.he.digits import apart
+from ppc.targets.he.entries import entries
+from ppc.targets.he.graph import build
+from ppc.targets.he.layouts import placements
 from ppc.targets.he.linear_map import LinearMap
+from ppc.targets.he.outlook import Outlook
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.placement import Placement
+from ppc.targets.he.pooling import Pool, pooled
+from ppc.targets.he.sample import Samples
 
 RING = 64
 
@@ -21,47 +28,127 @@ def random_map(rng, rows, columns, density):
     return LinearMap(rows, columns, r, c, rng.normal(size=len(r)), rng.normal(size=rows))
 
 
-def run(lowered, map, slots):
+def run(lowered, slots):
     """The he.linear of one sample, on virtual slots."""
-    diagonals, out = lowered.diagonals(map), np.zeros((lowered.out.ciphertexts, RING))
+    for step in lowered.pre:
+        slots = slots + np.roll(slots, -step, axis=1)
+    diagonals, out = lowered.diagonals(), np.zeros((lowered.out.ciphertexts, RING))
     for (ct_in, ct_out, baby, giant), diagonal in zip(lowered.terms, diagonals, strict=True):
         out[ct_out] += np.roll(np.roll(slots[ct_in], -baby) * diagonal, -giant)
     for step in lowered.post:
         out = out + np.roll(out, -step, axis=1)
-    return out + lowered.bias(map)
+    return out + lowered.bias()
 
 
-@settings(max_examples=150, deadline=None)
+def filled(rng, source, x):
+    """A source's slots; what lies where no element does must not matter."""
+    slots = rng.normal(size=(source.ciphertexts, RING))
+    slots.reshape(-1)[source.layout.places()] = x
+    return slots
+
+
+def check(lowered, slots, expected):
+    """Every copy of the result is right, and what is called clean is clean."""
+    out = run(lowered, slots).reshape(-1)
+    places = lowered.out.layout.places()
+    np.testing.assert_allclose(out[places], np.broadcast_to(expected, places.shape), atol=1e-9)
+    if lowered.out.clean:
+        known = np.append(expected, 0.0)
+        assert np.abs(out[:, None] - known).min(axis=1).max() < 1e-9
+    return out
+
+
+#: (rows' stride, parts) of a placement, for a step h or L.
+PARTS = {
+    "direct": lambda step: (1, ()),
+    "hybrid": lambda step: (1, ((RING // step, step),)),
+    "inner": lambda step: (step, ((step, 1),)),
+    "blocks": lambda step: (step, ((2, RING // 2),)),
+}
+
+
+@settings(max_examples=300, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rows=st.integers(1, 40),
     columns=st.integers(1, 100),
     density=st.sampled_from([0.05, 0.4, 1.0]),
-    kind=st.sampled_from(["direct", "hybrid", "window", "inner"]),
+    kind=st.sampled_from(sorted(PARTS)),
+    how=st.sampled_from(["sum", "window", "fill"]),
     step=st.sampled_from([1, 2, 4, 8, 16, 32, 64]),
     stride=st.sampled_from([1, 2, 3]),
+    copies=st.sampled_from([(), ((2, 32),), ((4, 16),), ((3, 21),), ((2, 32), (3, 5)), ((4, 1),), ((64, 1),)]),
 )
-def test_every_placement_computes_the_map(seed, rows, columns, density, kind, step, stride):
+def test_every_placement_computes_the_map(seed, rows, columns, density, kind, how, step, stride, copies):
     rng = np.random.default_rng(seed)
     map = random_map(rng, rows, columns, density)
-    source = Packing.of(((columns, stride),), RING, int(rng.integers(5)))
-    target = Packing.of(((rows, stride),), RING, int(rng.integers(5)))
-    lowered = lower_map(map, source, Placement(kind, step, target if kind == "direct" else None))
+    source = Packing.of(((columns, stride),), RING, int(rng.integers(5)), copies)
+    places = source.layout.places()
+    if len(np.unique(places)) < places.size or places.max() >= RING:
+        source = Packing.of(((columns, stride),), RING, int(rng.integers(5)))
+    row_stride, parts = PARTS[kind](step)
+    digits = ((rows, stride if kind == "direct" else row_stride),)
+    choice = Placement(digits, int(rng.integers(5)), parts, how == "window", how == "fill")
+    lowered = lower_map(map, source, choice)
     if lowered is None:
         assert kind != "direct"
         return
     x = rng.normal(size=columns)
-    slots = rng.normal(size=(source.ciphertexts, RING))  # what lies elsewhere must not matter
-    slots.reshape(-1)[source.addresses] = x
-    out = run(lowered, map, slots)
-    expected = map.apply(x)
-    np.testing.assert_allclose(out.reshape(-1)[lowered.out.addresses], expected, atol=1e-9)
-    copies = out.reshape(-1)[(lowered.out.addresses + lowered.out.period) % out.size]
-    if lowered.out.ciphertexts == 1:
-        np.testing.assert_allclose(copies, expected, atol=1e-9)
-    if lowered.out.clean:
-        known = np.append(expected, 0.0)
-        assert np.abs(out.reshape(-1)[:, None] - known).min(axis=1).max() < 1e-9
+    check(lowered, filled(rng, source, x), map.apply(x))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    window=st.sampled_from([(1, 2), (2, 2), (2, 1)]),
+    phased=st.booleans(),
+    channels=st.integers(1, 2),
+)
+def test_sums_over_windows_before_a_map(seed, window, phased, channels):
+    """A pool on row-major elements, and on phases that lie on blocks of their own all the way round."""
+    rng = np.random.default_rng(seed)
+    pool = Pool((1, channels, 4, 4), window)
+    half = tuple(4 // w for w in window)
+    digits = ((channels, 16), (4, 4), (4, 1))
+    if phased:
+        digits = ((channels, 8), (half[0], half[1]), (window[0], 16 * window[1]), (half[1], 1), (window[1], 16))
+    source = Packing.of(digits, RING)
+    if not apart(source.layout.places(), 2 * RING):
+        return
+    sums = pooled(source, pool)
+    assert sums is not None
+    map = random_map(rng, 5, pool.sums.out_size, 0.5)
+    lowered = lower_map(map, source, Placement(((5, 1),)), sums)
+    x = rng.normal(size=pool.sums.in_size)
+    assert np.allclose(pool.sums.apply(x).sum(), x.sum())
+    check(lowered, filled(rng, source, x), map.apply(pool.sums.apply(x)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    filters=st.integers(1, 4),
+    stride=st.sampled_from([1, 2]),
+    pad=st.integers(0, 1),
+    groups=st.booleans(),
+)
+def test_every_layout_of_a_convolution_computes_it(builder, seed, filters, stride, pad, groups):
+    """From each layout in which the client may send, to each placement that the search may choose."""
+    rng = np.random.default_rng(seed)
+    channels, group = (filters, filters) if groups else (1, 1)
+    size = (4 + 2 * pad - 3) // stride + 1
+    b = builder((1, channels, 4, 4))
+    weight = b.weight(rng.normal(size=(filters, channels // group, 3, 3)))
+    attrs = {"strides": (stride,) * 2, "pads": (pad,) * 4, "group": group}
+    b.op("Conv", [b.last, weight], (1, filters, size, size), attrs)
+    module = b.module()
+    node = build(module, Samples(module))[1]
+    x = rng.normal(size=node.map.in_size)
+    for source in entries((1, channels, 4, 4), RING, Outlook(((stride, stride), (2, 2)), filters, 8)):
+        for choice in placements(node.map, source, node.geometry):
+            lowered = lower_map(node.map, source, choice)
+            if lowered is not None:
+                check(lowered, filled(rng, source, x), node.map.apply(x))
 
 
 @settings(max_examples=60, deadline=None)
@@ -70,11 +157,11 @@ def test_maps_of_periodic_inputs(seed, rows, columns):
     """Two dense layers in a row: the first leaves its result repeated, the second makes use of it."""
     rng = np.random.default_rng(seed)
     first, second = random_map(rng, columns, 20, 1.0), random_map(rng, rows, columns, 1.0)
-    one = lower_map(first, Packing.dense(20, RING), Placement("hybrid", 16))
-    two = lower_map(second, one.out, Placement("hybrid", 16))
+    hybrid = PARTS["hybrid"](16)[1]
+    one = lower_map(first, Packing.dense(20, RING), Placement(((columns, 1),), parts=hybrid))
+    two = lower_map(second, one.out, Placement(((rows, 1),)))
     x = rng.normal(size=20)
-    out = run(two, second, run(one, first, one.source.layout.pack(x)))
-    np.testing.assert_allclose(out.reshape(-1)[two.out.addresses], second.apply(first.apply(x)), atol=1e-9)
+    check(two, run(one, one.source.layout.pack(x)), second.apply(first.apply(x)))
 
 
 @settings(max_examples=60, deadline=None)

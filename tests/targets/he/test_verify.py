@@ -17,14 +17,15 @@ def lowered(builder):
     x = b.last
     h = b.op("Gemm", [x, b.weight(rng.normal(size=(40, 40)))], (1, 40))
     b.op("Mul", [h, h], (1, 40))
-    b.op("Polynomial", [b.last], (1, 40), {"coefficients": (0.0, 1.0, 0.5), "lo": -2.0, "hi": 2.0})
-    b.op("Add", [b.last, x], (1, 40))
+    y = b.op("Polynomial", [b.last], (1, 40), {"coefficients": (0.0, 1.0, 0.5), "lo": -2.0, "hi": 2.0})
+    h = b.op("Gemm", [x, b.weight(rng.normal(size=(40, 40)))], (1, 40))
+    b.op("Add", [y, h], (1, 40))
     return lower_he(b.module())
 
 
 def broken(module, name, **attrs):
-    """The module with attributes of its first op of this name replaced."""
-    at = next(i for i, op in enumerate(module.ops) if op.name == name)
+    """The module with attributes of its last op of this name replaced."""
+    at = max(i for i, op in enumerate(module.ops) if op.name == name)
     op = replace(module.ops[at], attrs={**module.ops[at].attrs, **attrs})
     return replace(module, ops=(*module.ops[:at], op, *module.ops[at + 1 :]))
 
@@ -37,15 +38,15 @@ def test_the_lowered_module_passes(lowered):
     verify_he(lowered)
 
 
-def first_terms(module):
-    return next(op for op in module.ops if op.name == "he.linear").attrs["terms"]
+def last_terms(module):
+    return [op for op in module.ops if op.name == "he.linear"][-1].attrs["terms"]
 
 
 CASES = {
     "negative level": (lambda m: broken(m, "he.drop", level=-1), "drops to level -1"),
     "wrong level": (lambda m: broken(m, "he.mul", level=1), "at level 1"),
-    "term outside": (lambda m: broken(m, "he.linear", terms=((7, 0, 0, 0), *first_terms(m)[1:])), "outside"),
-    "fewer terms": (lambda m: broken(m, "he.linear", terms=first_terms(m)[1:]), "constants of shapes"),
+    "term outside": (lambda m: broken(m, "he.linear", terms=((7, 0, 0, 0), *last_terms(m)[1:])), "outside"),
+    "more terms": (lambda m: broken(m, "he.linear", terms=(*last_terms(m), (0, 0, 0, 0))), "constants of shapes"),
     "no keys": (lambda m: parameters(m, galois=()), "without Galois keys"),
     "no relinearisation": (lambda m: parameters(m, relin=()), "relinearises"),
     "insecure": (lambda m: parameters(m, degree=8192), "128-bit security"),
@@ -66,8 +67,7 @@ def test_broken_plans_are_refused(lowered, case):
 
 def test_additions_need_equal_places(lowered):
     """The two operands of the addition, one of them moved."""
-    moved = broken(lowered, "convert.client_to_he", layout_offset=1)
-    moved = broken(moved, "he.linear", in_layout_offset=1)
+    moved = broken(lowered, "he.linear", out_layout_offset=1)
     with pytest.raises(InternalError, match=r"he\.add .* different places"):
         verify_he(moved)
 
