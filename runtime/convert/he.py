@@ -98,7 +98,7 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     tag = f"{step.tag}.he"
     if session.role == "server":
         server = server_engine(session)
-        out = batch_border.ciphertexts(server.context, x)
+        out = batch_border.ciphertexts(server, x)
         if kind == "flooding":
             layout = packed_layout(step, server.context.slots)
             out = privacy.flood(server.context, server.keys, out, layout, level_of(step, "flood_bits"))

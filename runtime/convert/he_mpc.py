@@ -71,7 +71,7 @@ def _mask(session: Session, step: Step, x: Value) -> Shares:
     layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
     primes = context.chain.primes[: low + 1]
     masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
-    for mask, ciphertext in zip(masks, batch_border.ciphertexts(context, x), strict=True):
+    for mask, ciphertext in zip(masks, batch_border.ciphertexts(server, x), strict=True):
         fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
         polynomials = limbs.ciphertext_residues(fresh)
         mask[:] = uniform_residues(primes, context.degree)

@@ -20,8 +20,8 @@ from ppc.targets.he.sample import Refusal
 
 #: Bits above a value that leaves for shares: its mask wraps with a chance of 2^-40.
 SHARE_ABOVE = 40.0
-#: What is tried: every combination whose primes fit 128-bit security.
-ENTRIES, WEIGHTS, TARGETS = range(24, 51, 2), range(10, 25), range(26, 53, 2)
+#: What is tried, in bits.
+ENTRIES, WEIGHTS, TARGETS = range(24, 51, 3), range(10, 25, 2), range(28, 53, 3)
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,11 @@ def plan_batch(module: Module, primitives: Primitives) -> BatchProgram | None:
     if graph is None:
         return None
     _check(module, graph)
-    best: BatchProgram | None = None
-    for degree in sorted(MODULUS_BITS):
-        if degree // 2 < graph.samples.batch:
-            continue
-        found = _cheapest(graph, degree, primitives)
-        if found is not None and (best is None or found.seconds < best.seconds):
-            best = found
-    if best is None:
-        raise Refusal(f"no ring with room for {graph.samples.batch} samples has the levels and the precision")
-    return best
+    for degree in sorted(MODULUS_BITS):  # a larger ring costs more in everything
+        found = _cheapest(graph, degree, primitives) if degree // 2 >= graph.samples.batch else None
+        if found is not None:
+            return found
+    raise Refusal(f"no ring with room for {graph.samples.batch} samples has the levels and the precision")
 
 
 def _check(module: Module, graph: Graph) -> None:
@@ -75,7 +70,7 @@ def _cheapest(graph: Graph, degree: int, primitives: Primitives) -> BatchProgram
     best: tuple[int, float, Schedule] | None = None
     for knobs in _knobs(graph):
         found = schedule(graph, degree, knobs, exits)
-        if found is None or sum(found.prime_bits) > MODULUS_BITS[degree]:
+        if found is None:
             continue
         worst = _worst(graph, found)
         if worst <= 1.0 and (best is None or (len(found.prime_bits), worst) < best[:2]):

@@ -35,8 +35,12 @@ def lower_he(module: Module, prices: Prices | None = None) -> Module:
     if choice is None:
         return module
     if isinstance(choice.program, BatchProgram):
-        return lower_batch(module, choice.program)
-    return _Emitter(module, choice.program).run()
+        lowered = lower_batch(module, choice.program)
+    else:
+        lowered = _Emitter(module, choice.program).run()
+    if not choice.instead:
+        return lowered
+    return replace(lowered, attrs={**lowered.attrs, "he.packing_because": choice.instead})
 
 
 @dataclass
