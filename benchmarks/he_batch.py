@@ -1,7 +1,8 @@
-"""Throughput of batch packing: `python -m benchmarks.he_batch [name ...]`, PPC_CORPUS set; build/bench/he_batch.json.
+"""Throughput of batch packing: `python -m benchmarks.he_batch [name ...]` with PPC_CORPUS set.
 
 Each model is compiled with public weights and a full batch, and run by client and server in one process, so that the
-server's steps can be timed alone: on one core, and on all. Run it beside another program that you compare it with.
+server's steps can be timed alone: on one core, and on all. On a busy machine look at `samples_cpu_s`, samples a second
+of processor time, or run it beside another program that you compare it with. Rows also go to build/bench/he_batch.json.
 """
 
 import json
@@ -10,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -63,12 +64,14 @@ def measure(model: Path, batch: int, out: Path) -> dict[str, Any]:
     client, server = parties(plan)
     cores = os.sched_getaffinity(0)
     times: dict[int, list[float]] = {}
+    busy: list[float] = []
     result: dict[str, Any] = {}
     for count in (1, len(cores)):
         os.sched_setaffinity(0, sorted(cores)[:count])
         for run in range(REPEATS):
             spent, result = one_pass(client, server, program, x, run)
             times.setdefault(count, []).append(spent)
+            busy.append(result["busy"])
     os.sched_setaffinity(0, cores)
     reference = np.resize(data["ref"], (batch, *data["ref"].shape[1:]))
     return {
@@ -76,6 +79,7 @@ def measure(model: Path, batch: int, out: Path) -> dict[str, Any]:
         "degree": plan.manifest["he"]["degree"],
         "primes": "+".join(map(str, plan.manifest["he"]["prime_bits"])),
         **{f"samples_s_{count}_cores": round(batch / min(found)) for count, found in times.items()},
+        "samples_cpu_s": round(batch / min(busy)),
         "client_ms_sample": round(result["client"] / batch * 1e3, 3),
         "max_err": float(f"{np.abs(result['y'].reshape(reference.shape) - reference).max():.3g}"),
     }
@@ -101,7 +105,7 @@ def one_pass(
     def on_server(step: int, of: int, name: str) -> None:
         if step > 0 and "start" not in marks and name.startswith("he."):
             entered.wait()
-            marks["start"] = perf_counter()
+            marks["start"], marks["busy"] = perf_counter(), process_time()
 
     def on_client(step: int, of: int, name: str) -> None:
         if name.startswith("convert."):
@@ -116,11 +120,11 @@ def one_pass(
 
     def serve() -> None:
         program(server)
-        marks["stop"] = perf_counter()
+        marks["stop"], marks["busy"] = perf_counter(), process_time() - marks["busy"]
 
     at_once(lambda: program(client), serve)
     (y,) = client.outputs.values()
-    return marks["stop"] - marks["start"], {"client": marks["client"], "y": y}
+    return marks["stop"] - marks["start"], {**marks, "y": y}
 
 
 def at_once(*calls: Callable[[], Any]) -> None:

@@ -168,6 +168,9 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
     keys = sum(len(v) for v in he["galois"].values())
     table = _table("\nHE parameters (CKKS)", "", "")
     table.add_row("ring degree N", f"{he['degree']}  ({he['degree'] // 2} slots a ciphertext)")
+    if "packing_because" in he:
+        packing = "one sample a slot" if he.get("packing") == "batch" else "elements of a sample share ciphertexts"
+        table.add_row("packing", f"{packing}: {safe(he['packing_because'])}")
     table.add_row(
         "modulus", f"{bits} = {sum(he['prime_bits'])} bits (the last for key switching), top level {he['top_level']}"
     )

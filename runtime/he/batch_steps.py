@@ -82,7 +82,7 @@ def drop(session: Session, step: Step, x: Value) -> Value:
 def rescale(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, out_level, scale. Relinearises products, then divides by the primes above out_level."""
     engine, operand = server_engine(session), _operand(step, x)
-    held = finish(engine.context, engine.keys, as_held(engine.context, operand), level_of(step, "out_level"))
+    held = finish(engine, as_held(engine, operand), level_of(step, "out_level"))
     return _value(step, held, x.layout)
 
 

@@ -6,15 +6,16 @@ coefficients of one prime at a time: what lies between never exists as a whole, 
 such a chain; `materialise` runs it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from ppc.runtime.blas import one_thread
 from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch
+from ppc.runtime.he.schedule import Workers
 
 #: Words that the largest value of a block takes: blocks are as wide as this allows.
 _BLOCK_WORDS = 1 << 19
@@ -183,7 +184,7 @@ def _by_rows(*arrays: Residues) -> Iterator[tuple[Residues, ...]]:
         yield tuple(a[:, at : at + step] for a in arrays)
 
 
-def materialise(value: Pending, primes: Sequence[int], threads: int = 1) -> Held:
+def materialise(value: Pending, primes: Sequence[int], workers: Workers) -> Held:
     """Compute a value. `primes`: those of the chain, q_0 first."""
     if isinstance(value, Held):
         return value
@@ -195,23 +196,15 @@ def materialise(value: Pending, primes: Sequence[int], threads: int = 1) -> Held
     places = [(k, start) for k in range(len(moduli)) for start in range(0, degree, width)]
 
     def run(mine: Sequence[tuple[int, int]]) -> None:
-        scratch = Scratch()
+        scratch = Scratch()  # one a thread: memory that was touched once is touched again
         for k, start in mine:
             at = Place(k, moduli[k], start, start + width, scratch)
             _block(order, at, out[:, :, k, start : start + width])
 
-    _in_threads(run, places, threads)
+    # a BLAS with threads of its own would have several for each of ours, which was seen to take ten times as long
+    with one_thread():
+        workers.map(run, [places[i :: workers.threads] for i in range(workers.threads)])
     return Held(out, value.scale)
-
-
-def _in_threads(
-    run: Callable[[Sequence[tuple[int, int]]], None], places: Sequence[tuple[int, int]], threads: int
-) -> None:
-    if threads == 1 or len(places) == 1:
-        return run(places)
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(run, places[i::threads]) for i in range(threads)]:
-            done.result()
 
 
 def _ordered(value: Pending) -> list[Pending]:

@@ -45,6 +45,18 @@ def make_ciphertext(context: Context, level: int, residues: Residues, scale: flo
     return blob.load(seal.Ciphertext(), context.seal, _saved(head, residues))
 
 
+def alike(context: Context, template: Any, residues: Residues) -> Any:
+    """A ciphertext of these residues with everything else of `template`. Raises one of SEAL_ERRORS."""
+    if evaluator.unavailable() is not None:
+        return make_ciphertext(context, context.level(template), residues, template.scale)
+    out = native.copy(template)
+    own = native.residues(out)
+    if own.shape != residues.shape:
+        raise ValueError(f"residues of shape {residues.shape} for a ciphertext of {own.shape}")
+    own[...] = residues
+    return out
+
+
 def make_plaintext(context: Context, level: int, residues: Residues, scale: float) -> Any:
     """A plaintext of these residues, shape (level + 1, degree), in NTT form. Raises one of SEAL_ERRORS."""
     head = _PLAINTEXT.pack(*context.parms_ids[level], residues.size, scale)

@@ -1,11 +1,17 @@
 """What a batch-packed program costs, from counted words: a word is one coefficient modulo one prime."""
 
 from dataclasses import dataclass
+from math import inf
 
+from ppc.ir.module import Op
+from ppc.ir.target import HeRung
 from ppc.runtime.levels import exact_parts
 from ppc.targets.he.batch_graph import Graph, blocks_of
 from ppc.targets.he.batch_schedule import PRODUCTS, Schedule, Step
+from ppc.targets.he.graph import masks, nodes_of, polynomial
+from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.sample import Refusal, Samples
 
 
 @dataclass(frozen=True)
@@ -18,73 +24,101 @@ class BatchPrices:
     join: float = 8.0  # put parts together to one word, reduce, and put it in its place
     product: float = 6.6  # one product of words modulo a prime
     convert: float = 9.0  # one word between an array and SEAL
-    enter: float = 215.0  # encode, encrypt, send, load: one word of c0
-    leave: float = 60.0  # send, decrypt, decode: one word
-    share: float = 36000.0  # mask, send, decrypt and decode one slot to shares at N = 8192; in proportion to N
     block: float = 1500.0  # start one product of blocks
 
 
 PRICES = BatchPrices()
+#: Batch packing is looked at from here on: below, a slot for each sample leaves nearly every slot empty.
+FEWEST_SAMPLES = 8
 #: Coefficients of a block that is evaluated at a time.
 _WIDTH = 256
 
 
 def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
     """Client and server, one pass, one core."""
-    shared = sum(s.elements for s in schedule.steps if s.node.op.name == "convert.he_to_mpc" and s.kind == "leave")
-    computed = sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
-    return computed + shared_seconds(shared * graph.samples.batch, schedule.degree)
+    borders = sum(_border(step, graph.samples.batch, schedule.degree, primitives) for step in schedule.steps)
+    return borders + sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
 
 
-def shared_seconds(slots: int, degree: int) -> float:
-    """Of leaving for shares: the decoding has a row of N/2 integers for each slot that is read."""
-    return slots * PRICES.share * degree / 8192 / 1e9
+def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> float:
+    """Seconds of what enters or leaves."""
+    if step.kind == "enter":
+        return step.elements * (
+            primitives.enter(degree, step.level) + degree * (step.level + 1) * 2 * PRICES.convert / 1e9
+        )
+    if step.kind != "leave":
+        return 0.0
+    shared = masks(step.node.op)
+    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if shared else None
+    return step.elements * primitives.leave(degree, step.level) if found is None else found
 
 
 def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> float:
     degree, words = schedule.degree, schedule.degree * (step.level + 1)
     values = step.elements * step.polynomials * words
-    if step.kind == "enter":
-        return step.elements * words * PRICES.enter
     if step.kind == "linear":
-        return _linear(step, words * step.polynomials, schedule.prime_bits[: step.level + 1])
+        assert step.node.map is not None
+        _, parts = exact_parts(max(schedule.prime_bits[:-1]), step.weight_scale * step.node.map.row_sum)
+        return _linear(step.node.map, parts, words * step.polynomials)
     if step.kind in PRODUCTS:
         return values * PRICES.product * (1.0 if step.kind == "square" else 4 / 3)
     if step.kind == "rescale":
-        switch = primitives.at("relinearise", degree, step.level) if step.polynomials == 3 else 0.0
-        each = switch + primitives.at("rescale", degree, step.level)
-        return step.elements * each * 1e9 + (values + 2 * step.elements * words) * PRICES.convert
-    if step.kind == "leave":
-        return step.elements * 2 * words * PRICES.leave
+        return step.elements * _rescale(degree, step.level, step.polynomials, primitives)
+    if step.kind in ("enter", "leave"):
+        return 0.0
     return values  # sums and dropped primes: a nanosecond a word
 
 
-def _linear(step: Step, words: int, prime_bits: tuple[int, ...]) -> float:
+def _linear(map: LinearMap, parts: int, words: int) -> float:
     """`words`: of one element, in all its polynomials."""
-    assert step.node.map is not None
-    blocks, entries = blocks_of(step.node.map)
-    _, parts = exact_parts(max(prime_bits), step.weight_scale * step.node.map.row_sum)
-    dense = len(blocks) == 1
-    gathered = 0 if dense else sum(len(cols) for _, cols in blocks)
+    blocks, entries = blocks_of(map)
+    gathered = 0 if len(blocks) == 1 else sum(len(cols) for _, cols in blocks)
     each = (
-        step.node.map.in_size * parts * PRICES.split
+        map.in_size * parts * PRICES.split
         + gathered * parts * PRICES.gather
         + len(entries) * parts * PRICES.multiply
-        + step.elements * PRICES.join
+        + map.out_size * PRICES.join
         + len(blocks) * parts * PRICES.block / _WIDTH
     )
     return each * words
 
 
+def _rescale(degree: int, level: int, polynomials: int, primitives: Primitives) -> float:
+    """Of one element."""
+    switch = primitives.at("relinearise", degree, level) if polynomials == 3 else 0.0
+    computed = switch + primitives.at("rescale", degree, level)
+    return computed * 1e9 + (polynomials + 2) * degree * (level + 1) * PRICES.convert
+
+
+def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primitives) -> float:
+    """One operator at the middle of the rung's levels, as if nothing were merged; infinite where it is not lowered."""
+    if not FEWEST_SAMPLES <= samples.batch <= rung.slots:
+        return inf
+    level = max(1, rung.levels // 2)
+    words = rung.degree * (level + 1)
+    size = samples.size(op.results[0])
+    product = size * (3 * words * PRICES.product + _rescale(rung.degree, level, 3, primitives)) / 1e9
+    if "coefficients" in op.attrs:
+        return product if len(polynomial(op)[0]) <= 3 else inf
+    try:
+        nodes = nodes_of(op, samples)
+        maps = [n.map for n in nodes if n.map is not None and n.kind == "linear"]
+        linear = sum(_linear(map, 2, 2 * words) for map in maps) / 1e9
+    except Refusal:
+        return inf
+    sums = sum(2 * size * words for n in nodes if n.kind in ("add", "sub")) / 1e9
+    return linear + sums + product * sum(n.kind in PRODUCTS for n in nodes)
+
+
 def resident(schedule: Schedule) -> int:
     """Bytes of the server's arrays that exist together, blocks of evaluation and SEAL's own memory apart.
 
-    What enters stays while the pass lasts; of the others, a rescale holds its operand and its result.
+    What enters and what a rescale made stay while the pass lasts; a rescale and a conversion hold their whole operand
+    besides. Nothing else ever exists as a whole.
     """
-    words = schedule.degree * 8
+    made = {s.result: s for s in schedule.steps}
     entered = sum(s.elements * 2 * (s.level + 1) for s in schedule.steps if s.kind == "enter")
     kept = sum(s.elements * 2 * (s.out_level + 1) for s in schedule.steps if s.kind == "rescale")
-    wide = max(
-        (s.elements * s.polynomials * (s.level + 1) for s in schedule.steps if s.kind not in PRODUCTS), default=0
-    )
-    return words * (entered + kept + wide)
+    read = [made[s.operands[0]] for s in schedule.steps if s.kind in ("rescale", "leave")]
+    whole = max((s.elements * s.polynomials * (s.out_level + 1) for s in read if s.kind != "enter"), default=0)
+    return 8 * schedule.degree * (entered + kept + whole)

@@ -16,6 +16,7 @@ from ppc.targets.he.batch_graph import Graph, Size
 from ppc.targets.he.graph import Node
 from ppc.targets.he.linear_map import identity
 from ppc.targets.he.noise import TAIL, Error, Noise
+from ppc.targets.he.parameters import MODULUS_BITS
 
 #: Primes are large enough to exist at every degree.
 SMALLEST_PRIME = 30
@@ -104,7 +105,8 @@ def depth(graph: Graph) -> int:
 
 
 def schedule(graph: Graph, degree: int, knobs: Knobs, exits: Mapping[str, Exit]) -> Schedule | None:
-    """The schedule of these knobs, `exits` by result; None where a value does not fit its modulus."""
+    """The schedule of these knobs, `exits` by result; None where it has too many bits for 128-bit security, or a value
+    too large for its modulus."""
     drops = depth(graph)
     for spare in range(3):  # primes below the last rescale
         found = _Walk(graph, degree, knobs, drops + spare, spare).run(exits)
@@ -135,6 +137,8 @@ class _Walk:
         base = max(each, SMALLEST_PRIME)
         bits = [base] * (self.floor + 1) + [self.bits[level] for level in range(self.floor + 1, self.top + 1)]
         prime_bits = (*bits, max(bits))
+        if sum(prime_bits) > MODULUS_BITS[self.degree]:
+            return None
         try:
             chain = Chain.of(self.degree, prime_bits)
         except ValueError:

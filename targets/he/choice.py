@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 from ppc.ir.diagnostic import UserError
 from ppc.ir.module import Module
+from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.batch_plan import BatchProgram, plan_batch
 from ppc.targets.he.plan import Program, plan_module
 from ppc.targets.he.price import program_seconds
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Refusal
-
-#: Batch packing is looked at from here on: below, a slot for each sample leaves nearly every slot empty.
-FEWEST_SAMPLES = 8
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,8 @@ def choose(module: Module, primitives: Primitives) -> Choice | None:
     seconds = program_seconds(latency, primitives)
     if batch is None:
         return Choice(latency, seconds, why)
-    if batch.seconds < seconds:
-        return Choice(
-            batch, batch.seconds, f"latency packing takes {seconds:.3g} s, batch packing {batch.seconds:.3g} s"
-        )
-    return Choice(latency, seconds, f"batch packing takes {batch.seconds:.3g} s, latency packing {seconds:.3g} s")
+    times = f"a pass takes {seconds:.3g} s packed for latency, {batch.seconds:.3g} s packed by batch"
+    return Choice(batch, batch.seconds, times) if batch.seconds < seconds else Choice(latency, seconds, times)
 
 
 def _batch(module: Module, primitives: Primitives) -> tuple[BatchProgram | None, str]:

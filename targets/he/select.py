@@ -1,7 +1,7 @@
 """Choose a layout for every HE value: a beam search over the program, by counted cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import prod
 
@@ -19,7 +19,7 @@ from ppc.targets.he.outlook import Outlook, outlooks
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.placement import Placement
 from ppc.targets.he.pooling import Pooled, pooled
-from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.primitives import Primitives, ciphertext_bytes
 from ppc.targets.he.sample import Samples
 
 #: Partial programs that are kept.
@@ -28,6 +28,8 @@ BEAM = 32
 HOPELESS = 2.0
 #: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
+#: Seconds that a byte takes from the client, at 1 Gbit/s.
+UPLOAD = 8e-9
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,15 @@ class State:
         packings = self.packings if step.kind == "leave" else {**self.packings, step.result: step.packing}
         return State(self.cost + cost, packings, (*self.steps, step))
 
+    def renamed(self, old: str, new: str) -> "State":
+        """The same program with another name for a value."""
+
+        def name(value: str) -> str:
+            return new if value == old else value
+
+        steps = (replace(s, result=name(s.result), operands=tuple(map(name, s.operands))) for s in self.steps)
+        return State(self.cost, {name(n): p for n, p in self.packings.items()}, tuple(steps))
+
     def only(self, alive: set[str]) -> "State":
         """Forget the layouts of values that nothing will read."""
         return State(self.cost, {n: p for n, p in self.packings.items() if n in alive}, self.steps)
@@ -91,6 +102,10 @@ class Search:
 
     def run(self, nodes: list[Node]) -> tuple[Chosen, ...]:
         """The cheapest program found."""
+        return self.best(nodes).steps
+
+    def best(self, nodes: list[Node]) -> State:
+        """The same with its cost, in seconds."""
         last = {name: i for i, node in enumerate(nodes) for name in node.operands}
         self.ahead = outlooks(nodes)
         beam = [State()]
@@ -101,7 +116,7 @@ class Search:
             beam = _distinct(found)
             if node.kind != "enter":  # the client's choices differ little in cost, until something reads them
                 beam = beam[:BEAM]
-        return beam[0].steps
+        return beam[0]
 
     def extend(self, state: State, node: Node) -> list[State]:
         """Every way to take one more node."""
@@ -127,7 +142,8 @@ class Search:
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
         level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        return state.take(self._plain(node, packing, ()), count * self.primitives.enter(self.degree, level))
+        each = self.primitives.enter(self.degree, level) + UPLOAD * ciphertext_bytes(self.degree, level, seeded=True)
+        return state.take(self._plain(node, packing, ()), count * each)
 
     def _linear(self, state: State, node: Node) -> list[State]:
         assert node.map is not None
@@ -179,10 +195,18 @@ class Search:
         return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
 
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
-        """Mask the slots that hold more than the result, which takes a level."""
+        """Mask the slots that hold more than the result, which takes a level.
+
+        The masked value takes the name, and the step the node, of what it masks: a policy grants a value by these.
+        """
         name = node.operands[0]
         packing = state.packings[name]
-        return (state, name) if packing.clean else self._realigned(state, node, name, packing)
+        if packing.clean:
+            return state, name
+        raw = f"{name}.unmasked"
+        made = next(step.op for step in state.steps if step.result == name)
+        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing)
+        return moved.renamed(masked, name), name
 
     def _realigned(self, state: State, node: Node, name: str, target: Packing) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""

@@ -8,6 +8,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.levels import polynomial_depth
+from ppc.targets.he import batch_cost
 from ppc.targets.he.diagonals import cover
 from ppc.targets.he.entries import entries
 from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
@@ -96,10 +97,13 @@ class HETarget:
         return self._graph[1], self._graph[2]
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Computation at the middle of the rung's levels; HE has no traffic between its steps."""
+        """Computation at the middle of the rung's levels, in the cheaper packing; HE has no traffic between steps."""
         key = (id(op), rung)
         if key not in self._costs:
-            self._costs[key] = (op, Cost(seconds=self._seconds(as_polynomial(op), module, rung)))
+            lowered = as_polynomial(op)
+            latency = self._seconds(lowered, module, rung)
+            batch = batch_cost.operator_seconds(lowered, Samples(module), rung, self.primitives)
+            self._costs[key] = (op, Cost(seconds=min(latency, batch)))
         return self._costs[key][1]
 
     def setup(self, rung: HeRung) -> Cost:

@@ -141,7 +141,7 @@ def entered(two, make, x, level=2, scale=S0):
 
 
 def decrypted(two, value, size):
-    cts = batch_border.ciphertexts(two.context, value)
+    cts = batch_border.ciphertexts(two.server.engines["he"], value)
     return np.array([two.decrypt(c)[:SAMPLES] for c in cts]).T[:, :size]
 
 
@@ -176,7 +176,7 @@ def test_what_does_not_fit_the_plan_is_refused(two, make, model, x):
     with pytest.raises(PartyError, match="not relinearised"):
         batch_steps.square(server, make.step("he.batch_square", shape, level=2, scale=S0**4), once)
     with pytest.raises(PartyError, match="not relinearised"):
-        batch_border.ciphertexts(two.context, once)
+        batch_border.ciphertexts(two.server.engines["he"], once)
     with pytest.raises(PartyError, match="scales"):
         batch_steps.add(server, make.step("he.batch_add", shape, level=2, scale=S0), value, once)
     with pytest.raises(PartyError, match="not packed by batch"):
