@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # before numpy is loaded, and inherited by the parties: one core each
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PPC_THREADS": "1"}
 
 from benchmarks.he import parties, primitives, prototype, tenseal_api
 from benchmarks.he.workloads import PARTS, POLICIES, WHOLE, Workload, present

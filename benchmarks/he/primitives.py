@@ -1,8 +1,8 @@
 """What the server asks of SEAL in one pass: how often, at which level, and for how long.
 
-Both parties are threads here, and SEAL's own methods are wrapped while the server computes: nothing of the engine's
-structure is assumed, but that it calls `tenseal.sealapi`. What goes another way counts as time outside SEAL. Times are
-the CPU times of the server's thread, so that other load on the machine disturbs them little.
+Both parties are threads here. SEAL's own methods, and those of the evaluator that calls SEAL without the binding, are
+wrapped while the server computes; what goes another way counts as time outside SEAL. The server has one thread
+(PPC_THREADS=1), and times are its CPU times, so that other load on the machine disturbs them little.
 """
 
 import threading
@@ -20,7 +20,8 @@ import numpy as np
 import tenseal.sealapi as seal
 
 from ppc.compiler.price_table import PriceTable
-from ppc.runtime.he import vector
+from ppc.runtime.he.evaluator import NativeEvaluator
+from ppc.runtime.he.linear_order import rotation_tree
 from ppc.runtime.net.memory import pair
 from ppc.runtime.phases import new_session, run_party
 from ppc.runtime.plan import Plan
@@ -36,6 +37,16 @@ PRICED = {
     "multiply": "multiply",
     "relinearize_inplace": "relinearise",
     "rescale_to_next_inplace": "rescale",
+}
+#: The same of `NativeEvaluator`; `sum_of_products` is several of them.
+NATIVE = {
+    "rotate": "rotate_vector",
+    "add": "add_inplace",
+    "add_plain": "add_plain_inplace",
+    "multiply": "multiply",
+    "relinearise": "relinearize_inplace",
+    "rescale": "rescale_to_next_inplace",
+    "sum_of_products": "multiply_plain",
 }
 PASSES = 3  # of which the first warms up
 
@@ -59,14 +70,20 @@ def recorded(record: Record) -> Iterator[None]:
         def timed(self: Any, *operands: Any) -> Any:
             if threading.get_ident() != record.thread:
                 return method(self, *operands)
-            first = operands[0] if operands else None
-            key = (name, first.coeff_modulus_size() - 1 if isinstance(first, seal.Ciphertext) else -1)
+            first, shown = operands[0] if operands else None, name
+            if kind is NativeEvaluator:
+                shown = "square" if name == "multiply" and first is operands[1] else NATIVE[name]
+            pairs = first if name == "sum_of_products" else []
+            first = pairs[0][0] if pairs else first
+            level = first.coeff_modulus_size() - 1 if isinstance(first, seal.Ciphertext) else -1
             start = thread_time()
             try:
                 return method(self, *operands)
             finally:
-                record.seconds[key] += thread_time() - start
-                record.calls[key] += 1
+                record.seconds[shown, level] += thread_time() - start
+                record.calls[shown, level] += len(pairs) or 1
+                if pairs:
+                    record.calls["add_inplace", level] += len(pairs) - (len(operands) < 3 or operands[2] is None)
 
         kept.append((kind, name, method))
         setattr(kind, name, timed)
@@ -75,6 +92,8 @@ def recorded(record: Record) -> Iterator[None]:
         for kind in (seal.Evaluator, seal.CKKSEncoder, seal.Encryptor):
             for name in [n for n in dir(kind) if not n.startswith("_")]:
                 wrap(kind, name, getattr(kind, name))
+        for name in NATIVE:
+            wrap(NativeEvaluator, name, getattr(NativeEvaluator, name))
         yield
     finally:
         for kind, name, method in kept:
@@ -142,7 +161,7 @@ def linear_counts(manifest: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         inputs, outputs = {t[0] for t in terms}, {t[1] for t in terms}
         sets = [{t[2] for t in terms if t[0] == c} for c in inputs]
         sets += [{t[3] for t in terms if t[1] == o} for o in outputs]
-        turned = sum(len(vector.rotation_tree(steps, keys, slots)) for steps in sets)
+        turned = sum(len(rotation_tree(steps, keys, slots)) for steps in sets)
         found["rotate_vector"][level] += turned + len(outputs) * len(step["attrs"].get("post", ()))
         found["multiply_plain"][level] += len(terms)
     return {name: dict(counts) for name, counts in found.items()}

@@ -1,4 +1,4 @@
-"""One linear step under HE on one and more threads: `python -m benchmarks.he_threads`; build/bench/he_threads.json.
+"""One linear step under HE on one and more threads: `python -m benchmarks.he.threads`; build/bench/he_threads.json.
 
 The layer is as wide as the first of a small convolutional network: 25 babies and 5 giants of one ciphertext. `in_seal`
 is the share of the time on one thread that SEAL's own functions take; the rest is Python and numpy. Rotations in a row,
