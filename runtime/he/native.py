@@ -230,7 +230,7 @@ def plaintext_residues(plaintext: Any, degree: int) -> Residues:
     return _view(words[_PLAINTEXT_DATA], (size // degree, degree), plaintext)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def galois_permutation(degree: int, element: int) -> NDArray[np.intp]:
     """Where the automorphism x -> x^element takes each residue from, in NTT form (bit-reversed order)."""
     bits = degree.bit_length() - 1
