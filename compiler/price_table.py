@@ -73,12 +73,11 @@ def choose(named: Path | None = None) -> PriceTable:
 
 def find(sha256: str, named: Path | None) -> PriceTable:
     """The table that a plan was compiled with, among the named one or the shipped and the stored. Raises PPC5006."""
-    tables = [PriceTable(load(named))] if named else [PriceTable()]
-    if not named and stored_path().exists():
-        tables.append(PriceTable(load(stored_path())))
-    for table in tables:
-        if table.sha256 == sha256:
-            return table
+    table = PriceTable(load(named)) if named else PriceTable()
+    if table.sha256 != sha256 and not named and stored_path().exists():
+        table = PriceTable(load(stored_path()))
+    if table.sha256 == sha256:
+        return table
     raise fail(
         "PPC5006",
         "the plan was compiled with another table of prices",

@@ -14,9 +14,9 @@ same rows, so a new primitive is one row of `ppc.compiler.measure` and a new shi
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from importlib.resources import files
-from math import isfinite
 from typing import Any
 
 from ppc.targets.he.primitives import Primitives
@@ -58,7 +58,7 @@ class Prices:
             raise BadTable(f"it has schema {found!r}, this ppc reads {SCHEMA}")
         rows = {name: _judged(j.get(name), model, name) for name, model in Prices.shipped().rows.items()}
         facts = {k: v for k, v in j.items() if k not in SECTIONS}
-        if not isinstance(facts.get("date"), str) or not isinstance(facts.get("machine"), dict):
+        if not _is_date(facts.get("date")) or not isinstance(facts.get("machine"), dict):
             raise BadTable("it does not say when and on which machine it was measured (date, machine)")
         return Prices(rows, facts)
 
@@ -85,6 +85,13 @@ class Prices:
         return found
 
 
+def _is_date(x: Any) -> bool:
+    try:
+        return isinstance(x, str) and bool(date.fromisoformat(x))
+    except ValueError:
+        return False
+
+
 def _judged(found: Any, model: Any, where: str) -> Any:
     """`found` with the rows of `model`, number by number."""
     if isinstance(model, dict):
@@ -98,6 +105,6 @@ def _judged(found: Any, model: Any, where: str) -> Any:
             raise BadTable(f"{where}: one number a level is due")
         return [_judged(x, 0.0, f"{where}[{i}]") for i, x in enumerate(found)]
     number = isinstance(found, (int, float)) and not isinstance(found, bool)
-    if not number or not isfinite(found) or not 0 < found <= LONGEST:
+    if not number or not 0 < found <= LONGEST:  # nor is NaN
         raise BadTable(f"{where}: {found!r} is no time in seconds")
     return float(found)

@@ -10,6 +10,9 @@ from ppc.runtime import kernels
 #: Trees of the forest that is measured, all of one test and two leaves; its samples and features.
 TREES, SAMPLES, FEATURES = 50, 200, 16
 
+#: How many units it is, and the operator that is run: name, operands, attributes.
+Row = tuple[float, str, list[Any], dict[str, Any]]
+
 
 def measure(watch: Stopwatch) -> dict[str, float]:
     """Seconds of each unit, float64, one thread. A unit is one row, measured by one operator that consists of it."""
@@ -17,9 +20,7 @@ def measure(watch: Stopwatch) -> dict[str, float]:
     large, image = random.normal(size=1 << 18), random.normal(size=(1, 16, 64, 64))
     a, b = random.normal(size=(256, 512)), random.normal(size=(512, 256))
     pool = {"kernel_shape": (2, 2), "strides": (2, 2)}
-    rows: dict[
-        str, tuple[float, str, list[Any], dict[str, Any]]
-    ] = {  # unit -> how many, operator, operands, attributes
+    rows: dict[str, Row] = {
         "step": (1, "Relu", [random.normal(size=8)], {}),
         "mac": (256 * 512 * 256, "MatMul", [a, b], {}),
         "element": (2 * large.size, "Relu", [large], {}),

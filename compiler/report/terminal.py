@@ -120,7 +120,7 @@ def table_of_prices(p: Mapping[str, Any]) -> str:
     """Which table the costs are from."""
     where = {"shipped": "the table that ships with ppc", "measured": "measured by ppc calibrate"}[p["table"]]
     busy = ", of a busy machine" if p["busy"] else ""
-    return f"{where}, {p['date']}, {p['architecture']} with {p['cores']} cores{busy}"
+    return safe(f"{where}, {p['date']}, {p['architecture']} with {p['cores']} cores{busy}")
 
 
 def _by_operator(nodes: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -104,6 +104,14 @@ def test_the_plan_says_which_prices_and_is_verified_with_them(tmp_path: Path) ->
     assert "same bytes" in verify_plan(plan, calibration=None, **verify)[-1]
 
 
+def test_a_damaged_stored_table_does_not_touch_a_plan_of_the_shipped_one(tmp_path: Path, home: Path) -> None:
+    plan = api.compile(MODEL).save(tmp_path / "plan.py")
+    home.mkdir()
+    (home / "calibration.json").write_text("{")
+    said = verify_plan(plan, model=MODEL, calibrate=None, calibration=None, weights=True)
+    assert "same bytes" in said[-1]
+
+
 def test_prices_change_the_prediction(tmp_path: Path) -> None:
     price_table.save(tmp_path / "t.json", measured())
     shipped, other = (

@@ -43,6 +43,7 @@ def test_larger_rings_and_more_primes_cost_more() -> None:
         (("mpc", "round"), -1.0, "no time"),
         (("mpc", "round"), float("nan"), "no time"),
         (("mpc", "round"), 1e9, "no time"),
+        (("mpc", "round"), 10**400, "no time"),
         (("mpc", "round"), True, "no time"),
         (("mpc", "round"), "1e-6", "no time"),
         (("mpc", "gate"), 1.0, "unknown ['gate']"),
@@ -52,6 +53,7 @@ def test_larger_rings_and_more_primes_cost_more() -> None:
         (("he",), 3, "he: missing"),
         (("machine",), "fast", "on which machine"),
         (("date",), None, "when"),
+        (("date",), "[bold]soon[/]", "when"),
     ],
 )
 def test_what_is_no_table(path: tuple[str, ...], value: Any, words: str) -> None:
