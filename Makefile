@@ -1,6 +1,7 @@
 # make setup   once: .venv with everything, pinned by constraints.txt (Python >= 3.11, git and make must be there)
 # make demo    compile and run a model across processes that do not trust each other
 # make test    lint and the fast tests; make test-all adds the long proofs; make test-onnx runs the node tests of ONNX
+# make bench-he measures HE on small networks beside TenSEAL's own interface: PPC_CORPUS=... make bench-he
 # PYTHON=python3.12 make setup   uses another interpreter
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_VERSION := 26.3
 TORCH_VERSION := 2.13.0
 
-.PHONY: setup demo test test-all test-onnx lint bench clean
+.PHONY: setup demo test test-all test-onnx lint bench-he bench-corpus clean
 .DEFAULT_GOAL := help
 
 help:
@@ -52,8 +53,11 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup
-	$(BIN)/python -m benchmarks
+bench-he: setup
+	$(BIN)/python -m benchmarks.he
+
+bench-corpus: setup
+	$(BIN)/python -m benchmarks.corpus
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

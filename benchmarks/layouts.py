@@ -25,6 +25,7 @@ from ppc.targets.he.packing import Batching
 from ppc.targets.he.primitives import key_bytes
 from ppc.targets.he.sample import Samples
 from ppc.targets.he.select import Chosen, Search
+from ppc.targets.prices import Prices
 
 #: (model, ring degree).
 MODELS = (
@@ -47,7 +48,7 @@ class Found:
     primes: dict[str, int]  # data primes that a value's step runs with
     degree: int
     seconds: float  # of the search, of the processor
-    cost: float  # predicted milliseconds, the client's packing included
+    cost: float  # predicted seconds, the client's packing included
 
     @property
     def linear(self) -> list[Chosen]:
@@ -86,7 +87,7 @@ class Found:
     def megabytes(self) -> float:
         """Of Galois and relinearisation keys."""
         size = sum(n * key_bytes(self.degree, k - 1) for k, n in self.keys().items())
-        squares = {self.primes[s.result] for s in self.steps if s.kind == "mul"}
+        squares = {self.primes[s.result] for s in self.steps if s.kind in ("square", "mul")}
         return (size + sum(key_bytes(self.degree, k - 1) for k in squares)) / 1e6
 
 
@@ -105,7 +106,7 @@ def row(name: str, found: Found) -> str:
     rotations = " ".join(f"{k}:{n}" for k, n in found.rotations.items())
     return (
         f"{name}: N={found.degree} up={found.uploads} rotations={rotations} products={found.products} "
-        f"galois={sum(found.keys().values())} keys={found.megabytes():.1f}MB predicted={found.cost:.1f}ms "
+        f"galois={sum(found.keys().values())} keys={found.megabytes():.1f}MB predicted={1e3 * found.cost:.1f}ms "
         f"search={found.seconds:.1f}s"
     )
 
@@ -118,8 +119,9 @@ def search(model: Path, degree: int) -> Found:
     primes = _primes(nodes)
     largest = max(samples.size(node.like) for node in nodes)
     batching = Batching.choose(degree // 2, samples.batch, largest)
-    revealed = frozenset(n.operands[0] for n in nodes if n.kind == "leave")
-    layouts = Search(samples, batching, degree, {name: k - 1 for name, k in primes.items()}, revealed)
+    sizes = {n.result: (1.0, 1.0) for n in nodes}  # they matter to scales alone
+    levels = {name: k - 1 for name, k in primes.items()}
+    layouts = Search(samples, batching, degree, levels, sizes, frozenset(), Prices.shipped().he)
     start = process_time()
     best = layouts.best(nodes)
     for step in best.steps:

@@ -6,6 +6,7 @@ from pathlib import Path
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.driver import Request, compile_model
 from ppc.compiler.frontend.load import ModelSource
+from ppc.compiler.price_table import choose
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.policy import Policy
 
@@ -25,10 +26,15 @@ def compile(
     network: str | None = None,
     batch: int = 1,
     dims: Mapping[str, int] | None = None,
+    calibration: Path | str | None = None,
 ) -> Compiled:
-    """Compile a model (path, bytes or ModelProto) under a policy (path, text or Policy). Raises CompileError."""
+    """Compile a model (path, bytes or ModelProto) under a policy (path, text or Policy). Raises CompileError.
+
+    `calibrate`: data for the ranges of values. `calibration`: a table of prices (None: the stored or the shipped one).
+    """
     data = None if calibrate is None else Path(calibrate)
-    return compile_model(Request(model, policy, tuple(targets), data, network, batch, dict(dims or {})))
+    table = choose(None if calibration is None else Path(calibration))
+    return compile_model(Request(model, policy, tuple(targets), data, network, batch, dict(dims or {}), table=table))
 
 
 def check(
@@ -37,6 +43,6 @@ def check(
     """Every finding about a model under a policy; no error among them means that a plan exists. Never raises for
     findings."""
     try:
-        return compile_model(Request(model, policy, tuple(targets), batch=batch)).diagnostics
+        return compile_model(Request(model, policy, tuple(targets), batch=batch, table=choose())).diagnostics
     except UserError as e:
         return e.diagnostics

@@ -47,12 +47,12 @@ class Compiled:
         if self.public:
             files[path.with_suffix(".public.npz")] = self.public
         for file, content in files.items():
-            _write(file, content, secret=file.name.endswith(".server.npz"))
+            write_file(file, content, secret=file.name.endswith(".server.npz"))
         return path
 
 
-def _write(path: Path, content: bytes, *, secret: bool) -> None:
-    """Atomically: a temporary file in the same folder, then rename."""
+def write_file(path: Path, content: bytes, *, secret: bool) -> None:
+    """Atomically: a temporary file in the same folder, then rename. Raises UserError PPC5004."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

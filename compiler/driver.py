@@ -9,16 +9,20 @@ from ppc.compiler.assemble import assemble
 from ppc.compiler.calibration import load_calibration
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
+from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
 from ppc.compiler.stages import Placing, assumed_ranges, domains, within_limits, without_pins
 from ppc.ir.diagnostic import UserError
+from ppc.ir.module import Array
 from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
 from ppc.passes.assign.problem import DOMAINS
 from ppc.passes.calibrate import Calibrate
+from ppc.passes.degrees import ChooseDegrees
 from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
+from ppc.targets.registry import load_targets
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Request:
     batch: int = 1
     dims: Mapping[str, int] = field(default_factory=dict)
     fixed: Mapping[str, float] = field(default_factory=dict)  # public values of inputs, part of the plan
+    table: PriceTable = field(default_factory=PriceTable)  # what primitives cost
 
     @property
     def options(self) -> dict[str, object]:
@@ -43,6 +48,7 @@ class Request:
             "dims": dict(sorted(self.dims.items())),
             "fixed": dict(sorted(self.fixed.items())),
             "calibrated": self.calibrate is not None,
+            "prices": self.table.sha256,
         }
 
 
@@ -53,29 +59,30 @@ def compile_model(request: Request) -> Compiled:
     imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
     verify(imported)
     module = Fold()(imported)
-    placing = Placing(policy.resolve(module, imported), domains(request.targets), request.network)
+    prices = request.table.prices
+    bound = policy.resolve(module, imported)
+    placing = Placing(bound, domains(request.targets), request.network, prices, load_targets(prices))
     module = LabelFlow(policy, imported).run(module)
+    samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:
-        module = Calibrate(load_calibration(request.calibrate, module)).run(module)
+        samples = load_calibration(request.calibrate, module)
+        module = Calibrate(samples).run(module)
     module = Approximate().run(module)
+    module = ChooseDegrees(samples, placing.error_budget)(module)
     verify(module)
 
-    table = placing.candidates(module)
-    outcome = placing.assign(module, table)
+    placed = placing.placed(module)
+    placing, outcome, lowered = placed.placing, placed.outcome, placed.lowered
     free_policy, free = without_pins(policy), None
     if free_policy is not None:
         unpinned = replace(placing, resolved=free_policy.resolve(module, imported))
         free = unpinned.assign(module, unpinned.candidates(module))
 
-    converted = placing.convert(outcome.module)
-    verify(converted)
-    lowered = placing.lower(converted)
-    verify(lowered)
     views = placing.check(lowered)
-
-    reasons = {op.results[0]: {d: str(r) for d, r in table.why_not(op).items()} for op in outcome.module.ops}
-    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing)
-    diagnostics = [] if request.calibrate is not None else assumed_ranges(outcome.module)
+    reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
+    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary)
+    diagnostics = [*request.table.notes, *placed.notes]
+    diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     diagnostics += within_limits(placing.resolved, predicted(findings))
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)

@@ -42,6 +42,7 @@ class RunOutcome:
             "argmax_agreement": self.comparison.get("argmax_agreement"),
             "predicted": self.manifest["report"]["predicted"],
             "steps": self.measured.get("steps", []),
+            "notes": self.measured.get("notes", {}),
         }
 
     def show(self, *, as_json: bool) -> None:

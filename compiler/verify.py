@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from ppc.compiler.driver import PolicyText, Request, compile_model
+from ppc.compiler.price_table import find
 from ppc.ir.diagnostic import fail
 from ppc.ir.policy import parse_policy
 from ppc.runtime.plan import Plan
 
 
-def verify_plan(plan: Path, *, model: Path | None, calibrate: Path | None, weights: bool) -> list[str]:
+def verify_plan(
+    plan: Path, *, model: Path | None, calibrate: Path | None, calibration: Path | None, weights: bool
+) -> list[str]:
     """Lines saying what holds. Raises PartyError PPC6006 where files differ, UserError PPC5006 where a fresh compile
     gives another plan."""
     loaded, _ = Plan.load(plan)
@@ -33,6 +36,7 @@ def verify_plan(plan: Path, *, model: Path | None, calibrate: Path | None, weigh
             manifest["batch"],
             options["dims"],
             options["fixed"],
+            find(options["prices"], calibration),
         )
     )
     for name, made, found in (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ppc.ir.module import Op
 
 #: The attributes that the pass adds.
-POLYNOMIAL = frozenset({"he_coefficients", "he_lo", "he_hi", "he_error"})
+POLYNOMIAL = frozenset({"he_coefficients", "he_lo", "he_hi", "he_error", "he_loss"})
 
 
 def as_polynomial(op: Op) -> Op:

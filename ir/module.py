@@ -45,6 +45,7 @@ class Value:
     label: Label | None = None  # from LABELLED on
     domain: Domain | None = None  # its representation, from CONVERTED on
     range: tuple[float, float] | None = None  # calibrated minimum and maximum
+    rms: float | None = None  # calibrated root mean square of its elements
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,9 @@ class _Build(Transformer[Token, Module]):
             known = self._types[t] = TensorType(dtype, shape)
         return known
 
-    def value(self, type: TensorType, label: Label | None, domain: Token | None, range: Any) -> Value:
-        return Value(type, label, None if domain is None else self._pick(DOMAINS, domain, "domain"), range)
+    def value(self, type: TensorType, label: Label | None, domain: Token | None, range: Any, rms: Any) -> Value:
+        at = None if domain is None else self._pick(DOMAINS, domain, "domain")
+        return Value(type, label, at, range, None if rms is None else float(rms))
 
     def values(self, *values: Value) -> tuple[Value, ...]:
         return values
@@ -160,7 +161,7 @@ class _Build(Transformer[Token, Module]):
         return names
 
     def constant(self, name: Token, v: Value, sha: Token, data: Any) -> tuple[Token, Constant]:
-        if v.label is None or v.domain is not None or v.range is not None:
+        if v.label is None or v.domain is not None or v.range is not None or v.rms is not None:
             raise self._fail("PPC1901", name, "a constant has a label, and neither a domain nor a range")
         return name, Constant(v.type, v.label, str(sha), None if data is None else self._data(name, v.type, sha, data))
 

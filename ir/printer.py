@@ -25,7 +25,7 @@ NUMPY = {
 _PLAIN = re.compile(r"[A-Za-z0-9_.]+").fullmatch
 #: Words that the grammar uses itself are quoted where a name is meant.
 _RESERVED = frozenset(
-    {"module", "const", "input", "output", "on", "in", "loc", "public", "secret", "range", "sha256"}
+    {"module", "const", "input", "output", "on", "in", "loc", "public", "secret", "range", "rms", "sha256"}
     | {"true", "false", "inf", "nan", "_"}
 )
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*").fullmatch
@@ -68,6 +68,7 @@ def print_value(v: Value) -> str:
     parts += [print_label(v.label)] if v.label is not None else []
     parts += [f"in {v.domain}"] if v.domain else []
     parts += [f"range[{_number(v.range[0])}, {_number(v.range[1])}]"] if v.range else []
+    parts += [f"rms {_number(v.rms)}"] if v.rms is not None else []
     return " ".join(parts)
 
 

@@ -21,6 +21,9 @@ class Network:
         return cost.seconds + 8 * cost.bytes / self.bandwidth + cost.rounds * self.rtt / 2
 
 
+#: Levels that must be left in a ciphertext when it leaves HE through shares (>= 100 bits of modulus).
+EXIT_LEVEL = 1
+
 LAN = Network("lan", 10e9, 0.0002)
 WAN = Network("wan", 100e6, 0.040)
 

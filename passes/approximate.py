@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.ir.approximation import without_polynomial
 from ppc.ir.module import Attr, Module, Op, Stage
 from ppc.ir.opdef import Kind
 from ppc.ir.ops import opdef
 from ppc.passes.base import Pass
-from ppc.passes.minimax import Function, cheapest
+from ppc.passes.minimax import Function, Polynomial, cheapest
 from ppc.runtime import kernels
 
 #: Elementwise comparisons that a polynomial may stand for (with an error that the report states).
@@ -62,14 +63,24 @@ class Approximate(Pass):
         lo, hi = module.values[operand].range or ASSUMED_RANGE
         if hi - lo < 1e-6:
             lo, hi = lo - 1e-3, hi + 1e-3
-        f = _function(op.name, tuple(sorted(op.attrs.items())))
+        f = activation(op)
         try:
             largest = float(np.abs(f(np.linspace(lo, hi, 257))).max()) or 1.0
             p = cheapest(f, lo, hi, self.tolerance * largest)
         except ValueError:  # not finite on the range (Log, Sqrt of negatives): HE stays impossible, and says why
             return op
-        found: dict[str, Attr] = dict(he_coefficients=p.coefficients, he_lo=p.lo, he_hi=p.hi, he_error=p.error)
-        return replace(op, attrs={**op.attrs, **found})
+        return with_polynomial(op, p)
+
+
+def with_polynomial(op: Op, p: Polynomial) -> Op:
+    """`op` with this polynomial beside it."""
+    found: dict[str, Attr] = dict(he_coefficients=p.coefficients, he_lo=p.lo, he_hi=p.hi, he_error=p.error)
+    return replace(op, attrs={**op.attrs, **found})
+
+
+def activation(op: Op) -> Function:
+    """The real function that `op` applies to each element; the same object for the same function."""
+    return _function(op.name, tuple(sorted(without_polynomial(op).attrs.items())))
 
 
 @cache

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
-#: Degrees worth trying: each is the largest that a Paterson-Stockmeyer evaluation of its depth allows (2..5 levels).
-DEGREES = (1, 3, 7, 15, 31)
+#: Degrees worth trying: each is the largest that an evaluation of its depth allows. Degree 2 is a square and takes one
+#: level; the others take ceil(log2(degree + 1)) (Paterson and Stockmeyer).
+DEGREES = (1, 2, 3, 7, 15, 31)
 _POINTS = 8  # grid points a degree; the discrete optimum then misses the continuous one by < 1 %
 
 

@@ -89,6 +89,12 @@ CODES: list[RuntimeCode] = [
         "An output file could not be written (disk full, no permission).",
         "Make room or choose another place; results are written to a temporary file first, so nothing is half-written.",
     ),
+    RuntimeCode(
+        "PPC6013",
+        "a setting of this party cannot be used",
+        "An environment variable of this party (PPC_THREADS, PPC_CACHE) has a value that cannot be used.",
+        "Unset it, or give what the message asks for; every party has its own settings.",
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import log2, prod
+from math import ceil, log2, prod
 
 #: HomomorphicEncryption.org table for 128 bits, ternary secret: the most bits of all primes together, by degree.
 MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
@@ -17,8 +17,29 @@ MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768:
 #: Modulus that an exit to shares needs: a coefficient wraps with a chance of about |message| / q.
 EXIT_MODULUS_BITS = 100
 
+#: Relative difference of two scales that are added as if equal.
+MATCHED = 2.0**-12
+
 #: Most bits (of the integer part) of the number that flooding adds to a slot in which no element lies.
 MASK_BITS = 40
+
+
+#: Batch packing multiplies residues with wrapping 64-bit integers (`ppc.runtime.he.batch_modular`): a product needs the
+#: error of its quotient times the prime, at most 2^(bits - 50) * 2^bits, to fit a signed word.
+MOST_BATCH_PRIME_BITS = 56
+#: And matrices in float64, where integers are exact up to 2^53: rows of larger weights leave parts of few bits.
+EXACT_BITS = 53
+MOST_ROW_SUM = 2.0**40
+
+
+def exact_parts(prime_bits: int, row_sum: float) -> tuple[int, int]:
+    """(bits, count) of the fewest parts of residues whose products with a matrix are exact sums in float64.
+
+    `row_sum`: the largest sum of absolute values of a row, at most MOST_ROW_SUM; a bias of one part is added to it.
+    """
+    most = EXACT_BITS - ceil(row_sum + 1).bit_length()
+    count = ceil(prime_bits / most)
+    return ceil(prime_bits / count), count
 
 
 def polynomial_depth(degree: int, normalised: bool) -> int:
@@ -34,20 +55,16 @@ def polynomial_depth(degree: int, normalised: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The modulus chain of a plan: level l has the data primes q_0..q_l and the scale `scales[l]`."""
+    """The modulus chain of a plan: level l has the data primes q_0..q_l. Scales belong to the values (attr `scale`)."""
 
     primes: tuple[int, ...]  # q_0 .. q_top
     special: int  # the key-switching prime
-    scales: tuple[float, ...]  # S_0 .. S_top
 
     @staticmethod
-    def of(degree: int, prime_bits: Sequence[int], scale_bits: float) -> "Chain":
-        """`prime_bits` = bits of [q_0 .. q_top, special]; S_top = 2^scale_bits and S_{l-1} = S_l² / q_l."""
+    def of(degree: int, prime_bits: Sequence[int]) -> "Chain":
+        """`prime_bits` = bits of [q_0 .. q_top, special]."""
         *primes, special = coefficient_primes(degree, tuple(prime_bits))
-        scales = [2.0**scale_bits]
-        for q in reversed(primes[1:]):
-            scales.append(scales[-1] ** 2 / q)
-        return Chain(tuple(primes), special, tuple(reversed(scales)))
+        return Chain(tuple(primes), special)
 
     @property
     def top(self) -> int:
@@ -58,28 +75,29 @@ class Chain:
         """Q_level, the product of its primes."""
         return prod(self.primes[: level + 1])
 
-    def mask_bits(self, level: int) -> int:
+    def mask_bits(self, level: int, scale: float) -> int:
         """Bits of the number that flooding adds to an unused slot at this level: what fits, at most MASK_BITS; or 0."""
-        return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(self.scales[level])) - 3))
+        return max(0, min(MASK_BITS, int(log2(self.modulus(level)) - log2(scale)) - 3))
 
-    def exit_level(self, level: int, magnitude_bits: int = 20) -> int:
+    def exit_level(self, level: int, scale: float, magnitude_bits: int = 20) -> int:
         """The level at which a value of `level` is sent when it leaves for shares: unneeded primes are dropped.
 
         The lowest with EXIT_MODULUS_BITS on which a value of 2^magnitude_bits wraps with a chance of at most 2^-40;
         `level` itself where none is low enough.
         """
-        need = max(EXIT_MODULUS_BITS, log2(self.scales[level]) + magnitude_bits + 40)
+        need = max(EXIT_MODULUS_BITS, log2(scale) + magnitude_bits + 40)
         return next((low for low in range(level) if log2(self.modulus(low)) >= need), level)
 
 
 @cache
 def coefficient_primes(degree: int, prime_bits: tuple[int, ...]) -> tuple[int, ...]:
     """The primes that SEAL picks for these bit lengths, in the same order. Raises ValueError where there are none."""
-    found = {bits: _largest_primes(2 * degree, bits, count) for bits, count in Counter(prime_bits).items()}
+    found = {bits: list(_largest_primes(2 * degree, bits, count)) for bits, count in Counter(prime_bits).items()}
     return tuple(found[bits].pop() for bits in prime_bits)
 
 
-def _largest_primes(factor: int, bits: int, count: int) -> list[int]:
+@cache
+def _largest_primes(factor: int, bits: int, count: int) -> tuple[int, ...]:
     """The `count` largest primes ≡ 1 mod `factor` with exactly `bits` bits, descending."""
     found: list[int] = []
     candidate = ((1 << bits) - 1) // factor * factor + 1
@@ -89,7 +107,7 @@ def _largest_primes(factor: int, bits: int, count: int) -> list[int]:
         candidate -= factor
     if len(found) < count:
         raise ValueError(f"there are no {count} primes of {bits} bits that are 1 mod {factor}")
-    return found
+    return tuple(found)
 
 
 def is_prime(n: int) -> bool:

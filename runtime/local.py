@@ -31,6 +31,10 @@ class LocalSession(Session):
             return self._he().client_to_he(self, step, *operands)
         if step.name == "reveal.he_to_client":
             return self._he().he_to_client(self, step, *operands)
+        if step.name.startswith("he.batch_"):
+            self._he()
+            batch = import_module("ppc.runtime.he.batch_simulate")
+            return getattr(batch, step.name.removeprefix("he.batch_"))(self, step, *operands)
         if spec.reads == spec.writes == "he":
             return getattr(self._he(), step.name.partition(".")[2])(self, step, *operands)
         if spec.reads == spec.writes:

@@ -1,5 +1,7 @@
 """What each step cost, as one party saw it."""
 
+import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,12 +25,30 @@ class Row:
     rounds: int = 0
 
 
+def peak_memory() -> int:
+    """Most bytes of memory that this process ever held.
+
+    Linux counts VmHWM from exec on. getrusage(2) there begins with what the parent held when it forked, so it is for
+    where there is no /proc: other systems, and an enclave, which may open no file.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            found = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+    except OSError:
+        found = []
+    if found:
+        return int(found[0]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 class Meter:
     """Measures steps and phases; `rows()` is what a run's report shows."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], Row] = {}
         self.phases: dict[str, float] = {}
+        self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
 
     @contextmanager
     def measure(self, session: "Session", step: "Step") -> Iterator[None]:

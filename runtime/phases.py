@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.meter import peak_memory
 from ppc.runtime.party import Session
 from ppc.runtime.plan import Plan, Program
 from ppc.runtime.status import Status
@@ -131,11 +132,13 @@ def new_session(plan: Plan, role: str, channels: Mapping[str, Any], weights: str
 
 
 def summary(session: Session) -> dict[str, Any]:
-    """What this party measured, for the report of the run. Numbers only."""
+    """What this party measured, for the report of the run. Numbers, and how its engines run."""
     channels = session.channels.values()
     return {
         "phases": session.meter.phases,
+        "notes": session.meter.notes,
         "steps": session.meter.rows(),
+        "peak_memory": peak_memory(),
         "bytes_sent": int(np.sum([c.bytes_sent for c in channels], dtype=np.int64)),
         "rounds": int(np.sum([r["rounds"] for r in session.meter.rows()], dtype=np.int64)),
     }

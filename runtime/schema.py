@@ -46,8 +46,18 @@ def _steps() -> list[StepSpec]:
         spec("he.add", "he", "he", "server", "he.steps:add"),
         spec("he.sub", "he", "he", "server", "he.steps:sub"),
         spec("he.mul", "he", "he", "server", "he.steps:mul"),
+        spec("he.square", "he", "he", "server", "he.steps:square"),
+        spec("he.upscale", "he", "he", "server", "he.steps:upscale"),
         spec("he.drop", "he", "he", "server", "he.steps:drop"),
         spec("he.view", "he", "he", "server", "he.steps:view"),
+        # the same with one sample a slot: nothing rotates, and linear steps are integer matrix products
+        spec("he.batch_linear", "he", "he", "server", "he.batch_steps:linear"),
+        spec("he.batch_square", "he", "he", "server", "he.batch_steps:square"),
+        spec("he.batch_mul", "he", "he", "server", "he.batch_steps:mul"),
+        spec("he.batch_add", "he", "he", "server", "he.batch_steps:add"),
+        spec("he.batch_sub", "he", "he", "server", "he.batch_steps:sub"),
+        spec("he.batch_drop", "he", "he", "server", "he.batch_steps:drop"),
+        spec("he.batch_rescale", "he", "he", "server", "he.batch_steps:rescale"),
         # two-party computation on shares
         spec("mpc.*", "mpc", "mpc", "client server dealer", "mpc.steps:run"),
         # conversions: no party learns anything

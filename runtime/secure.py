@@ -62,6 +62,7 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     phases = {p: max(r["phases"].get(p, 0.0) for r in found.values()) for p in ("setup", "offline", "online")}
     seconds: dict[str, Any] = {**phases, "total": sum(phases.values())}
     seconds["parties"] = {party: dict(r["phases"]) for party, r in found.items()}
+    seconds["busy"] = {party: sum(s["seconds"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
     seconds["waited"] = {party: sum(s["waited"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
     sent = {party: r["bytes_sent"] for party, r in found.items()}
     rows: dict[int, dict[str, Any]] = {}
@@ -77,6 +78,8 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     return {
         "seconds": seconds,
         "bytes": {**sent, "total": sum(sent.values())},
+        "peak_memory": {party: r["peak_memory"] for party, r in found.items()},
         "rounds": max(r["rounds"] for party, r in found.items() if party != "dealer"),
         "steps": [rows[i] for i in sorted(rows)],
+        "notes": {party: dict(r["notes"]) for party, r in found.items()},
     }

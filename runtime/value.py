@@ -19,6 +19,7 @@ class Value:
     shape: tuple[int, ...]
     data: Any = None
     layout: Layout | None = None  # of an HE value
+    scale: float = 1.0  # of an HE value in the modes without ciphertexts; a ciphertext has its own
 
     def __repr__(self) -> str:  # never shows data: it may be secret
         return (

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from ppc.ir.target import Target
 from ppc.ir.types import Domain
+from ppc.targets.prices import Prices
 
 TARGETS: dict[Domain, str] = {
     Domain.HE: "ppc.targets.he.target:HETarget",
@@ -14,13 +15,15 @@ TARGETS: dict[Domain, str] = {
 }
 
 
-def target(domain: Domain) -> Target:
-    """A new target of a domain: it keeps costs and refusals of one module's ops, so each compilation has its own."""
+def target(domain: Domain, prices: Prices | None = None) -> Target:
+    """A new target of a domain: it keeps costs and refusals of one module's ops, so each compilation has its own.
+
+    `prices`: what its primitives cost (None: the shipped table)."""
     module, _, name = TARGETS[domain].partition(":")
-    made: Target = getattr(import_module(module), name)()
+    made: Target = getattr(import_module(module), name)(prices=prices or Prices.shipped())
     return made
 
 
-def load_targets() -> dict[Domain, Target]:
+def load_targets(prices: Prices | None = None) -> dict[Domain, Target]:
     """Every target, by domain."""
-    return {domain: target(domain) for domain in TARGETS}
+    return {domain: target(domain, prices) for domain in TARGETS}

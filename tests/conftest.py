@@ -42,6 +42,14 @@ def validate(judge: Any) -> Any:
     return lambda module, policy, model: (judge(module, policy.resolve(model or module)), module)[1]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_stored_prices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests compile with the shipped table of prices, whatever `ppc calibrate` stored for this user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PPC_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 GOLDEN = Path(__file__).parent / "golden"
 
 PASSES: dict[str, Any] = {

@@ -17,6 +17,9 @@ def command(
     batch: int = typer.Option(1, min=1, help="Samples a pass, for models with a symbolic first dimension."),
     dim: list[str] = typer.Option([], help="NAME=VALUE for other symbolic dimensions."),
     fix: list[str] = typer.Option([], help="NAME=NUMBER: give an input a value that is public and part of the plan."),
+    calibration: Path | None = typer.Option(
+        None, help="Table of prices made by `ppc calibrate -o`; without it the stored or the shipped one."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
     quiet: bool = typer.Option(False, "-q", "--quiet", help="Print errors only."),
 ) -> int:
@@ -24,6 +27,7 @@ def command(
     from ppc.compiler.cli.options import parse_dims, parse_fixed
     from ppc.compiler.cli.show import show_report, show_warnings
     from ppc.compiler.driver import Request, compile_model
+    from ppc.compiler.price_table import choose
 
     request = Request(
         model=model,
@@ -34,6 +38,7 @@ def command(
         batch=batch,
         dims=parse_dims(dim),
         fixed=parse_fixed(fix),
+        table=choose(calibration),
     )
     compiled = compile_model(request)
     compiled.save(output)

@@ -48,7 +48,6 @@ def inspection(manifest: Mapping[str, Any]) -> dict[str, Any]:
         and {
             "poly_modulus_degree": he["degree"],
             "coeff_modulus_bits": he["prime_bits"],
-            "scale_bits": he["scale_bits"],
             "security_bits": he["security_bits"],
             "galois_keys": sum(len(s) for s in he["galois"].values()),
             "levels": report["levels"],

@@ -10,7 +10,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.ops import OPS, opdef
 
 #: Attributes that say how the numbers are stored, not what happens: plan.json has them.
-_HIDDEN = ("layout_", "in_layout_", "out_layout_", "terms")
+_HIDDEN = ("layout_", "in_layout_", "out_layout_", "terms", "blocks")
 _LONG = 72
 _NO = object()  # no value equals it
 

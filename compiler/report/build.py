@@ -28,6 +28,7 @@ class Findings:
     lowered: Module
     views: Views
     pricing: Pricing
+    prices: Mapping[str, Any]  # which table they are of
 
 
 def build(f: Findings) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def build(f: Findings) -> dict[str, Any]:
             "gap": f.assigned.solution.gap,
         },
         "predicted": predicted(f),
+        "prices": dict(f.prices),
         "without_pins": _without_pins(f),
         "approximations": [
             {

@@ -52,6 +52,9 @@ def _summary(run: "RunOutcome") -> RenderableType:
         if dealt:
             table.add_row("bytes sent by the dealer, ahead", size(dealt))
         table.add_row("rounds", f"{run.measured['rounds']}")
+        for party, notes in run.measured["notes"].items():
+            for engine, note in notes.items():
+                table.add_row(f"{engine} at the {party}", safe(note))
     if run.comparison:
         table.add_row("max error against onnxruntime", f"{run.comparison['max_abs_err']:.3g}")
         table.add_row("same argmax", f"{run.comparison['argmax_agreement']:.2%}")

@@ -116,6 +116,13 @@ def _nodes(r: Mapping[str, Any], every: bool) -> RenderableType:
     return Group(_text(TITLE), *map(_text, said), table)
 
 
+def table_of_prices(p: Mapping[str, Any]) -> str:
+    """Which table the costs are from."""
+    where = {"shipped": "the table that ships with ppc", "measured": "measured by ppc calibrate"}[p["table"]]
+    busy = ", of a busy machine" if p["busy"] else ""
+    return f"{where}, {p['date']}, {p['architecture']} with {p['cores']} cores{busy}"
+
+
 def _by_operator(nodes: Sequence[Mapping[str, Any]]) -> RenderableType:
     counts = Counter((n["op"], n["domain"]) for n in nodes)
     domains = [d for d in STYLES if any(domain == d for _, domain in counts)]
@@ -146,6 +153,7 @@ def _cost(r: Mapping[str, Any]) -> RenderableType:
     table.add_row("online time", f"{seconds(p['seconds'])} on network '{p['network']}', {p['rounds']:.0f} rounds")
     table.add_row("online traffic", size(p["bytes"]))
     table.add_row("dealer traffic, ahead", size(p["offline_bytes"]))
+    table.add_row("prices", table_of_prices(r["prices"]))
     table.add_row(
         "optimality",
         f"{o['objective']} {o['value']:.6g} s, proven bound {o['bound']:.6g} s, gap {o['gap']:.2%}"
@@ -160,8 +168,11 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
     keys = sum(len(v) for v in he["galois"].values())
     table = _table("\nHE parameters (CKKS)", "", "")
     table.add_row("ring degree N", f"{he['degree']}  ({he['degree'] // 2} slots a ciphertext)")
+    if "packing_because" in he:
+        packing = "one sample a slot" if he.get("packing") == "batch" else "elements of a sample share ciphertexts"
+        table.add_row("packing", f"{packing}: {safe(he['packing_because'])}")
     table.add_row(
-        "modulus", f"{bits} = {sum(he['prime_bits'])} bits, scale 2^{he['scale_bits']}, top level {he['top_level']}"
+        "modulus", f"{bits} = {sum(he['prime_bits'])} bits (the last for key switching), top level {he['top_level']}"
     )
     table.add_row("security", f"{he['security_bits']} bits (HomomorphicEncryption.org table; enforced by SEAL)")
     table.add_row("Galois keys", str(keys))

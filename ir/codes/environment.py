@@ -41,4 +41,25 @@ CODES: list[Code] = [
         "another one, or somebody has edited the plan.",
         "Give the model, calibration data and ppc version the plan was made with; if they are, do not run this plan.",
     ),
+    Code(
+        "PPC5021",
+        "the machine is too busy to be measured",
+        "Other programs took the processor while `ppc calibrate` measured, so the times would tell more about them "
+        "than about this machine, and every compilation would choose by them.",
+        "End what else is running and try again, or accept the numbers with --force; the table then says so.",
+    ),
+    Code(
+        "PPC5022",
+        "a table of prices cannot be used",
+        "The file is no JSON, misses a row or has one too many, holds a number that is no time, or was written by a "
+        "ppc that measures other things.",
+        "Measure again with `ppc calibrate`, or remove the file: the table that ships with ppc is used then.",
+    ),
+    Code(
+        "PPC5023",
+        "the prices are of another machine",
+        "A table of prices holds for the processor and the versions of the libraries that it was measured with. The "
+        "stored one is used only where these are the same; one that is named is used as it is.",
+        "Measure this machine with `ppc calibrate`.",
+    ),
 ]

@@ -11,7 +11,8 @@ from math import inf
 
 import numpy as np
 
-from ppc.passes.assign.problem import EXIT_LEVEL, HE, Problem
+from ppc.ir.target import EXIT_LEVEL
+from ppc.passes.assign.problem import HE, Problem
 
 #: scipy.optimize.milp: "Problem is infeasible."
 INFEASIBLE = 2

@@ -11,9 +11,6 @@ from ppc.ir.types import Domain
 DOMAINS = (Domain.HE, Domain.MPC, Domain.TEE, Domain.CLIENT, Domain.SERVER)
 HE = DOMAINS.index(Domain.HE)
 
-#: Levels that must be left in a ciphertext when it leaves HE through shares (>= 100 bits of modulus).
-EXIT_LEVEL = 1
-
 
 @dataclass(frozen=True)
 class Problem:

@@ -2,7 +2,8 @@
 
 from math import inf
 
-from ppc.passes.assign.problem import EXIT_LEVEL, HE, Problem
+from ppc.ir.target import EXIT_LEVEL
+from ppc.passes.assign.problem import HE, Problem
 
 
 def price(p: Problem, choice: tuple[int, ...]) -> float:

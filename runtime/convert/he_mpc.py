@@ -1,4 +1,4 @@
-"""HE to shares and shares to HE. No party learns anything."""
+"""HE to shares and shares to HE; and HE to the client by way of shares, of which it gets both."""
 
 import secrets
 from math import log2
@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector, wide
 from ppc.runtime.he import blob as blobs
-from ppc.runtime.he import integer_slots, limbs, privacy, vector
-from ppc.runtime.he.attrs import level_of, packed_layout
+from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.random import expand, uniform_residues
 from ppc.runtime.he.state import client_engine, server_engine
@@ -23,41 +23,66 @@ Shares = NDArray[np.int64]
 
 
 def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
+    """attrs: level, scale, layout (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
 
     The server rerandomises (Enc(0) under the public key: c1 tells the owner of the key nothing), adds R uniform
     modulo Q in RNS to c0, and sends. The client decrypts M + R mod Q: uniform, whatever M and its noise are, so the
     weights in message, noise and unused slots are hidden perfectly given c1, and c1 under RLWE. Both decode their
-    summand with the same integer matrix modulo 2^160, truncate and reduce modulo 2^64 (`integer_slots.decode`).
+    summand with the same integer matrix, truncate and reduce modulo 2^64 (`integer_slots.decode`).
     A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
     are dropped first. One message, server to client.
     """
-    level, tag = level_of(step), f"{step.tag}.he"
-    if session.role == "client":
-        client = client_engine(session)
-        context, low = client.context, _exit_level(client.context, level, step)
-        layout, channel = packed_layout(step, context.slots), session.channel("server")
-        data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, context.scale(level))
-        decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
-        return Value("mpc", step.shape, _decode_shares(context, low, level, decrypted, layout, step.shape))
+    share = _decrypted_share(session, step) if session.role == "client" else _mask(session, step, x)
+    return Value("mpc", step.shape, share)
+
+
+def masked_to_client(session: Session, step: Step, x: Value) -> Shares | None:
+    """As `he_to_mpc`; then the server sends its share. The client's sum, at FRACTION_BITS; None at the server.
+
+    Beside the values at the slots that are used, rounded to that many bits, the client learns nothing: its own share
+    is uniform, and the server's is their difference.
+    """
+    tag = f"{step.tag}.share"
+    if session.role == "server":
+        session.channel("client").send(tag, np.ascontiguousarray(_mask(session, step, x)))
+        return None
+    own = _decrypted_share(session, step)
+    (other,) = session.channel("server").receive(tag, ("int64", step.shape))
+    total: Shares = own + other  # modulo 2^64
+    return total
+
+
+def _decrypted_share(session: Session, step: Step) -> Shares:
+    """The client's part."""
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
+    client = client_engine(session)
+    context, low = client.context, _exit_level(client.context, level, scale, step)
+    layout, channel = packed_layout(step, context.slots), session.channel("server")
+    data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, scale)
+    decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
+    return _decode_shares(context, low, scale, decrypted, layout, step.shape)
+
+
+def _mask(session: Session, step: Step, x: Value) -> Shares:
+    """The server's part: sends the masked ciphertexts."""
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     server = server_engine(session)
     context = server.context
-    layout, low = packed_layout(step, context.slots), _exit_level(context, level, step)
+    layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
     primes = context.chain.primes[: low + 1]
     masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
-    for mask, ciphertext in zip(masks, x.data, strict=True):
+    for mask, ciphertext in zip(masks, batch_border.ciphertexts(server, x), strict=True):
         fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
         polynomials = limbs.ciphertext_residues(fresh)
         mask[:] = uniform_residues(primes, context.degree)
         polynomials[0] = limbs.add_residues(polynomials[0], mask, primes)
-        masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, context.scale(level))))
+        masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, scale)))
     send_ciphertexts(session.channel("client"), tag, masked)
-    share = _decode_shares(context, low, level, masks, layout, step.shape, negative=True)
-    return Value("mpc", step.shape, share)
+    return _decode_shares(context, low, scale, masks, layout, step.shape, negative=True)
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout. Ciphertexts at exactly S_level; a copy in every place of an element, 0 in unused slots.
+    """attrs: level, scale, layout. Ciphertexts of that scale; a copy in every place of an element, 0 in unused slots.
 
     The client refreshes the sharing with a mask that both expand from a seed (its share is then uniform), encodes
     its share as integers exactly linearly (`integer_slots.encode`), encrypts it and sends; the server adds its own
@@ -65,14 +90,13 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     Both take their share in [-2^63, 2^63); the sum over the integers is the value unless it wraps, with a chance of
     |value|·2^16 / 2^64 an element (2^-40 for |value| < 256). One message, client to server.
     """
-    level, tag = level_of(step), f"{step.tag}.he"
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
         layout = packed_layout(step, client.context.slots)
         seed = secrets.token_bytes(32)
         share = np.asarray(x.data, np.int64).reshape(-1) - expand(seed, layout.size)
-        encoded = _encode_share(client.context, level, layout, share)
-        scale = client.context.scale(level)
+        encoded = _encode_share(client.context, level, scale, layout, share)
         plaintexts = [limbs.make_plaintext(client.context, level, e, scale) for e in encoded]
         channel = session.channel("server")
         channel.send_bytes(f"{step.tag}.seed", seed)
@@ -85,15 +109,14 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     if len(seed) != 32:
         raise PartyError("PPC6003", f"a seed of {len(seed)} bytes came where 32 were due")
     share = np.asarray(x.data, np.int64).reshape(-1) + expand(seed, layout.size)
-    scale = context.scale(level)
-    encoded = _encode_share(context, level, layout, share)
+    encoded = _encode_share(context, level, scale, layout, share)
     data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, level, scale, seeded=True)
     for ciphertext, own in zip(data, encoded, strict=True):
         context.evaluator.add_plain_inplace(ciphertext, limbs.make_plaintext(context, level, own, scale))
     return Value("he", step.shape, data, layout)
 
 
-def _exit_level(context: Context, level: int, step: Step) -> int:
+def _exit_level(context: Context, level: int, scale: float, step: Step) -> int:
     """The level on which a value at `level` is sent; the same at both parties."""
     have = log2(context.chain.modulus(level))
     if have < EXIT_MODULUS_BITS:
@@ -102,7 +125,7 @@ def _exit_level(context: Context, level: int, step: Step) -> int:
             f"step {step.id} ({step.name}): {have:.0f} bits of modulus at level {level}, needs {EXIT_MODULUS_BITS}",
             help="the plan must leave HE at a higher level",
         )
-    return context.chain.exit_level(level)
+    return context.chain.exit_level(level, scale)
 
 
 def _slots_by_ciphertext(layout: Layout) -> list[NDArray[np.int64]]:
@@ -114,7 +137,7 @@ def _slots_by_ciphertext(layout: Layout) -> list[NDArray[np.int64]]:
 def _decode_shares(
     context: Context,
     low: int,
-    level: int,
+    scale: float,
     polynomials: NDArray[np.uint64],
     layout: Layout,
     shape: tuple[int, ...],
@@ -125,15 +148,14 @@ def _decode_shares(
     used = [c for c, s in enumerate(slots) if len(s)]
     primes = context.chain.primes[: low + 1]
     coefficients = limbs.to_coefficients(context, low, polynomials[used])
-    integers = [integer_slots.centred(c, primes) for c in coefficients]
-    decoded = integer_slots.decode(integers, [slots[c] for c in used], context.scale(level))
+    decoded = integer_slots.decode(list(coefficients), primes, [slots[c] for c in used], scale)
     out, where = np.empty(layout.size, np.int64), layout.addresses() // layout.slots
     for c, values in zip(used, decoded, strict=True):
-        out[where == c] = integer_slots.to_ring(-values if negative else values)
+        out[where == c] = -values if negative else values  # modulo 2^64
     return out.reshape(shape)
 
 
-def _encode_share(context: Context, level: int, layout: Layout, share: Shares) -> NDArray[np.uint64]:
+def _encode_share(context: Context, level: int, scale: float, layout: Layout, share: Shares) -> NDArray[np.uint64]:
     """NTT residues of the share in every place of its elements, shape (ciphertexts, level + 1, N).
 
     Slots that repeat with period P are those of a polynomial in X^(N / 2P), so one period is encoded in degree 2P.
@@ -145,7 +167,7 @@ def _encode_share(context: Context, level: int, layout: Layout, share: Shares) -
     polynomials = np.zeros((layout.ciphertexts, level + 1, context.degree), np.uint64)
     for c in np.unique(where):
         mine = where == c
-        found = integer_slots.encode(values[mine], slots[mine] % period, 2 * period, context.scale(level))
-        residues = integer_slots.residues(found, context.chain.primes[: level + 1])
+        found = integer_slots.encode(values[mine], slots[mine] % period, 2 * period, scale)
+        residues = wide.residues(found, context.chain.primes[: level + 1])
         polynomials[c, :, :: context.degree // (2 * period)] = residues
     return limbs.to_ntt(context, level, polynomials)

@@ -46,6 +46,22 @@ def level_of(step: Step, key: str = "level") -> int:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
 
 
+def scale_of(step: Step, key: str = "scale") -> float:
+    """A scale attribute: of the step's result, or of the weights it is multiplied with ("weight_scale")."""
+    found = step.attrs.get(key)
+    if not isinstance(found, int | float) or not 1 < found < 2.0**120:
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})")
+    return float(found)
+
+
+def linear_levels(step: Step) -> tuple[int, int]:
+    """(level of the operand, level of the result) of a he.linear step: it rescales once or not at all."""
+    level, out_level = level_of(step), level_of(step, "out_level")
+    if out_level not in (level, level - 1) or out_level < 0:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) goes from level {level} to level {out_level}")
+    return level, out_level
+
+
 def linear_terms(step: Step, inputs: int | None = None) -> tuple[list[Term], int]:
     """The terms, checked against the number of input ciphertexts where it is known; and that of the outputs."""
     terms = [(int(i), int(o), int(b), int(g)) for i, o, b, g in step.attrs["terms"]]

@@ -31,18 +31,15 @@ class CipherArithmetic:
     def product(self, a: Any, b: Any) -> Any:
         """Tensor product at the lower level, not relinearised."""
         level, scale = min(self.level(a), self.level(b)), a.scale * b.scale
-        out = seal.Ciphertext()
-        if a is b:
-            self._context.evaluator.square(vector.lower(self._context, a, level), out)
-        else:
-            lowered = vector.lower(self._context, a, level), vector.lower(self._context, b, level)
-            self._context.evaluator.multiply(*lowered, out)
+        lowered = vector.lower(self._context, a, level)
+        other = lowered if a is b else vector.lower(self._context, b, level)
+        out = self._context.arithmetic.multiply(lowered, other)
         pin_scale(out, scale)
         return out
 
     def add(self, a: Any, b: Any) -> Any:
         pin_scale(b, a.scale)
-        self._context.evaluator.add_inplace(a, b)
+        self._context.arithmetic.add(a, b)
         return a
 
     def add_number(self, a: Any, number: float) -> Any:

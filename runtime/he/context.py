@@ -1,7 +1,8 @@
-"""CKKS parameters of a plan: from plan.json to a SEAL context, its levels and its exact scales."""
+"""CKKS parameters of a plan: from plan.json to a SEAL context and its levels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import log2
 from typing import Any
 
@@ -13,6 +14,8 @@ try:
 except ImportError as e:
     raise PartyError("PPC6007", f"this plan runs nodes under HE and TenSEAL cannot be loaded: {e}") from None
 
+from ppc.runtime.he.evaluator import Evaluator, choose
+
 #: Relative drift of SEAL's float64 scale that is put right; more is a wrong program, not rounding.
 SCALE_DRIFT = 1e-9
 
@@ -23,7 +26,6 @@ class Parameters:
 
     degree: int
     prime_bits: tuple[int, ...]  # [q_0 .. q_top, special]
-    scale_bits: float
     galois: Mapping[int, tuple[int, ...]]  # level -> the left rotations that have a key there
     relin: tuple[int, ...]  # levels at which products of ciphertexts are relinearised
 
@@ -39,7 +41,7 @@ class Parameters:
             }
             galois = {level: steps[level] for level in sorted(steps, reverse=True) if steps[level]}
             relin = tuple(sorted({int(level) for level in j["relin"]}, reverse=True))
-            parameters = Parameters(degree, bits, float(j["scale_bits"]), galois, relin)
+            parameters = Parameters(degree, bits, galois, relin)
         except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as e:
             raise PartyError("PPC6006", f"the HE parameters in plan.json cannot be read ({e!r})") from None
         if degree not in MAX_MODULUS_BITS or not len(bits) >= 2 or top != len(bits) - 2:
@@ -69,7 +71,7 @@ class Context:
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
         try:
-            self.chain = Chain.of(parameters.degree, parameters.prime_bits, parameters.scale_bits)
+            self.chain = Chain.of(parameters.degree, parameters.prime_bits)
             moduli = seal.CoeffModulus.Create(parameters.degree, list(parameters.prime_bits))
         except (ValueError, RuntimeError, OverflowError) as e:
             raise PartyError("PPC6006", f"the HE primes in plan.json do not exist: {e}") from None
@@ -77,9 +79,6 @@ class Context:
         if (*self.chain.primes, self.chain.special) != tuple(m.value() for m in moduli):
             raise PartyError("PPC6007", "this SEAL chooses other primes than the compiler; install the pinned tenseal")
         self.parms_ids = self._walk()
-        for level, scale in enumerate(self.chain.scales):
-            if scale <= 1:  # a scale beyond a modulus is refused by SEAL if such a level is ever used
-                raise PartyError("PPC6006", f"the scale at level {level} is 2^{log2(scale):.1f}: nothing is left of it")
         self.encoder = seal.CKKSEncoder(self.seal)
         self.evaluator = seal.Evaluator(self.seal)
         self._levels = {tuple(p): level for level, p in enumerate(self.parms_ids)}
@@ -89,6 +88,11 @@ class Context:
             if list(found.first_parms_id()) != self.parms_ids[level]:
                 raise PartyError("PPC6007", "this SEAL names levels otherwise; install the pinned tenseal")
             self._truncated[level] = LevelContext(found, seal.Evaluator(found))
+
+    @cached_property
+    def arithmetic(self) -> Evaluator:
+        """Operations on ciphertexts of this context."""
+        return choose(self)
 
     def at(self, level: int) -> "LevelContext":
         """Where the keys of a level live. Raises PartyError PPC6006 where the plan lists none for it."""
@@ -114,10 +118,6 @@ class Context:
     @property
     def slots(self) -> int:
         return self.parameters.degree // 2
-
-    def scale(self, level: int) -> float:
-        """S_level."""
-        return self.chain.scales[level]
 
     def level(self, ciphertext: Any) -> int:
         """Level of a ciphertext or plaintext of this context."""
@@ -151,8 +151,8 @@ def _seal_context(degree: int, moduli: list[Any]) -> Any:
 
 
 def pin_scale(ciphertext: Any, scale: float) -> None:
-    """Set the exact planned scale. A relative difference above 1e-9 is a bug of the plan or of the engine."""
-    drift = abs(ciphertext.scale / scale - 1)
-    if drift >= SCALE_DRIFT:
-        raise AssertionError(f"scale 2^{log2(ciphertext.scale):.6f} where 2^{log2(scale):.6f} was planned")
+    """Set the exact planned scale. Raises PartyError PPC6006 where the two differ by more than rounding."""
+    if abs(ciphertext.scale / scale - 1) >= SCALE_DRIFT:
+        have, due = log2(ciphertext.scale), log2(scale)
+        raise PartyError("PPC6006", f"a ciphertext has scale 2^{have:.6f} where the plan has 2^{due:.6f}")
     ciphertext.scale = scale

@@ -5,39 +5,29 @@ SEAL's encoder works in float64: beside a slot of 2^40, the others lose all but 
 masks are as wide but used slots less exact.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-_HALF_WORD = 40
+from ppc.runtime.he import wide
+from ppc.runtime.he.integer_slots import root_powers
+from ppc.runtime.he.wide import Limbs
 
 
-def integer_coefficients(values: NDArray[np.longdouble]) -> NDArray[np.object_]:
-    """Rounded coefficients, shape (N,), of the real polynomial with these values at ζ^(3^j), ζ = exp(iπ/N), j < N/2."""
+def integer_coefficients(values: NDArray[np.longdouble]) -> Limbs:
+    """Rounded coefficients, shape (limbs, N), of the real polynomial with these values at ζ^(3^j), ζ = exp(iπ/N), for
+    j < N/2."""
     degree = 2 * len(values)
-    roots = _roots(degree)
+    roots = root_powers(degree)
     spectrum = np.zeros(2 * degree, np.clongdouble)
     spectrum[roots] = values
     spectrum[2 * degree - roots] = values
-    whole = np.rint(np.fft.fft(spectrum)[:degree].real / degree)
-    unit = np.longdouble(2) ** _HALF_WORD  # an int64 does not hold 64 bits of mantissa and an exponent
-    high = np.floor(whole / unit)
-    integers: NDArray[np.object_] = high.astype(np.int64).astype(object) * (1 << _HALF_WORD)
-    integers += (whole - high * unit).astype(np.int64).astype(object)
-    return integers
+    return wide.of_longdouble(np.rint(np.fft.fft(spectrum)[:degree].real / degree))
 
 
-def slot_values(coefficients: NDArray[np.object_], scale: float) -> NDArray[np.float64]:
-    """Real part of the slots, shape (N/2,), of a polynomial with centred integer coefficients."""
-    degree = len(coefficients)
-    high, low = coefficients >> _HALF_WORD, coefficients & ((1 << _HALF_WORD) - 1)
-    wide: NDArray[Any] = high.astype(np.longdouble) * np.longdouble(2) ** _HALF_WORD + low.astype(np.longdouble)
+def slot_values(coefficients: Limbs, scale: float) -> NDArray[np.float64]:
+    """Real part of the slots, shape (N/2,), of a polynomial with centred integer coefficients, shape (limbs, N)."""
+    degree = coefficients.shape[1]
     # m(ζ^e) = Σ c_i exp(2πi·e·i / 2N); the real part is the same for the transform of the other sign
-    transformed = np.fft.fft(wide.astype(np.clongdouble), 2 * degree)
-    values: NDArray[np.float64] = (transformed[_roots(degree)].real / np.longdouble(scale)).astype(np.float64)
+    transformed = np.fft.fft(wide.to_longdouble(coefficients).astype(np.clongdouble), 2 * degree)
+    values: NDArray[np.float64] = (transformed[root_powers(degree)].real / np.longdouble(scale)).astype(np.float64)
     return values
-
-
-def _roots(degree: int) -> NDArray[np.int64]:
-    return np.array([pow(3, j, 2 * degree) for j in range(degree // 2)])

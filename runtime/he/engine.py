@@ -2,8 +2,12 @@
 
 from ppc.runtime.he import prepare
 from ppc.runtime.he.context import Context, Parameters
+from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
+from ppc.runtime.he.memory import server_memory
+from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
+from ppc.runtime.he.weight_cache import VARIABLE, WeightCache
 from ppc.runtime.party import Session
 
 
@@ -22,8 +26,16 @@ def setup(session: Session) -> None:
         for i, key in enumerate(keys.evaluation_blobs()):  # each goes out while the next is made
             session.channel("server").send_bytes(f"he.setup.{i}", key)
         session.engines["he"] = ClientEngine(context, keys)
+        session.meter.notes["he"] = describe()
     else:
-        encoded = prepare.all_linear(session, context)  # while the client makes its keys
+        workers = Workers.from_environment()
+        session.meter.notes["he"] = f"{describe()}; {workers.threads} threads"
+        predicted = server_memory(session.manifest, workers.threads).total
+        session.meter.notes["he memory"] = f"predicted {predicted / 1e6:,.0f} MB beside the interpreter"
+        cache = WeightCache.from_environment()
+        encoded = prepare.all_linear(session, context, cache)  # while the client makes its keys
+        if cache:
+            session.meter.notes["he weights"] = f"files in {VARIABLE}: {cache.report()}"
         channel = session.channel("client")
         blobs = (channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context)))
-        session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded)
+        session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded, workers)

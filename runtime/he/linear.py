@@ -1,32 +1,19 @@
 """`he.linear` on ciphertexts: diagonals by baby-step giant-step (Halevi and Shoup, 2014), with post-sums."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 import tenseal.sealapi as seal
-from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import vector
 from ppc.runtime.he.attrs import Term
-from ppc.runtime.he.context import Context
+from ppc.runtime.he.context import Context, pin_scale
 from ppc.runtime.he.keys import ServerKeys
-
-
-def encode_rows(context: Context, rows: NDArray[np.float64], level: int, scale: float) -> list[Any]:
-    """Each row as a plaintext.
-
-    SEAL refuses a product with zero ("transparent"). Leaving such a row out would tell the number of zero rows by
-    the time a step takes, so the smallest plaintext, 1/scale in every slot, stands for it: less than the noise.
-    """
-    encoded: dict[bytes, Any] = {}  # groups of samples share their diagonals: each is encoded once
-    for row in rows:
-        key = row.tobytes()
-        if key not in encoded:
-            plaintext = context.encode(row, level, scale)
-            encoded[key] = context.encode(1 / scale, level, scale) if plaintext.is_zero() else plaintext
-    return [encoded[row.tobytes()] for row in rows]
+from ppc.runtime.he.linear_order import Baby, Finish, Merge, Multiply, Operation, Sum, Turn, TurnSum, order, reads_of
+from ppc.runtime.he.schedule import Task, Workers
 
 
 def evaluate(
@@ -38,32 +25,22 @@ def evaluate(
     bias: Sequence[Any],
     pre: Sequence[int],
     post: Sequence[int],
+    weight_scale: float,
+    result: tuple[int, float],
+    workers: Workers,
 ) -> list[Any]:
-    """Ciphertexts at the next level, scale S_{level-1}. `pre` and `post`: rotate-and-adds before and after the terms.
+    """Ciphertexts at the level and scale `result`: rescaled once where that level is the next one, else not at all.
+    `pre` and `post`: rotate-and-adds before and after the terms. The same residues whatever the number of threads.
 
     Rotations of an input are made once for all terms; a giant rotation once for each output. Giants of one output
     share key steps from the leaves of their tree to the root.
     """
-    slots, level = context.slots, context.level(inputs[0])
-    steps = keys.steps(level)
-    inputs = [rotate_and_add(context, keys, c, pre) for c in inputs]
-    partial = _products(context, keys, inputs, terms, diagonals)
-    results = []
-    for o in range(len(bias)):
-        sums = {g: partial.pop((o, g)) for g in sorted({t[3] % slots for t in terms if t[1] == o}) if (o, g) in partial}
-        for step, parent, key in reversed(vector.rotation_tree(sums, steps, slots)):
-            moved = vector.rotate(context, keys, sums.pop(step), key)
-            sums[parent] = vector.accumulate(context, sums.get(parent), moved)
-        total = sums.get(0)
-        if total is None:  # no term at all: an encryption of zero stands for the sum
-            total = seal.Ciphertext()
-            keys.encryptor.encrypt_zero(context.parms_ids[level], total)
-            total.scale = context.scale(level) ** 2
-        total = rotate_and_add(context, keys, total, post)
-        vector.rescale(context, total, context.scale(level - 1))
-        context.evaluator.add_plain_inplace(total, bias[o])
-        results.append(total)
-    return results
+    inputs = workers.map(lambda c: rotate_and_add(context, keys, c, pre), inputs)
+    layer = _Layer(context, keys, inputs, diagonals, bias, post, weight_scale, result)
+    operations = order(terms, len(bias), layer.steps, context.slots, workers.threads)
+    layer.readers = reads_of(operations)
+    workers.run([Task(layer.work(op), op.after) for op in operations])
+    return layer.results
 
 
 def rotate_and_add(context: Context, keys: ServerKeys, a: Any, steps: Sequence[int]) -> Any:
@@ -75,28 +52,83 @@ def rotate_and_add(context: Context, keys: ServerKeys, a: Any, steps: Sequence[i
                 "PPC6006", f"plan.json lists no Galois key for rotation by {step} at level {context.level(a)}"
             )
         turned = vector.rotate(context, keys, a, step)
-        context.evaluator.add_inplace(turned, a)
+        context.arithmetic.add(turned, a)
         a = turned
     return a
 
 
-def _products(
-    context: Context, keys: ServerKeys, inputs: Sequence[Any], terms: Sequence[Term], diagonals: Sequence[Any]
-) -> dict[tuple[int, int], Any]:
-    """Σ rot(in, baby) ⊙ diagonal for each (output, giant). One input ciphertext at a time, to hold few rotations."""
-    slots, level = context.slots, context.level(inputs[0])
-    steps = keys.steps(level)
-    partial: dict[tuple[int, int], Any] = {}
-    for c, ciphertext in enumerate(inputs):
-        mine = [t for t, term in enumerate(terms) if term[0] == c]
-        turned = {0: ciphertext}
-        for step, parent, key in vector.rotation_tree((terms[t][2] for t in mine), steps, slots):
-            turned[step] = vector.rotate(context, keys, turned[parent], key)
-        for t in mine:
-            _, o, baby, giant = terms[t]
-            product = seal.Ciphertext()
-            context.evaluator.multiply_plain(turned[baby % slots], diagonals[t], product)
-            product.scale = context.scale(level) ** 2
-            slot = (o, giant % slots)
-            partial[slot] = vector.accumulate(context, partial.get(slot), product)
-    return partial
+class _Layer:
+    """What the tasks of one step share. A sum has one writer at a time; the order sees to it."""
+
+    def __init__(
+        self,
+        context: Context,
+        keys: ServerKeys,
+        inputs: Sequence[Any],
+        diagonals: Sequence[Any],
+        bias: Sequence[Any],
+        post: Sequence[int],
+        weight_scale: float,
+        result: tuple[int, float],
+    ):
+        self.context, self.keys, self.diagonals, self.bias, self.post = context, keys, diagonals, bias, post
+        self.level, self.result = context.level(inputs[0]), result
+        self.product_scale = inputs[0].scale * weight_scale
+        self.steps = keys.steps(self.level)
+        self.turned: dict[Baby, Any] = {(i, 0): c for i, c in enumerate(inputs)}
+        self.readers: dict[Baby, int] = {}
+        self.lock = threading.Lock()
+        self.sums: dict[Sum, Any] = {}
+        self.results: list[Any] = [None] * len(bias)
+
+    def work(self, op: Operation) -> Callable[[], None]:
+        actions: dict[type, Callable[[Any], None]] = {
+            Turn: self._turn,
+            Multiply: self._multiply,
+            TurnSum: self._turn_sum,
+            Merge: self._merge,
+            Finish: self._finish,
+        }
+        return partial(actions[type(op)], op)
+
+    def _rotate(self, a: Any, key: int) -> Any:
+        return vector.rotate(self.context, self.keys, a, key)
+
+    def _turn(self, op: Turn) -> None:
+        self.turned[op.made] = self._rotate(self.turned[op.of], op.key)
+        self._read({op.of})
+
+    def _multiply(self, op: Multiply) -> None:
+        pairs = [(self.turned[b], self.diagonals[t]) for b, t in op.pairs]
+        total = self.sums.get(op.sum)
+        self.sums[op.sum] = self.context.arithmetic.sum_of_products(pairs, self.product_scale, total)
+        del pairs
+        self._read({b for b, _ in op.pairs})
+
+    def _turn_sum(self, op: TurnSum) -> None:
+        self.sums[op.sum] = self._rotate(self.sums[op.sum], op.key)
+
+    def _merge(self, op: Merge) -> None:
+        self.sums[op.into] = vector.accumulate(self.context, self.sums.get(op.into), self.sums.pop(op.sum))
+
+    def _finish(self, op: Finish) -> None:
+        total = self.sums.pop((op.output, 0), None)
+        if total is None:  # no term at all: an encryption of zero stands for the sum
+            total = seal.Ciphertext()
+            self.keys.encryptor.encrypt_zero(self.context.parms_ids[self.level], total)
+            total.scale = self.product_scale
+        total = rotate_and_add(self.context, self.keys, total, self.post)
+        if self.result[0] < self.level:
+            vector.rescale(self.context, total, self.result[1])
+        else:
+            pin_scale(total, self.result[1])
+        self.context.arithmetic.add_plain(total, self.bias[op.output])
+        self.results[op.output] = total
+
+    def _read(self, babies: set[Baby]) -> None:
+        """Let rotated inputs go after their last reader. The inputs themselves are the caller's."""
+        with self.lock:
+            for b in babies:
+                self.readers[b] -= 1
+                if not self.readers[b] and b[1]:
+                    del self.turned[b]

@@ -2,8 +2,9 @@
 
 Coefficient noise of standard deviation σ becomes slot noise σ·sqrt(N/2) / scale (real part of the embedding). The
 secret is ternary (variance 2/3), errors have σ = 3.2 (SEAL's `noise_standard_deviation`), a rounding has variance
-1/12; following Costache, Curtis, Hales, Murphy, Ogilvie, Player: On the precision loss in approximate homomorphic
-encryption (2022), average case.
+1/12, and the encoding of real slots twice that in effect: coefficients i and N-i are rounded alike. Following Costache,
+Curtis, Hales, Murphy, Ogilvie, Player: On the precision loss in approximate homomorphic encryption (2022), average
+case.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class NoiseModel:
     @staticmethod
     def of(he: dict[str, Any], seed: int = 0) -> "NoiseModel":
         """From `plan.json["he"]`."""
-        chain = Chain.of(he["degree"], he["prime_bits"], he["scale_bits"])
+        chain = Chain.of(he["degree"], he["prime_bits"])
         return NoiseModel(he["degree"], chain, np.random.default_rng(seed))
 
     @property
@@ -54,24 +55,24 @@ class NoiseModel:
         """Slot noise of coefficient noise `std` at this scale."""
         return self.rng.normal(0.0, std * sqrt(self.degree / 2) / scale, shape)
 
-    def fresh(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
+    def fresh(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
         """Symmetric encryption, and the rounding of the encoder."""
-        return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 12), self.chain.scales[level])
+        return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 6), scale)
 
-    def encoding(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        return self.coefficients(shape, sqrt(1 / 12), self.chain.scales[level])
+    def encoding(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
+        return self.coefficients(shape, sqrt(1 / 6), scale)
 
-    def key_switch(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        return self.coefficients(shape, self.key_switch_std(level), self.chain.scales[level])
+    def key_switch(self, shape: tuple[int, ...], level: int, scale: float) -> NDArray[np.float64]:
+        return self.coefficients(shape, self.key_switch_std(level), scale)
 
-    def rescale(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        """Of a rescale that ends at `level`."""
-        return self.coefficients(shape, self.rounding_std, self.chain.scales[level])
+    def rescale(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
+        """Of a rescale that ends at this scale."""
+        return self.coefficients(shape, self.rounding_std, scale)
 
-    def product(self, shape: tuple[int, ...], level: int) -> NDArray[np.float64]:
-        """Relinearise and rescale a product of ciphertexts of `level`."""
-        return self.coefficients(shape, self.finish_std(level), self.chain.scales[level - 1])
+    def product(self, shape: tuple[int, ...], level: int, scale: float) -> NDArray[np.float64]:
+        """Relinearise a product of ciphertexts of `level`, and rescale it to this scale."""
+        return self.coefficients(shape, self.finish_std(level), scale)
 
-    def flood(self, shape: tuple[int, ...], level: int, bits: int) -> NDArray[np.float64]:
+    def flood(self, shape: tuple[int, ...], bits: int, scale: float) -> NDArray[np.float64]:
         """Integers uniform in ±2^(bits-1) on the coefficients."""
-        return self.coefficients(shape, 2.0**bits / sqrt(12), self.chain.scales[level])
+        return self.coefficients(shape, 2.0**bits / sqrt(12), scale)

@@ -23,11 +23,12 @@ import tenseal.sealapi as seal
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import limbs
+from ppc.runtime.he import limbs, wide
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.embedding import integer_coefficients
 from ppc.runtime.he.keys import ServerKeys
 from ppc.runtime.he.random import uniform_integers
+from ppc.runtime.he.wide import Limbs
 from ppc.runtime.layout import Layout
 
 
@@ -54,19 +55,19 @@ def _flood(context: Context, keys: ServerKeys, ciphertext: Any, free: NDArray[np
     if flood_bits < 1 or flood_bits + 1 >= log2(context.chain.modulus(level)):
         raise PartyError("PPC6006", f"a flood of {flood_bits} bits does not fit the modulus of level {level}")
     noise = uniform_integers(context.degree, flood_bits)
-    bits = context.chain.mask_bits(level)
+    bits = context.chain.mask_bits(level, scale)
     if free.any() and bits > 0:
-        noise = noise + slot_mask(free, bits, scale)
-    residues = np.stack([(noise % q).astype(np.uint64) for q in context.chain.primes[: level + 1]])
+        noise = wide.add(noise, slot_mask(free, bits, scale))
+    primes = context.chain.primes[: level + 1]
+    residues = wide.residues(noise, primes)
     fresh = rerandomised(context, keys, ciphertext)
     polynomials = limbs.ciphertext_residues(fresh)
-    primes = context.chain.primes[: level + 1]
     polynomials[0] = limbs.add_residues(polynomials[0], limbs.to_ntt(context, level, residues[None])[0], primes)
     return limbs.make_ciphertext(context, level, polynomials, scale)
 
 
-def slot_mask(free: NDArray[np.bool_], bits: int, scale: float) -> NDArray[np.object_]:
-    """Integer coefficients, shape (N,), of a polynomial that is uniform in ±2^(bits-1) on free slots and 0 elsewhere.
+def slot_mask(free: NDArray[np.bool_], bits: int, scale: float) -> Limbs:
+    """Integer coefficients, shape (limbs, N), of a polynomial that is uniform in ±2^(bits-1) on free slots, else 0.
 
     Needs the extended precision of `embedding`: in float64 a mask of 2^40 leaves an error of 2^-12 on used slots.
     """

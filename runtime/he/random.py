@@ -7,6 +7,9 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
 
+from ppc.runtime.he import wide
+from ppc.runtime.he.wide import Limbs
+
 
 def uniform_residues(primes: Sequence[int], degree: int) -> NDArray[np.uint64]:
     """Independent uniform numbers below each prime, shape (primes, degree): uniform modulo their product.
@@ -16,12 +19,13 @@ def uniform_residues(primes: Sequence[int], degree: int) -> NDArray[np.uint64]:
     return np.stack([_below(q, degree) for q in primes])
 
 
-def uniform_integers(count: int, bits: int) -> NDArray[np.object_]:
-    """Python integers uniform in [-2^(bits-1), 2^(bits-1)), shape (count,)."""
-    width = (bits + 7) // 8
-    raw, shift, half = secrets.token_bytes(width * count), 8 * width - bits, 1 << (bits - 1)
-    numbers = [(int.from_bytes(raw[i : i + width], "little") >> shift) - half for i in range(0, len(raw), width)]
-    return np.array(numbers, object)
+def uniform_integers(count: int, bits: int) -> Limbs:
+    """Integers uniform in [-2^(bits-1), 2^(bits-1)), shape (limbs, count)."""
+    limbs = -(-bits // wide.BITS)
+    drawn = np.frombuffer(secrets.token_bytes(2 * limbs * count), "<u2").reshape(limbs, count).astype(np.int64)
+    unused = wide.BITS * limbs - bits
+    drawn[-1] = (drawn[-1] >> unused) - (1 << (wide.BITS - unused - 1))
+    return drawn
 
 
 def _below(bound: int, count: int) -> NDArray[np.uint64]:

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import polynomial as recursion
-from ppc.runtime.he.attrs import layout_of, level_of, linear_arrays, linear_terms, polynomial_attrs, sums_of
+from ppc.runtime.he.attrs import (
+    layout_of,
+    level_of,
+    linear_arrays,
+    linear_levels,
+    linear_terms,
+    polynomial_attrs,
+    scale_of,
+    sums_of,
+)
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.party import Session, Step
 from ppc.runtime.schema import FRACTION_BITS
@@ -38,20 +47,22 @@ def slot_engine(session: Session) -> SlotEngine:
 
 
 def client_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout."""
-    layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
+    """attrs: scale, layout."""
+    layout, noise, scale = layout_of(step.attrs, "layout"), slot_engine(session).noise, scale_of(step)
     slots = layout.pack(x.data)
     if noise is not None:
-        slots = slots + noise.fresh(slots.shape, level_of(step))
-    return Value("he", step.shape, slots, layout)
+        slots = slots + noise.fresh(slots.shape, scale)
+    return Value("he", step.shape, slots, layout, scale)
 
 
 def he_to_client(session: Session, step: Step, x: Value) -> Value:
-    """attrs: layout, level, privacy, flood_bits. No range check: this mode is there to look at ranges."""
+    """attrs: layout, scale, privacy, flood_bits. No range check: this mode is there to look at ranges."""
     layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
     slots = x.data
+    if noise is not None and step.attrs.get("privacy") == "masking":
+        slots = np.floor(slots * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
     if noise is not None and step.attrs.get("privacy") == "flooding":
-        slots = slots + noise.flood(slots.shape, level_of(step), int(step.attrs["flood_bits"]))
+        slots = slots + noise.flood(slots.shape, int(step.attrs["flood_bits"]), scale_of(step))
     return Value("client", step.shape, layout.unpack(slots, step.shape))
 
 
@@ -64,42 +75,43 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, layout."""
+    """attrs: scale, layout."""
     return client_to_he(session, step, x)
 
 
 def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weight | None = None) -> Value:
     """As `steps.linear`, by its definition."""
-    noise, level, slots = slot_engine(session).noise, level_of(step), x.data.shape[1]
+    noise, (level, out_level), slots = slot_engine(session).noise, linear_levels(step), x.data.shape[1]
+    weight_scale, scale = scale_of(step, "weight_scale"), scale_of(step)
     terms, outputs = linear_terms(step, len(x.data))
     rows, offsets = linear_arrays(step, diagonals, bias, len(terms), outputs, slots)
-    data = _rotate_and_add(x.data, sums_of(step, "pre"), noise, level)
+    data = _rotate_and_add(x.data, sums_of(step, "pre"), noise, level, x.scale)
     turned: dict[tuple[int, int], Slots] = {}
     sums: dict[tuple[int, int], Slots] = {}
     for (i, o, baby, giant), row in zip(terms, rows, strict=True):
         if (i, baby) not in turned:
             turned[i, baby] = np.roll(data[i], -baby)
             if noise is not None and baby % slots:
-                turned[i, baby] = turned[i, baby] + noise.key_switch((slots,), level)
+                turned[i, baby] = turned[i, baby] + noise.key_switch((slots,), level, x.scale)
         if noise is not None:
-            row = row + noise.encoding((slots,), level)
+            row = row + noise.encoding((slots,), weight_scale)
         product = turned[i, baby] * row
         sums[o, giant] = sums[o, giant] + product if (o, giant) in sums else product
     out = np.zeros((outputs, slots))
     for (o, giant), total in sums.items():
         out[o] += np.roll(total, -giant)
-    out = _rotate_and_add(out, sums_of(step, "post"), noise, level)
-    if noise is not None:
-        out = out + noise.rescale(out.shape, level - 1)
-    return Value("he", step.shape, out + offsets, layout_of(step.attrs, "out_layout"))
+    out = _rotate_and_add(out, sums_of(step, "post"), noise, level, x.scale * weight_scale)
+    if noise is not None and out_level < level:
+        out = out + noise.rescale(out.shape, scale)
+    return Value("he", step.shape, out + offsets, layout_of(step.attrs, "out_layout"), scale)
 
 
-def _rotate_and_add(data: Slots, steps: list[int], noise: NoiseModel | None, level: int) -> Slots:
+def _rotate_and_add(data: Slots, steps: list[int], noise: NoiseModel | None, level: int, scale: float) -> Slots:
     """data += rot(data, s) for each step in turn."""
     for s in steps:
         data = data + np.roll(data, -s, axis=1)
         if noise is not None:
-            data = data + noise.key_switch(data.shape, level)
+            data = data + noise.key_switch(data.shape, level, scale)
     return data
 
 
@@ -110,41 +122,59 @@ def polynomial(session: Session, step: Step, x: Value) -> Value:
     if noise is None:
         data = chebyshev.chebval((2 * x.data - lo - hi) / (hi - lo), coefficients)
     else:
-        arithmetic, level, scales = SlotArithmetic(noise), level_of(step), noise.chain.scales
-        start = Leveled(level, scales[level], x.data)
+        start = Leveled(level_of(step), x.scale, x.data)
         try:
-            done = recursion.evaluate(arithmetic, start, coefficients, lo, hi, out_level, scales[out_level])
+            done = recursion.evaluate(SlotArithmetic(noise), start, coefficients, lo, hi, out_level, scale_of(step))
         except ValueError as e:
             raise PartyError("PPC6006", f"step {step.id} ({step.name}): {e}") from None
         data = done.values
-    return Value("he", step.shape, data, x.layout)
+    return Value("he", step.shape, data, x.layout, scale_of(step))
 
 
 def add(session: Session, step: Step, x: Value, y: Value) -> Value:
-    return Value("he", step.shape, x.data + y.data, x.layout)
+    """attrs: scale."""
+    return Value("he", step.shape, _taken_as(session, step, x) + _taken_as(session, step, y), x.layout, scale_of(step))
 
 
 def sub(session: Session, step: Step, x: Value, y: Value) -> Value:
-    return Value("he", step.shape, x.data - y.data, x.layout)
+    """attrs: scale."""
+    return Value("he", step.shape, _taken_as(session, step, x) - _taken_as(session, step, y), x.layout, scale_of(step))
 
 
 def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
-    """attrs: level (of the operands) where the plan gives it; scales differ little between levels."""
-    noise, data = slot_engine(session).noise, x.data * y.data
-    if noise is not None:
-        data = data + noise.product(data.shape, int(step.attrs.get("level", noise.chain.top)))
-    return Value("he", step.shape, data, x.layout)
+    """attrs: level (of the operands), scale."""
+    return Value("he", step.shape, _product(session, step, x.data * y.data), x.layout, scale_of(step))
+
+
+def square(session: Session, step: Step, x: Value) -> Value:
+    """attrs: level, scale, negate, plus."""
+    data = _product(session, step, x.data**2)
+    data = (-data if step.attrs.get("negate", False) else data) + float(step.attrs.get("plus", 0.0))
+    return Value("he", step.shape, data, x.layout, scale_of(step))
+
+
+def upscale(session: Session, step: Step, x: Value) -> Value:
+    """attrs: scale."""
+    return Value("he", step.shape, x.data, x.layout, scale_of(step))
 
 
 def drop(session: Session, step: Step, x: Value) -> Value:
-    noise, data = slot_engine(session).noise, x.data
-    if noise is not None:
-        data = data + noise.rescale(data.shape, level_of(step))
-    return Value("he", step.shape, data, x.layout)
+    return x
 
 
 def view(session: Session, step: Step, x: Value) -> Value:
-    return Value("he", step.shape, x.data, layout_of(step.attrs, "out_layout"))
+    return Value("he", step.shape, x.data, layout_of(step.attrs, "out_layout"), x.scale)
+
+
+def _product(session: Session, step: Step, data: Slots) -> Slots:
+    noise = slot_engine(session).noise
+    return data if noise is None else data + noise.product(data.shape, level_of(step), scale_of(step))
+
+
+def _taken_as(session: Session, step: Step, x: Value) -> Slots:
+    """What an operand of a sum becomes where its scale is not quite the result's (`vector.taken_as`)."""
+    data: Slots = x.data
+    return data if slot_engine(session).noise is None else data * (x.scale / scale_of(step))
 
 
 @dataclass(frozen=True, slots=True)

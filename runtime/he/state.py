@@ -1,11 +1,13 @@
 """HE state of a party: the client holds `ClientEngine`, the server `ServerEngine`, in `session.engines["he"]`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ClientKeys, ServerKeys
 from ppc.runtime.he.prepare import Encoded
+from ppc.runtime.he.schedule import Workers
 from ppc.runtime.party import Session
 
 
@@ -20,6 +22,8 @@ class ServerEngine:
     context: Context
     keys: ServerKeys
     encoded: Encoded
+    workers: Workers
+    matrices: dict[int, tuple[BlockMatrix, tuple[int, ...]]] = field(default_factory=dict)  # by step, of batch packing
 
 
 def client_engine(session: Session) -> ClientEngine:

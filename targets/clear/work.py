@@ -1,29 +1,29 @@
-"""How long an operator's numpy kernel takes, from its shapes: counted work times a measured rate."""
+"""How long an operator's numpy kernel takes, from its shapes: counted work times a measured price."""
 
+from collections.abc import Mapping
 from math import prod
 
 from ppc.ir.module import Module, Op
 
-# Measured with the kernels of `ppc.runtime.kernels`, one thread of an x86-64 server core with AVX-512, float64.
-#: Multiply-accumulates a second of a matrix product or convolution; small ones are paid by the call's overhead.
-MACS_PER_SECOND = 1e10
-#: Elements a second, read and written, of kernels that do little with each (Relu 2100, Tanh 590, Softmax 500 million).
-ELEMENTS_PER_SECOND = 5e8
-#: Kernels that do more with each element.
-SLOW_ELEMENTS_PER_SECOND = {
-    **dict.fromkeys(("Sigmoid", "Softplus", "Erf", "Gelu", "HardSwish", "Mish", "Pow", "Sin", "Cos", "Log"), 4e7),
-    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool", "TopK", "ArgMax", "ArgMin", "Resize"), 5e7),
-    **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble", "SVMClassifier"), 1e6),
+#: Kernels that do more with each element than read it once; the others are counted in "element".
+UNITS = {
+    **dict.fromkeys(
+        ("Sigmoid", "Softplus", "Erf", "Gelu", "HardSwish", "Mish", "Pow", "Sin", "Cos", "Log"), "function"
+    ),
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool", "TopK", "ArgMax", "ArgMin", "Resize"), "window"),
+    **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble", "SVMClassifier"), "tree"),
 }
-#: Python and numpy overhead of one step.
-SECONDS_PER_STEP = 2e-5
 
 
-def seconds(op: Op, module: Module) -> float:
-    """Time of `op` in numpy, float64, one thread: its multiply-accumulates, its elements, and the call."""
+def units(op: Op, module: Module) -> dict[str, float]:
+    """How much work `op` is: one call ("step"), its multiply-accumulates, and its elements, read and written."""
     moved = sum(module.type_of(name).size for name in (*op.operands, *op.results) if name)
-    rate = SLOW_ELEMENTS_PER_SECOND.get(op.name, ELEMENTS_PER_SECOND)
-    return SECONDS_PER_STEP + macs(op, module) / MACS_PER_SECOND + moved / rate
+    return {"step": 1, "mac": macs(op, module), UNITS.get(op.name, "element"): moved}
+
+
+def seconds(op: Op, module: Module, prices: Mapping[str, float]) -> float:
+    """Time of `op` in numpy, float64, one thread."""
+    return sum(count * prices[unit] for unit, count in units(op, module).items())
 
 
 def macs(op: Op, module: Module) -> int:

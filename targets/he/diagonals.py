@@ -1,6 +1,7 @@
 """A placed map as `he.linear` runs it: terms (ct_in, ct_out, baby, giant) and their slot vectors."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class Lowered:
     @property
     def products(self) -> int:
         return len(self.terms)
+
+    @cached_property
+    def giants(self) -> float:
+        """Giant steps that are no rotation by 0, a result ciphertext."""
+        turned = self.terms[self.terms[:, 3] != 0]
+        return len(np.unique(turned[:, [1, 3]], axis=0)) / self.out.ciphertexts
 
     def diagonals(self) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the baby step moves its input to,

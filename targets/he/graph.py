@@ -1,6 +1,6 @@
 """The HE part of a module as a list of nodes over single samples, before any layout is chosen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -10,6 +10,7 @@ from ppc.ir.diagnostic import InternalError
 from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
+from ppc.runtime.levels import polynomial_depth
 from ppc.targets.he.geometry import Geometry
 from ppc.targets.he.linear_map import LinearMap, gather
 from ppc.targets.he.maps import LINEAR, VIEWS, lowering
@@ -18,10 +19,11 @@ from ppc.targets.he.maps.movement import concat
 from ppc.targets.he.pooling import Pool
 from ppc.targets.he.sample import Refusal, Samples
 
-Kind = Literal["enter", "linear", "view", "polynomial", "add", "sub", "mul", "leave"]
+Kind = Literal["enter", "linear", "view", "polynomial", "square", "add", "sub", "mul", "leave"]
 
 ENTER = ("convert.client_to_he", "convert.mpc_to_he")
-LEAVE = ("convert.he_to_mpc", "reveal.he_to_client")
+REVEAL = "reveal.he_to_client"
+LEAVE = ("convert.he_to_mpc", REVEAL)
 PAIRS: dict[str, Kind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Sum": "add"}
 
 
@@ -41,6 +43,8 @@ class Node:
     geometry: Geometry | None = None
     label: Label = PUBLIC  # of the weights in the map
     pool: Pool | None = None
+    bound: float | None = None  # of the result's absolute value, where it is not that of `like`
+    square: tuple[bool, float] = (False, 0.0)  # of kind square: negate x², add this
 
     @cached_property
     def whole(self) -> LinearMap:
@@ -59,13 +63,33 @@ def build(module: Module, samples: Samples) -> list[Node]:
         if op.name in ENTER:
             found.append(Node("enter", op, (), op.results[0], op.results[0]))
         elif op.name in LEAVE:
-            found.append(Node("leave", op, (op.operands[0],), op.results[0], op.operands[0]))
+            leaving = replace(op, attrs={**op.attrs, "privacy": _privacy(op, module)}) if op.name == REVEAL else op
+            found.append(Node("leave", leaving, (op.operands[0],), op.results[0], op.operands[0]))
         elif op.domain is Domain.HE:
             try:
                 found += nodes_of(op, samples)
             except Refusal as refusal:
                 raise InternalError(f"{op.name} of node {op.loc!r} was placed in HE: {refusal}") from None
     return found
+
+
+def _privacy(op: Op, module: Module) -> str:
+    """How a revealed ciphertext hides the weights: as its op says, else by a mask where others' secrets are in it."""
+    said = op.attrs.get("privacy")
+    if said is not None:
+        return str(said)
+    label = module.values[op.operands[0]].label
+    return "public weights" if label is not None and label.flows_to("client") else "masking"
+
+
+def masks(op: Op) -> bool:
+    """True where a value leaves under a mask that is uniform modulo Q, which takes a modulus of its own."""
+    return op.name == "convert.he_to_mpc" or (op.name == REVEAL and op.attrs.get("privacy") == "masking")
+
+
+def floods(op: Op) -> bool:
+    """True where noise hides the weights in a value that the client decrypts."""
+    return op.name == REVEAL and op.attrs.get("privacy") == "flooding"
 
 
 def nodes_of(op: Op, samples: Samples) -> list[Node]:
@@ -102,6 +126,8 @@ def _pair(op: Op, samples: Samples, secrets: tuple[str, ...], result: str) -> li
             nodes.append(Node("linear", op, (name,), wide, result, spread))
             name = wide
         names.append(name)
+    if op.name == "Mul" and names[0] == names[1]:
+        return [*nodes, Node("square", op, (names[0],), result, result)]
     return [*nodes, Node(PAIRS[op.name], op, tuple(names), result, result)]
 
 
@@ -145,12 +171,7 @@ def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:
     return tuple(coefficients), float(lo), float(hi)
 
 
-def depth(node: Node) -> int:
-    """Levels that a node takes: linear 1, product 1, polynomial ceil(log2(degree + 1)) and 1 to reach [-1, 1]."""
-    if node.kind in ("linear", "mul"):
-        return 1
-    if node.kind == "polynomial":
-        coefficients, lo, hi = polynomial(node.op)
-        degree = max(len(coefficients) - 1, 1)
-        return degree.bit_length() + ((lo, hi) != (-1.0, 1.0))
-    return 0
+def polynomial_levels(op: Op) -> int:
+    """Levels of a polynomial: ceil(log2(degree + 1)), and 1 to reach [-1, 1]."""
+    coefficients, lo, hi = polynomial(op)
+    return polynomial_depth(max(len(coefficients) - 1, 1), (lo, hi) == (-1.0, 1.0))

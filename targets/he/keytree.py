@@ -1,9 +1,9 @@
 """Few Galois keys for many rotations: a step without a key is reached over other steps that are needed anyway.
 
 A set of rotations (the babies of one input, the giants of one output) is walked from 0 along keys, through members of
-the set only (`ppc.runtime.he.vector.rotation_tree`), so the number of rotations stays the same: a key saves nothing
-but its own making, sending and keeping. An arithmetic progression takes one key. Each hop adds the noise of one key
-switch, so chains are bounded.
+the set only (`ppc.runtime.he.linear_order.rotation_tree`), so the number of rotations stays the same: a key saves
+nothing but its own making, sending and keeping. An arithmetic progression takes one key. Each hop adds the noise of
+one key switch, so chains are bounded.
 """
 
 from collections import Counter

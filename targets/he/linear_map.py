@@ -5,6 +5,7 @@ that neither the plan nor its running time says anything about the values.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class LinearMap:
     """y[rows] += values * x[cols], then y += bias. Arrays of one length, one entry a structural non-zero."""
 
@@ -38,10 +39,22 @@ class LinearMap:
         """The map on flat vectors: (in_size,) -> (out_size,)."""
         return np.bincount(self.rows, self.values * x[self.cols], self.out_size) + self.bias
 
+    @cached_property
     def gain(self) -> float:
         """Largest Euclidean norm of a row: how much independent noise of the input grows."""
         return float(np.sqrt(np.bincount(self.rows, self.values**2, self.out_size).max(initial=0.0)))
 
+    @cached_property
+    def largest(self) -> float:
+        """Largest absolute value of a weight."""
+        return float(np.abs(self.values).max(initial=0.0))
+
+    @cached_property
+    def row_sum(self) -> float:
+        """Largest sum of absolute values of a row."""
+        return float(np.bincount(self.rows, np.abs(self.values), self.out_size).max(initial=0.0))
+
+    @cached_property
     def longest_row(self) -> int:
         """Most entries of a row."""
         return int(np.bincount(self.rows, minlength=1).max())

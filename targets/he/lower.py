@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +12,35 @@ from ppc.ir.module import Attr, Constant, Module, Op, Value
 from ppc.ir.types import Domain, TensorType
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.targets.he import keytree
+from ppc.targets.he.batch_lower import lower_batch
+from ppc.targets.he.batch_plan import BatchProgram
+from ppc.targets.he.choice import choose
 from ppc.targets.he.diagonals import Lowered
-from ppc.targets.he.graph import polynomial
+from ppc.targets.he.graph import floods, polynomial
 from ppc.targets.he.levels import relinearised
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import SECURITY_BITS
-from ppc.targets.he.plan import Program, plan_module
+from ppc.targets.he.plan import Program
 from ppc.targets.he.select import Chosen
+from ppc.targets.prices import Prices
 
 
-def lower_he(module: Module) -> Module:
+def lower_he(module: Module, prices: Prices | None = None) -> Module:
     """The module with every op of domain HE replaced by he.* steps, and parameters in its attributes.
 
-    Other domains' ops, and the names of values, stay. Raises UserError PPC4101 where no parameters fit.
+    Other domains' ops, and the names of values, stay. `prices` (None: the shipped table) choose the layouts.
+    Raises UserError PPC4101 where no parameters fit.
     """
-    program = plan_module(module)
-    return module if program is None else _Emitter(module, program).run()
+    choice = choose(module, (prices or Prices.shipped()).he)
+    if choice is None:
+        return module
+    if isinstance(choice.program, BatchProgram):
+        lowered = lower_batch(module, choice.program)
+    else:
+        lowered = _Emitter(module, choice.program).run()
+    if not choice.instead:
+        return lowered
+    return replace(lowered, attrs={**lowered.attrs, "he.packing_because": choice.instead})
 
 
 @dataclass
@@ -40,20 +54,20 @@ class _Emitter:
     constants: dict[str, Constant] = field(default_factory=dict)
     rotations: dict[int, list[keytree.Steps]] = field(default_factory=dict)  # level -> sets that are made together
     sums: dict[int, set[int]] = field(default_factory=dict)
+    copies: dict[tuple[Attr, ...], str] = field(default_factory=dict)
     relin: list[tuple[str, int, int]] = field(default_factory=list)
-    dropped: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def run(self) -> Module:
         self.values.update(self.module.values)
         self.constants.update(self.module.constants)
-        of_op: dict[tuple[str, ...], list[tuple[Chosen, int]]] = {}
-        for step, level in zip(self.program.steps, self.program.parameters.plan.run, strict=True):
-            of_op.setdefault(step.op.results, []).append((step, level))
+        of_op: dict[tuple[str, ...], list[int]] = {}
+        for i, step in enumerate(self.program.steps):
+            of_op.setdefault(step.op.results, []).append(i)
         for op in self.module.ops:
             taken = of_op.get(op.results)
             if taken is not None:
-                for step, level in taken:
-                    self._emit(step, level)
+                for i in taken:
+                    self._emit(i)
             elif op.domain is not Domain.HE:
                 self.ops.append(op)
         return self._finished()
@@ -75,7 +89,6 @@ class _Emitter:
         return {
             "he.degree": found.degree,
             "he.prime_bits": found.prime_bits,
-            "he.scale_bits": found.scale_bits,
             "he.top_level": found.top,
             "he.galois": tuple((level, keys) for level in sorted(self.rotations) if (keys := self._keys(level))),
             "he.relin": relinearised(self.relin),
@@ -85,45 +98,46 @@ class _Emitter:
     def _keys(self, level: int) -> tuple[int, ...]:
         return tuple(sorted(keytree.choose(self.rotations[level], self.sums[level], self.program.parameters.slots)))
 
-    def _emit(self, step: Chosen, level: int) -> None:
-        """One step. `level`: where it reads its operands."""
+    def _emit(self, index: int) -> None:
+        """One step."""
+        step, found = self.program.steps[index], self.program.parameters
+        level = found.plan.run[index]
         if step.kind == "enter":
-            self._enter(step)
-        elif step.kind == "leave":
-            self._leave(step, level)
-        else:
-            operands = tuple(self._at(o, level, step) for o in step.operands)
-            attrs: dict[str, Attr] = {"source": step.op.name, "level": level}
-            if step.kind == "linear":
-                operands += self._linear(step, level, attrs)
-            elif step.kind == "polynomial":
-                out_level = level - step.levels
-                coefficients, lo, hi = polynomial(step.op)
-                attrs |= {"out_level": out_level, "coefficients": coefficients, "lo": lo, "hi": hi}
-                start = level - int((lo, hi) != (-1.0, 1.0))
-                if len(coefficients) > 2:
-                    self.relin.append(("polynomial", start, out_level))
-            elif step.kind == "mul":
-                self.relin.append(("mul", level, level - 1))
-            elif step.kind == "view":
-                attrs |= layout_attrs(self._layout(step.packing), "out_")
-            self._add(f"he.{step.kind}", operands, step, attrs)
+            return self._enter(step)
+        operands = tuple(self._read(index, k) for k in range(len(step.operands)))
+        if step.kind == "leave":
+            return self._leave(step, level, operands[0])
+        out = found.plan.after(step, level)
+        attrs: dict[str, Attr] = {"source": step.op.name, "level": level, "scale": found.scales.of[step.result]}
+        if step.kind == "linear":
+            attrs |= {"out_level": out, "weight_scale": found.scales.weights[step.result]}
+            operands += self._linear(step, level, attrs)
+        elif step.kind == "polynomial":
+            coefficients, lo, hi = polynomial(step.op)
+            attrs |= {"out_level": out, "coefficients": coefficients, "lo": lo, "hi": hi}
+            if len(coefficients) > 2:
+                self.relin.append(("polynomial", level - int((lo, hi) != (-1.0, 1.0)), out))
+        elif step.kind in ("square", "mul"):
+            self.relin.append((step.kind, level, out))
+            if step.kind == "square":
+                attrs |= {"negate": step.square[0], "plus": step.square[1]}
+        elif step.kind == "view":
+            attrs |= layout_attrs(self._layout(step.packing), "out_")
+        self._add(f"he.{step.kind}", operands, step, attrs)
 
     def _enter(self, step: Chosen) -> None:
-        level = self.program.parameters.plan.of[step.result]
-        attrs = {**step.op.attrs, "level": level, **layout_attrs(self._layout(step.packing))}
-        self.ops.append(replace(step.op, attrs=attrs))
+        found = self.program.parameters
+        attrs: dict[str, Attr] = {"level": found.plan.of[step.result], "scale": found.scales.of[step.result]}
+        attrs = {**attrs, **layout_attrs(self._layout(step.packing))}
+        self.ops.append(replace(step.op, attrs={**step.op.attrs, **attrs}))
 
-    def _leave(self, step: Chosen, level: int) -> None:
-        name = self._at(step.operands[0], level, step)
-        layout = self._layout(step.packing).alone()  # one copy is read
-        attrs = {**step.op.attrs, "level": level, **layout_attrs(layout)}
-        if step.op.name == "reveal.he_to_client":
-            bits = self.program.parameters.flood_bits.get(step.result)
-            attrs["privacy"] = "public weights" if bits is None else "flooding"
-            if bits is not None:
-                attrs["flood_bits"] = bits
-        self.ops.append(replace(step.op, operands=(name, *step.op.operands[1:]), attrs=attrs))
+    def _leave(self, step: Chosen, level: int, name: str) -> None:
+        found = self.program.parameters
+        attrs: dict[str, Attr] = {"level": level, "scale": found.scales.of[step.operands[0]]}
+        attrs.update(layout_attrs(self._layout(step.packing).alone()))  # one copy is read
+        if floods(step.op):
+            attrs["flood_bits"] = found.flood_bits[step.result]
+        self.ops.append(replace(step.op, operands=(name, *step.op.operands[1:]), attrs={**step.op.attrs, **attrs}))
 
     def _linear(self, step: Chosen, level: int, attrs: dict[str, Attr]) -> tuple[str, str]:
         """Attributes and constants of a he.linear step; returns the names of the two constants."""
@@ -150,22 +164,33 @@ class _Emitter:
         self.constants[name] = Constant.of(data, TensorType("f64", data.shape), label)
         return name
 
-    def _at(self, name: str, level: int, step: Chosen) -> str:
-        """The value at this level: itself, or dropped to it."""
-        have = self.program.parameters.plan.of[name]
-        if have == level:
-            return name
-        if (name, level) not in self.dropped:
-            fresh = f"{name}.level{level}"
+    def _read(self, index: int, k: int) -> str:
+        """Operand k of a step as the step reads it: dropped to its level, and scaled up where it must be."""
+        step, found = self.program.steps[index], self.program.parameters
+        name, level = step.operands[k], found.plan.run[index]
+        scale = found.scales.of[name]
+        if found.plan.of[name] != level:
+            name = self._copy(name, f"{name}.level{level}", "he.drop", {"level": level, "scale": scale}, step)
+        raised = found.scales.read(index, k, step.operands[k])
+        if raised != scale:
+            fresh = f"{name}.scale{round(log2(raised))}"
+            name = self._copy(name, fresh, "he.upscale", {"level": level, "scale": raised}, step)
+        return name
+
+    def _copy(self, name: str, fresh: str, kind: str, attrs: dict[str, Attr], step: Chosen) -> str:
+        """A drop or an upscale of a value, made once."""
+        key = (name, kind, attrs["level"], attrs["scale"])
+        if key not in self.copies:
+            while fresh in self.values:
+                fresh += "_"
+            self.copies[key] = fresh
             self.values[fresh] = self.values[name]
-            op = Op("he.drop", (name,), (fresh,), {"level": level}, step.op.loc, Domain.HE)
-            self.ops.append(op)
-            self.dropped[name, level] = fresh
-        return self.dropped[name, level]
+            self.ops.append(Op(kind, (name,), (fresh,), attrs, step.op.loc, Domain.HE))
+        return self.copies[key]
 
     def _add(self, name: str, operands: tuple[str, ...], step: Chosen, attrs: Mapping[str, Attr]) -> None:
         if step.result not in self.values:
-            self.values[step.result] = replace(self.module.values[step.like], range=None)
+            self.values[step.result] = replace(self.module.values[step.like], range=None, rms=None)
         self.ops.append(Op(name, operands, (step.result,), attrs, step.op.loc, Domain.HE))
 
     def _layout(self, packing: Packing) -> Layout:

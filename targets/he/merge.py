@@ -6,11 +6,12 @@ layer after it does, two convolutions do not. A pool before a convolution become
 rotate-and-adds make its sums before the products.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ppc.ir.label import join
+from ppc.ir.module import Op
 from ppc.targets.he.geometry import Geometry
 from ppc.targets.he.graph import Node, polynomial
 from ppc.targets.he.linear_map import LinearMap
@@ -56,29 +57,67 @@ def _once(nodes: list[Node], kept: frozenset[str]) -> list[Node] | None:
 
 
 def _absorbed(nodes: list[Node], kept: frozenset[str]) -> list[Node]:
-    """t = (2 x - lo - hi) / (hi - lo) goes into the map that makes x, where nothing else reads x."""
+    """A polynomial's change of argument goes into the map that makes it, where nothing else reads that.
+
+    t = (2 x - lo - hi) / (hi - lo) saves a level. Of degree 2, c2 T2(t) + c1 t + c0 = ±u² + k with
+    u = sqrt(2 |c2|) (t + c1 / (4 c2)) saves another: a square takes one level and no coefficient.
+    """
     uses = [name for node in nodes for name in node.operands]
-    scaled: dict[str, tuple[float, float]] = {}
     linear = {n.result for n in nodes if n.kind == "linear"}
+    changes: dict[str, Change] = {}
     for node in nodes:
         if node.kind == "polynomial":
-            _, lo, hi = polynomial(node.op)
-            name = node.operands[0]
-            if (lo, hi) != (-1.0, 1.0) and name in linear and name not in kept and uses.count(name) == 1:
-                scaled[name] = (lo, hi)
+            name, change = node.operands[0], Change.of(node.op)
+            if change is not None and name in linear and name not in kept and uses.count(name) == 1:
+                changes[name] = change
     found = []
     for node in nodes:
-        if node.result in scaled and node.map is not None:
-            lo, hi = scaled[node.result]
-            factor = 2.0 / (hi - lo)
-            bias = node.map.bias * factor - (lo + hi) / (hi - lo)
-            map = replace(node.map, values=node.map.values * factor, bias=bias)
-            node = replace(node, map=map, result=f"{node.result}.scaled")
-        elif node.kind == "polynomial" and node.operands[0] in scaled:
-            op = replace(node.op, attrs={**node.op.attrs, "lo": -1.0, "hi": 1.0})
-            node = replace(node, op=op, operands=(f"{node.operands[0]}.scaled",))
+        if node.result in changes and node.map is not None:
+            node = changes[node.result].made(node, node.map)
+        elif node.kind == "polynomial" and node.operands[0] in changes:
+            node = changes[node.operands[0]].read(node)
         found.append(node)
     return found
+
+
+#: A degree-2 polynomial whose vertex lies further from its interval (of half-width 1) is no square to good precision.
+FARTHEST_VERTEX = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """u = factor x + offset, |u| <= bound, in place of a polynomial's argument x; `square`: what it becomes of u²."""
+
+    factor: float
+    offset: float
+    bound: float
+    square: tuple[bool, float] | None = None  # (negate, plus)
+
+    @staticmethod
+    def of(op: Op) -> "Change | None":
+        """None where the argument is best as it is."""
+        coefficients, lo, hi = polynomial(op)
+        factor, offset = 2.0 / (hi - lo), -(lo + hi) / (hi - lo)
+        if len(coefficients) == 3 and coefficients[2] != 0.0:
+            c0, c1, c2 = coefficients
+            vertex, grown = c1 / (4 * c2), (2 * abs(c2)) ** 0.5
+            if abs(vertex) <= FARTHEST_VERTEX:
+                plus = c0 - c2 - 2 * c2 * vertex**2
+                u = grown * factor, grown * (offset + vertex)
+                return Change(*u, grown * (1 + abs(vertex)), (c2 < 0, plus))
+        return Change(factor, offset, 1.0) if (lo, hi) != (-1.0, 1.0) else None
+
+    def made(self, node: Node, map: LinearMap) -> Node:
+        """The map that makes u."""
+        map = replace(map, values=map.values * self.factor, bias=map.bias * self.factor + self.offset)
+        return replace(node, map=map, result=f"{node.result}.scaled", bound=self.bound)
+
+    def read(self, node: Node) -> Node:
+        """The polynomial of u."""
+        if self.square is None:
+            op = replace(node.op, attrs={**node.op.attrs, "lo": -1.0, "hi": 1.0})
+            return replace(node, op=op, operands=(f"{node.operands[0]}.scaled",))
+        return replace(node, kind="square", square=self.square, operands=(f"{node.operands[0]}.scaled",))
 
 
 def _joined(inner: Node, outer: Node) -> Node | None:

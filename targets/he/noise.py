@@ -1,96 +1,160 @@
 """How large the error of a lowered program is: standard deviations of slots, in units of the values.
 
 Each source of noise is taken as a Gaussian in the canonical embedding (Costache et al., "On the precision loss in
-approximate homomorphic encryption", SAC 2023), for a ternary key: a rounding of coefficients has N/6 in a slot, and so
-has SEAL's public-key encryption, which rounds the special prime away; a key switch over k digits has 3.2 N sqrt(k/6),
-because SEAL's digits are not centred; an encoded vector has sqrt(N/24); all divided by the scale. Compared with SEAL on
-CryptoNets and on a square MLP, the root mean square over the slots is below the deviation, by up to a factor of 20.
-A linear map grows independent noise by the Euclidean norm of its rows, a product by the other operand.
+approximate homomorphic encryption", SAC 2023), for a ternary key: a rounding of coefficients has N/6 in a slot, a
+symmetric encryption 3.2 sqrt(N/2); a key switch over k digits has 3.2 N sqrt(k/24) q/p; an encoded vector
+sqrt(N/12), not sqrt(N/24): of real slots, coefficients i and N-i are the same but for the sign, and so are their
+roundings; all divided by the scale. A linear map grows independent noise by the Euclidean norm of its rows, a product
+by the other operand.
+
+SEAL's digits are not centred: a digit's mean of q/2 is a geometric sum in each slot, so a key switch puts
+1.1 sqrt(N) deviations where a slot's root is nearest to 1, a third of that in the next slot, and so on. This `peak`
+is carried beside the noise of all slots; a linear map multiplies one that it is given with one weight, not with a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2, sqrt
+from math import hypot, log2, sqrt
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from ppc.targets.he.graph import polynomial
-from ppc.targets.he.keytree import MOST_HOPS
+from ppc.runtime.levels import Chain
+from ppc.targets.he.graph import polynomial, polynomial_levels
 from ppc.targets.he.levels import LevelPlan
+from ppc.targets.he.scales import ScalePlan
 from ppc.targets.he.select import Chosen
 
 SIGMA = 3.2  # of SEAL's error distribution
-TAIL = 6.0  # standard deviations that bound an error, but for 2e-9
+TAIL = 4.5  # standard deviations that bound an error, but for 7e-6
 
-#: A digit's mean is q/2, so a key switch puts more noise where a slot's root is near 1: single slots were measured at
-#: up to 24 deviations. Errors are bounded with this much more; flooding hides the norm, which is not concerned.
-UNEVEN = 8.0
+#: Rotations in a chain of the key tree, in the mean over the rotations of a step (at most `keytree.MOST_HOPS`).
+TYPICAL_HOPS = 3
 
 #: Statistical distance of flooding: the mask is 2^30 times the largest noise (Li, Micciancio, Schultz, Sorrell 2022).
 FLOOD_SECURITY = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
-    """Noise of CKKS at one ring degree and scale."""
+class Error:
+    """Standard deviations of a value's error: in every slot, and what the worst slot has besides."""
 
-    degree: int
-    scale_bits: int
+    spread: float
+    peak: float = 0.0
 
     @property
-    def scale(self) -> float:
-        return 2.0**self.scale_bits
+    def worst(self) -> float:
+        return hypot(self.spread, self.peak)
+
+    def plus(self, *others: "Error") -> "Error":
+        """With independent errors."""
+        return Error(hypot(self.spread, *(o.spread for o in others)), hypot(self.peak, *(o.peak for o in others)))
+
+    def times(self, spread: float, peak: float | None = None) -> "Error":
+        return Error(self.spread * spread, self.peak * (spread if peak is None else peak))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of CKKS at one ring degree and chain."""
+
+    degree: int
+    chain: Chain
 
     @property
     def rounding(self) -> float:
-        return self.degree / 6 / self.scale
+        """Of a rescale, or the end of a key switch, at scale 1."""
+        return self.degree / 6
 
     @property
     def fresh(self) -> float:
-        return self.rounding
-
-    def switching(self, level: int) -> float:
-        """Of a rotation or relinearisation, with a special prime as large as the data primes."""
-        return (SIGMA * self.degree * sqrt((level + 1) / 6)) / self.scale + self.rounding
+        """Of a symmetric encryption of an encoded vector, at scale 1."""
+        return hypot(SIGMA * sqrt(self.degree / 2), self.encoding)
 
     @property
     def encoding(self) -> float:
-        return sqrt(self.degree / 24) / self.scale
+        """Of a plaintext vector, at scale 1."""
+        return sqrt(self.degree / 12)
 
-    def propagate(self, steps: Sequence[Chosen], plan: LevelPlan, size: Callable[[str], float]) -> Mapping[str, float]:
-        """The standard deviation of each value's error. `size(name)`: bound of the absolute value of a value."""
-        of: dict[str, float] = {}
-        for step, level in zip(steps, plan.run, strict=True):
-            if step.kind != "leave":
-                of[step.result] = self._step(step, level, [of[o] for o in step.operands], size)
+    def switching(self, level: int) -> Error:
+        """Of a rotation or relinearisation, at scale 1."""
+        digits = sum((q / self.chain.special) ** 2 for q in self.chain.primes[: level + 1])
+        spread = SIGMA * self.degree * sqrt(digits / 24)
+        return Error(hypot(spread, self.rounding), 1.1 * sqrt(self.degree) * spread)
+
+    def propagate(self, steps: Sequence[Chosen], plan: LevelPlan, scales: ScalePlan) -> Mapping[str, Error]:
+        """The error of each value."""
+        of: dict[str, Error] = {}
+        size = {s.result: s.typical for s in steps if s.kind != "leave"}
+        for i, (step, level) in enumerate(zip(steps, plan.run, strict=True)):
+            if step.kind == "leave":
+                continue
+            inputs = [of[name] for name in step.operands]
+            sizes = [size[name] for name in step.operands]
+            read = [scales.read(i, k, name) for k, name in enumerate(step.operands)]
+            of[step.result] = self._step(step, level, inputs, sizes, read, scales)
         return of
 
-    def _step(self, step: Chosen, level: int, inputs: list[float], size: Callable[[str], float]) -> float:
+    def _step(
+        self,
+        step: Chosen,
+        level: int,
+        inputs: list[Error],
+        sizes: list[float],
+        read: list[float],
+        scales: ScalePlan,
+    ) -> Error:
+        out = scales.of[step.result]
         if step.kind == "enter":
-            return self.fresh
+            return Error(self.fresh / out)
         if step.kind == "linear":
-            assert step.map is not None
-            rotated = MOST_HOPS * self.switching(level) ** 2  # a chain of rotations, one key switch each
-            inside = sqrt(inputs[0] ** 2 + rotated) * step.map.gain()
-            encoding = self.encoding * size(step.like) * sqrt(step.map.longest_row())
-            return sqrt(inside**2 + self.rounding**2 + encoding**2)
-        if step.kind == "mul":
-            factors = [size(step.like) ** 0.5 for _ in inputs] or [1.0]
-            grown = sum(e * f for e, f in zip(inputs, factors, strict=True))
-            return sqrt(grown**2 + self.switching(level) ** 2)
+            return self._linear(step, level, inputs[0], sizes[0], read[0], scales)
+        if step.kind in ("square", "mul"):
+            if step.kind == "square":
+                grown = inputs[0].times(2 * sizes[0])
+            else:
+                grown = inputs[0].times(sizes[1]).plus(inputs[1].times(sizes[0]))
+            switched = self.switching(level).times(1 / (read[0] * read[-1]))
+            return grown.plus(switched, Error(self.rounding / out))
         if step.kind == "polynomial":
             coefficients, lo, hi = polynomial(step.op)
             slope = chebyshev.chebval(np.linspace(-1, 1, 257), chebyshev.chebder(coefficients)) * 2 / (hi - lo)
-            weight = float(np.abs(coefficients).sum()) * step.levels
-            return sqrt((inputs[0] * float(np.abs(slope).max())) ** 2 + (weight * self.switching(level)) ** 2)
-        return sqrt(sum(e**2 for e in inputs))
+            weight = float(np.abs(coefficients).sum()) * polynomial_levels(step.op)
+            # quotients have about the scale of the result and meet powers at the scale of the argument
+            fresh = self.switching(level).times(weight / (out * read[0]))
+            return inputs[0].times(float(np.abs(slope).max())).plus(fresh, Error(weight * self.rounding / out))
+        if step.kind in ("add", "sub"):
+            gaps = [Error(abs(s / out - 1) * b) for s, b in zip(read, sizes, strict=True)]
+            return inputs[0].plus(*inputs[1:], *gaps)
+        return inputs[0]
 
-    def flood_bits(self, error: float) -> int:
+    def _linear(self, step: Chosen, level: int, error: Error, size: float, scale: float, scales: ScalePlan) -> Error:
+        map, lowered = step.map, step.lowered
+        assert map is not None and lowered is not None
+        weights, out = scales.weights[step.result], scales.of[step.result]
+        switch = self.switching(level)
+        # sums before the products, then babies: a chain of rotations, one key switch each. The peaks of all last hops
+        # lie in the same slot, those of earlier hops have been rotated elsewhere
+        turned = Error(switch.spread * sqrt(TYPICAL_HOPS + len(lowered.pre)), switch.peak).times(map.gain / scale)
+        inside = error.times(map.gain, map.largest).plus(turned)
+        # giants and sums after the products, where the scale is larger by that of the weights; a peak of each reaches
+        # a slot once
+        summed = 2.0 ** len(lowered.post)
+        each = Error(
+            switch.spread * sqrt(lowered.giants * summed + summed - 1),
+            switch.peak * sqrt(lowered.giants + len(lowered.post)),
+        )
+        moved = each.times(1 / (scale * weights))
+        # every slot that is read adds the rounding of its weight, also where the weight is 0; most may be empty
+        products = max(1.0, lowered.products / lowered.out.ciphertexts)
+        encoding = Error(self.encoding / weights * size * sqrt(products * summed * lowered.source.filled))
+        return inside.plus(moved, encoding, Error(self.rounding / out))
+
+    def flood_bits(self, error: float, scale: float) -> int:
         """log2 of the standard deviation of flooding noise, in coefficients, for a value's error in slots."""
-        coefficient = TAIL * error * self.scale / sqrt(self.degree / 2)
+        coefficient = TAIL * error * scale / sqrt(self.degree / 2)
         return max(1, -int(-log2(max(coefficient, 2.0)) // 1)) + FLOOD_SECURITY
 
-    def flooded(self, bits: int) -> float:
+    def flooded(self, bits: int, scale: float) -> float:
         """Standard deviation that flooding adds to a slot."""
-        return 2.0**bits * sqrt(self.degree / 2) / self.scale
+        return 2.0**bits * sqrt(self.degree / 2) / scale

@@ -1,51 +1,68 @@
 """Times of CKKS primitives, from a measured table."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+
+#: Primitives that take one NTT for each pair of primes; of the others, each takes work in proportion to the primes.
+KEY_SWITCHES = frozenset({"rotate", "relinearise", "key", "key_load"})
 
 
 @dataclass(frozen=True)
 class Primitives:
-    """Milliseconds of one primitive at ring degree N and level l (l + 1 data primes)."""
+    """Seconds of one primitive at ring degree N and level l (l + 1 data primes), one thread.
 
-    table: Mapping[str, Any]
+    `table`: primitive -> ring degree -> seconds by level.
+    """
 
-    @staticmethod
-    @cache
-    def default() -> "Primitives":
-        """The table that ships with ppc."""
-        return Primitives(json.loads(files("ppc.targets.he").joinpath("primitives.json").read_text("utf-8")))
+    table: Mapping[str, Mapping[str, Sequence[float]]]
+
+    def at(self, name: str, degree: int, level: int) -> float:
+        """Past the table's last level, a time grows by the number of primes or of their pairs."""
+        times, primes = self.table[name][str(degree)], level + 1
+        if primes <= len(times):
+            return times[level]
+        last = len(times)
+        growth = primes * (primes + 1) / (last * (last + 1)) if name in KEY_SWITCHES else primes / last
+        return times[-1] * growth
 
     def rotate(self, degree: int, level: int) -> float:
-        """A rotation or relinearisation. Past the table: one NTT a pair of primes, so k (k + 1)."""
-        times, primes = self.table["rotate"][str(degree)], level + 1
-        if primes <= len(times):
-            return float(times[level])
-        last = len(times)
-        return float(times[-1]) * primes * (primes + 1) / (last * (last + 1))
-
-    def per_prime(self, name: str, degree: int, level: int) -> float:
-        return float(self.table["per_prime"][name][str(degree)]) * (level + 1)
-
-    def fixed(self, name: str, degree: int) -> float:
-        return float(self.table["fixed"][name][str(degree)])
+        return self.at("rotate", degree, level)
 
     def linear(self, rotations: int, products: int, outputs: int, degree: int, level: int) -> float:
         """A he.linear step: rotations, products with additions, a rescale and a bias an output."""
         return (
             rotations * self.rotate(degree, level)
-            + products * (self.per_prime("multiply_plain", degree, level) + self.per_prime("add", degree, level))
-            + outputs * self.per_prime("rescale", degree, level)
+            + products * (self.at("multiply_plain", degree, level) + self.at("add", degree, level))
+            + outputs * self.at("rescale", degree, level)
         )
 
     def multiply(self, degree: int, level: int) -> float:
         """A product of ciphertexts with relinearisation and rescale."""
-        product = self.per_prime("square", degree, level) * 1.5 + self.per_prime("rescale", degree, level)
-        return product + self.rotate(degree, level)
+        return sum(self.at(name, degree, level) for name in ("multiply", "relinearise", "rescale"))
+
+    def square(self, degree: int, level: int) -> float:
+        """The same of a ciphertext with itself."""
+        return sum(self.at(name, degree, level) for name in ("square", "relinearise", "rescale"))
+
+    def enter(self, degree: int, level: int) -> float:
+        """A slot vector to a ciphertext at the server: encoded, encrypted and saved there, loaded here."""
+        return sum(self.at(name, degree, level) for name in ("encode", "encrypt", "load_seeded"))
+
+    def leave(self, degree: int, level: int) -> float:
+        """A ciphertext at the server to a slot vector at the client."""
+        return sum(self.at(name, degree, level) for name in ("save", "load", "decrypt", "decode"))
+
+    def to_shares(self, elements: int, ciphertexts: int, degree: int, level: int) -> float | None:
+        """`convert.he_to_mpc`, both parties on the critical path; None at a ring that is too small for its modulus."""
+        if str(degree) not in self.table["to_shares"]:
+            return None
+        once, each = (self.at(name, degree, level) for name in ("to_shares", "to_shares_element"))
+        return ciphertexts * once + elements * each
+
+    def from_shares(self, elements: int, ciphertexts: int, degree: int, level: int) -> float:
+        """`convert.mpc_to_he`, both parties on the critical path."""
+        once, each = (self.at(name, degree, level) for name in ("from_shares", "from_shares_element"))
+        return ciphertexts * once + elements * each
 
 
 def ciphertext_bytes(degree: int, level: int, seeded: bool = False) -> int:

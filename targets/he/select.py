@@ -1,7 +1,7 @@
 """Choose a layout for every HE value: a beam search over the program, by counted cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import prod
 
@@ -11,7 +11,7 @@ from ppc.runtime.layout import Digits
 from ppc.targets.he.diagonals import Cover, Lowered, cover
 from ppc.targets.he.entries import entries
 from ppc.targets.he.geometry import Geometry
-from ppc.targets.he.graph import Kind, Node, depth, polynomial
+from ppc.targets.he.graph import Kind, Node, polynomial, polynomial_levels
 from ppc.targets.he.layouts import placements
 from ppc.targets.he.linear_map import LinearMap, identity
 from ppc.targets.he.maps.movement import permutation, slices
@@ -28,8 +28,8 @@ BEAM = 32
 HOPELESS = 2.0
 #: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
-#: Milliseconds that a megabyte takes from the client, at 1 Gbit/s.
-UPLOAD = 8.0
+#: Seconds that a byte takes from the client, at 1 Gbit/s.
+UPLOAD = 8e-9
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,13 @@ class Chosen:
     operands: tuple[str, ...]
     result: str
     like: str
-    levels: int
+    largest: float  # absolute value of the result
+    typical: float  # root mean square of the result
     packing: Packing  # of the result; of the operand where it leaves
     lowered: Lowered | None = None
     map: LinearMap | None = None
     label: Label = PUBLIC
-    exit: str = ""
+    square: tuple[bool, float] = (False, 0.0)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,15 @@ class State:
     def take(self, step: Chosen, cost: float) -> "State":
         packings = self.packings if step.kind == "leave" else {**self.packings, step.result: step.packing}
         return State(self.cost + cost, packings, (*self.steps, step))
+
+    def renamed(self, old: str, new: str) -> "State":
+        """The same program with another name for a value."""
+
+        def name(value: str) -> str:
+            return new if value == old else value
+
+        steps = (replace(s, result=name(s.result), operands=tuple(map(name, s.operands))) for s in self.steps)
+        return State(self.cost, {name(n): p for n, p in self.packings.items()}, tuple(steps))
 
     def only(self, alive: set[str]) -> "State":
         """Forget the layouts of values that nothing will read."""
@@ -82,8 +92,9 @@ class Search:
     batching: Batching
     degree: int
     level_of: Mapping[str, int]
+    sizes: Mapping[str, tuple[float, float]]  # bound of the absolute value, and root mean square, of each result
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
-    primitives: Primitives = field(default_factory=Primitives.default)
+    primitives: Primitives
     covers: dict[tuple[int, Packing, Placement, Pooled | None], Cover | None] = field(default_factory=dict)
     splits: dict[int, Lowered] = field(default_factory=dict)
     ahead: Mapping[str, Outlook] = field(default_factory=dict)
@@ -94,7 +105,7 @@ class Search:
         return self.best(nodes).steps
 
     def best(self, nodes: list[Node]) -> State:
-        """The same with its cost, in milliseconds."""
+        """The same with its cost, in seconds."""
         last = {name: i for i, node in enumerate(nodes) for name in node.operands}
         self.ahead = outlooks(nodes)
         beam = [State()]
@@ -131,9 +142,8 @@ class Search:
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
         level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        each = self.primitives.per_prime("encrypt", self.degree, level) + self.primitives.fixed("encode", self.degree)
-        sent = UPLOAD * ciphertext_bytes(self.degree, level, seeded=True) / 1e6
-        return state.take(self._plain(node, packing, ()), count * (each + sent))
+        each = self.primitives.enter(self.degree, level) + UPLOAD * ciphertext_bytes(self.degree, level, seeded=True)
+        return state.take(self._plain(node, packing, ()), count * each)
 
     def _linear(self, state: State, node: Node) -> list[State]:
         assert node.map is not None
@@ -149,11 +159,12 @@ class Search:
         floor = {id(c): self._floor(c, node) for c in covers}
         least = min(floor.values())
         few = [c for c in covers if floor[id(c)] <= HOPELESS * least]
-        return [self._apply(state, node, node.whole, self._split(c)) for c in few]
+        sizes = self.sizes[node.result]
+        return [self._apply(state, node, node.whole, self._split(c), sizes) for c in few]
 
-    def _apply(self, state: State, node: Node, map: LinearMap, lowered: Lowered) -> State:
+    def _apply(self, state: State, node: Node, map: LinearMap, lowered: Lowered, sizes: tuple[float, float]) -> State:
         step = Chosen(
-            "linear", node.op, node.operands, node.result, node.like, 1, lowered.out, lowered, map, node.label
+            "linear", node.op, node.operands, node.result, node.like, *sizes, lowered.out, lowered, map, node.label
         )
         return state.take(step, self._linear_cost(lowered, self._level(node)))
 
@@ -184,20 +195,28 @@ class Search:
         return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
 
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
-        """Mask the slots that hold more than the result, which takes a level."""
+        """Mask the slots that hold more than the result, which takes a level.
+
+        The masked value takes the name, and the step the node, of what it masks: a policy grants a value by these.
+        """
         name = node.operands[0]
         packing = state.packings[name]
-        return (state, name) if packing.clean else self._realigned(state, node, name, packing)
+        if packing.clean:
+            return state, name
+        raw = f"{name}.unmasked"
+        made = next(step.op for step in state.steps if step.result == name)
+        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing)
+        return moved.renamed(masked, name), name
 
     def _realigned(self, state: State, node: Node, name: str, target: Packing) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""
         moved = f"{name}.at{len(state.steps)}"
-        step = Node("linear", node.op, (name,), moved, name)
+        step = Node("linear", node.op, (name,), moved, node.like)
         places = Placement(target.digits, target.offset)
         map = _identity(target.size)
         found = self._cover(map, state.packings[name], places)
         assert found is not None, "a direct placement always fits"
-        after = self._apply(state, step, map, self._split(found))
+        after = self._apply(state, step, map, self._split(found), self.sizes[name])
         # one more level makes all that came before dearer, and may ask for a larger ring
         top = max(self.level_of.values(), default=1)
         extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, top)
@@ -206,9 +225,10 @@ class Search:
     # costs
 
     def _plain(self, node: Node, packing: Packing, operands: tuple[str, ...]) -> Chosen:
-        leaving = node.op.name if node.kind == "leave" else ""
-        levels = 0 if node.kind == "view" else depth(node)
-        return Chosen(node.kind, node.op, operands, node.result, node.like, levels, packing, exit=leaving)
+        sizes = self.sizes.get(node.result, (0.0, 0.0))
+        return Chosen(
+            node.kind, node.op, operands, node.result, node.like, *sizes, packing, label=node.label, square=node.square
+        )
 
     def _level(self, node: Node) -> int:
         return self.level_of.get(node.result, 1)
@@ -222,11 +242,11 @@ class Search:
     def _elementwise_cost(self, node: Node, packing: Packing) -> float:
         count = packing.ciphertexts * self.batching.groups
         level = self._level(node)
-        if node.kind == "mul":
+        if node.kind in ("square", "mul"):
             return count * self.primitives.multiply(self.degree, level)
         if node.kind == "polynomial":
             return count * polynomial_cost(node, self.primitives, self.degree, level)
-        return count * self.primitives.per_prime("add", self.degree, level)
+        return count * self.primitives.at("add", self.degree, level)
 
     def _floor(self, found: Cover, node: Node) -> float:
         """A lower bound of a cover's cost: about as many rotations as a product of babies and giants needs."""
@@ -253,8 +273,9 @@ def polynomial_cost(node: Node, primitives: Primitives, degree: int, level: int)
     """About 2 sqrt(d) products of ciphertexts (Paterson and Stockmeyer 1973), falling through the levels."""
     coefficients, _, _ = polynomial(node.op)
     count = max(1, round(2 * (len(coefficients) - 1) ** 0.5) - 1)
-    levels = [max(level - i % max(depth(node), 1), 0) for i in range(count)]
-    return sum(primitives.multiply(degree, at) for at in levels)
+    levels = [max(level - i % polynomial_levels(node.op), 0) for i in range(count)]
+    first, *others = levels  # the lowest power of a basis is a square
+    return primitives.square(degree, first) + sum(primitives.multiply(degree, at) for at in others)
 
 
 def view(op: Op, samples: Samples, source: Packing) -> Packing | None:

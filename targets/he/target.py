@@ -7,18 +7,23 @@ from ppc.ir.approximation import as_polynomial
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
+from ppc.runtime.levels import polynomial_depth
+from ppc.targets.he import batch_cost
 from ppc.targets.he.diagonals import cover
 from ppc.targets.he.entries import entries
 from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
 from ppc.targets.he.layouts import placements
-from ppc.targets.he.maps import VIEWS
+from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import MODULUS_BITS
 from ppc.targets.he.primitives import Primitives, ciphertext_bytes, key_bytes
 from ppc.targets.he.reasons import refusal
 from ppc.targets.he.sample import Refusal, Samples
 from ppc.targets.he.select import polynomial_cost
+from ppc.targets.prices import Prices
 
+#: Linear operators that do not merge with one another.
+HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 #: Galois keys that a program of a few layers uses at a level; CryptoNets and LeNet-5 use 9 to 39.
 TYPICAL_KEYS = 20
 
@@ -28,10 +33,15 @@ class HETarget:
     """CKKS at the server. Implements `ppc.ir.target.Target`."""
 
     domain: Domain = Domain.HE
-    primitives: Primitives = field(default_factory=Primitives.default)
+    prices: Prices = field(default_factory=Prices.shipped, repr=False)
     # an op is kept with what is known of it, so that its id stays its own
     _refusals: dict[int, tuple[Op, str | None]] = field(default_factory=dict, repr=False)
+    _graph: tuple[Module, dict[str, Op], dict[str, list[Op]]] | None = field(default=None, repr=False)
     _costs: dict[tuple[int, HeRung], tuple[Op, Cost]] = field(default_factory=dict, repr=False)
+
+    @property
+    def primitives(self) -> Primitives:
+        return self.prices.he
 
     def refuses(self, op: Op, module: Module) -> str | None:
         if id(op) not in self._refusals:
@@ -39,36 +49,72 @@ class HETarget:
         return self._refusals[id(op)][1]
 
     def depth(self, op: Op, module: Module) -> int:
-        """Levels that `op` takes, as if nothing were merged: an upper bound but for realigned operands."""
+        """Levels that `op` takes where its neighbours are in HE too, realigned operands apart (`levels`, `merge`).
+
+        A polynomial takes its range into the map before it. A linear map takes a level of its own only if another one
+        that does not merge with it reads the result: a convolution or a product with a matrix.
+        """
         op = as_polynomial(op)
         if "coefficients" in op.attrs:
-            coefficients, lo, hi = polynomial(op)
-            return max(len(coefficients) - 1, 1).bit_length() + ((lo, hi) != (-1.0, 1.0))
+            return self._polynomial_depth(op, module)
         samples = Samples(module)
         if op.name in VIEWS:
             return 0
         secrets = samples.secrets(op)
         if op.name in PAIRS and len(secrets) == 2 and len(op.operands) == 2:
-            sizes = {samples.size(o) for o in secrets}
-            return int(op.name == "Mul") + (len(sizes) > 1)
-        return 1
+            return int(op.name == "Mul") + (len({samples.size(o) for o in secrets}) > 1)
+        heavy = op.name in HEAVY and any(reader.name in HEAVY for reader in self._readers(op, module))
+        return int(heavy)
+
+    def _polynomial_depth(self, op: Op, module: Module) -> int:
+        coefficients, _, _ = polynomial(op)
+        made = self._neighbours(module)[0].get(op.operands[0])
+        alone = len(self._neighbours(module)[1].get(op.operands[0], ())) == 1
+        absorbed = made is not None and alone and made.name in LINEAR and "he_coefficients" not in made.attrs
+        if absorbed and len(coefficients) == 3:
+            return 1  # a square
+        return polynomial_depth(max(len(coefficients) - 1, 1), absorbed or polynomial(op)[1:] == (-1.0, 1.0))
+
+    def _readers(self, op: Op, module: Module) -> list[Op]:
+        """What reads the result, through views and sums."""
+        found, todo = list[Op](), [op.results[0]]
+        while todo:
+            for reader in self._neighbours(module)[1].get(todo.pop(), ()):
+                if reader.name in VIEWS or reader.name in ("Add", "Sub", "Sum"):
+                    todo.append(reader.results[0])
+                else:
+                    found.append(reader)
+        return found
+
+    def _neighbours(self, module: Module) -> tuple[dict[str, Op], dict[str, list[Op]]]:
+        """What makes each value, and what reads it."""
+        if self._graph is None or self._graph[0] is not module:
+            readers: dict[str, list[Op]] = {}
+            for op in module.ops:
+                for name in dict.fromkeys(op.operands):
+                    readers.setdefault(name, []).append(op)
+            self._graph = module, {r: op for op in module.ops for r in op.results}, readers
+        return self._graph[1], self._graph[2]
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Computation at the middle of the rung's levels; HE has no traffic between its steps."""
+        """Computation at the middle of the rung's levels, in the cheaper packing; HE has no traffic between steps."""
         key = (id(op), rung)
         if key not in self._costs:
-            self._costs[key] = (op, Cost(seconds=self._milliseconds(as_polynomial(op), module, rung) / 1000))
+            lowered = as_polynomial(op)
+            latency = self._seconds(lowered, module, rung)
+            batch = batch_cost.operator_seconds(lowered, Samples(module), rung, self.primitives)
+            self._costs[key] = (op, Cost(seconds=min(latency, batch)))
         return self._costs[key][1]
 
     def setup(self, rung: HeRung) -> Cost:
         """Making and sending keys, once a deployment: Galois and relinearisation keys for every level."""
         seconds, size = 0.0, 0
         for level in range(rung.levels + 1):
-            seconds += TYPICAL_KEYS * self.primitives.per_prime("key", rung.degree, level) / 1000
+            seconds += TYPICAL_KEYS * self.primitives.at("key", rung.degree, level)
             size += TYPICAL_KEYS * key_bytes(rung.degree, level)
         return Cost(seconds=seconds, bytes=size + ciphertext_bytes(rung.degree, rung.levels))
 
-    def _milliseconds(self, op: Op, module: Module, rung: HeRung) -> float:
+    def _seconds(self, op: Op, module: Module, rung: HeRung) -> float:
         samples = Samples(module)
         level = max(1, rung.levels // 2)
         largest = max(samples.size(v) for v in (*samples.secrets(op), *op.results))
@@ -86,10 +132,10 @@ class HETarget:
     def _node(self, node: Node, samples: Samples, batching: Batching, degree: int, level: int) -> float:
         size = samples.size(node.like)
         count = Packing.dense(size, batching.ring).ciphertexts * batching.groups
-        if node.kind == "mul":
+        if node.kind in ("square", "mul"):
             return count * self.primitives.multiply(degree, level)
         if node.kind in ("add", "sub"):
-            return count * self.primitives.per_prime("add", degree, level)
+            return count * self.primitives.at("add", degree, level)
         if node.kind == "view" or node.map is None:
             return 0.0
         name = node.operands[0]

@@ -1,7 +1,7 @@
 """Check a lowered module's HE steps against the contract in docs/architecture.md, from the steps alone.
 
-It shares nothing with the planner but the table of secure moduli: levels are walked forward, layouts compared,
-every rotation looked up among the keys.
+It shares nothing with the planner but the table of secure moduli: levels and scales are walked forward, from the
+primes that SEAL will choose; layouts are compared, every rotation looked up among the keys.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,25 @@ from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
 from ppc.runtime.layout import Layout, layout_from_attrs, offsets
+from ppc.runtime.levels import MATCHED, Chain
+from ppc.targets.he import batch_verify
 from ppc.targets.he.parameters import LARGEST_PRIME, MODULUS_BITS, SHARE_BITS
+from ppc.targets.he.require import float_attr, int_attr, require
 
-STEPS = ("he.linear", "he.polynomial", "he.add", "he.sub", "he.mul", "he.drop", "he.view")
+STEPS = (
+    "he.linear",
+    "he.polynomial",
+    "he.square",
+    "he.add",
+    "he.sub",
+    "he.mul",
+    "he.upscale",
+    "he.drop",
+    "he.view",
+)
+
+#: Relative difference below which two scales are the same number, but for rounding.
+SAME = 1e-9
 
 
 def verify_he(module: Module) -> None:
@@ -29,7 +45,7 @@ def verify_he(module: Module) -> None:
 
 
 class _Walk:
-    """A forward walk: level and layout of every HE value."""
+    """A forward walk: level, scale and layout of every HE value."""
 
     def __init__(self, module: Module):
         attrs: Mapping[str, Any] = module.attrs
@@ -40,7 +56,9 @@ class _Walk:
         self.galois = {level: frozenset(steps) for level, steps in attrs["he.galois"]}
         self.relin = frozenset(attrs["he.relin"])
         self.level: dict[str, int] = {}
+        self.scale: dict[str, float] = {}
         self.layout: dict[str, Layout] = {}
+        self.polynomials: dict[str, int] = {}  # of batch-packed values; the others have two
 
     @property
     def slots(self) -> int:
@@ -53,68 +71,119 @@ class _Walk:
 
     def _parameters(self) -> None:
         bits, most = sum(self.primes), MODULUS_BITS.get(self.degree, 0)
-        _require(bits <= most, None, f"{bits} bits of modulus at N = {self.degree}; 128-bit security allows {most}")
-        _require(max(self.primes) <= LARGEST_PRIME, None, f"a prime has more than {LARGEST_PRIME} bits")
-        _require(self.primes[-1] >= max(self.primes), None, "the special prime is not the largest")
-        _require(len(self.primes) == self.top + 2, None, f"{len(self.primes)} primes for top level {self.top}")
+        require(bits <= most, None, f"{bits} bits of modulus at N = {self.degree}; 128-bit security allows {most}")
+        require(max(self.primes) <= LARGEST_PRIME, None, f"a prime has more than {LARGEST_PRIME} bits")
+        require(self.primes[-1] >= max(self.primes), None, "the special prime is not the largest")
+        require(len(self.primes) == self.top + 2, None, f"{len(self.primes)} primes for top level {self.top}")
+        try:
+            self.chain = Chain.of(self.degree, self.primes)
+        except ValueError as e:
+            raise InternalError(f"the HE parameters: {e}") from None
         for level, steps in self.galois.items():
             inside = all(0 < s < self.slots for s in steps)
-            _require(inside, None, f"a Galois step at level {level} is 0 or past {self.slots} slots")
+            require(inside, None, f"a Galois step at level {level} is 0 or past {self.slots} slots")
 
     def _op(self, op: Op) -> None:
         if op.name in ("convert.client_to_he", "convert.mpc_to_he"):
-            self._define(op, _int(op, "level"), self._sized(op, layout_from_attrs(op.attrs), op.results[0]))
+            layout = self._sized(op, layout_from_attrs(op.attrs), op.results[0])
+            self._define(op, int_attr(op, "level"), layout, float_attr(op, "scale"))
         elif op.name in ("convert.he_to_mpc", "reveal.he_to_client"):
             self._leave(op)
+        elif op.name in batch_verify.STEPS:
+            self._batch_step(op)
         elif op.name in STEPS:
             self._step(op)
         else:
-            _require(op.domain is not Domain.HE, op, "is not a step of HE")
+            require(op.domain is not Domain.HE, op, "is not a step of HE")
 
     def _leave(self, op: Op) -> None:
         name = op.operands[0]
-        level = self._reads(op, _int(op, "level"))
-        _require(
-            layout_from_attrs(op.attrs) == self.layout[name].alone(), op, "does not read the layout its operand has"
-        )
-        if op.name == "convert.he_to_mpc":
+        level = self._reads(op, int_attr(op, "level"))
+        require(self.polynomials.get(name, 2) == 2, op, "lets a product leave that is not relinearised")
+        have = self.layout[name].alone()
+        require(layout_from_attrs(op.attrs) == have, op, "does not read the layout its operand has")
+        self._scaled(op, self.scale[name])
+        privacy = op.attrs.get("privacy")
+        if op.name == "convert.he_to_mpc" or privacy == "masking":
             bits = sum(self.primes[: level + 1])
-            _require(bits >= SHARE_BITS, op, f"leaves with {bits} bits of modulus, {SHARE_BITS} hide it")
+            require(bits >= SHARE_BITS, op, f"leaves with {bits} bits of modulus, {SHARE_BITS} hide it")
         else:
-            privacy = op.attrs.get("privacy")
-            _require(privacy in ("public weights", "flooding"), op, "does not say how the weights stay private")
-            _require(privacy != "flooding" or _int(op, "flood_bits") > 0, op, "floods with no bits")
+            require(privacy in ("public weights", "flooding"), op, "does not say how the weights stay private")
+            require(privacy != "flooding" or int_attr(op, "flood_bits") > 0, op, "floods with no bits")
+
+    def _batch_step(self, op: Op) -> None:
+        operands = [
+            batch_verify.Packed(self._level(op, o), self.scale[o], self.polynomials.get(o, 2), self.layout[o])
+            for o in op.operands
+            if not o.startswith("@")
+        ]
+        found = batch_verify.step(op, operands, self.chain, self.relin, self.module)
+        self._sized(op, found.layout, op.results[0])
+        self._scaled(op, found.scale)
+        self._define(op, found.level, found.layout, found.scale)
+        self.polynomials[op.results[0]] = found.polynomials
 
     def _step(self, op: Op) -> None:
         if op.name == "he.drop":
-            level, source = _int(op, "level"), op.operands[0]
-            _require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
-            return self._define(op, level, self.layout[source])
-        level = self._reads(op, _int(op, "level"))
-        layout = self.layout[op.operands[0]]
+            level, source = int_attr(op, "level"), op.operands[0]
+            require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
+            self._scaled(op, self.scale[source])
+            return self._define(op, level, self.layout[source], self.scale[source])
+        level = self._reads(op, int_attr(op, "level"))
+        layout, scale = self.layout[op.operands[0]], self.scale[op.operands[0]]
         if op.name == "he.linear":
             layout = self._linear(op, level)
-            level -= 1
+            out_level = int_attr(op, "out_level")
+            require(out_level in (level, level - 1), op, f"goes from level {level} to level {out_level}")
+            weight_scale = float_attr(op, "weight_scale")
+            require(weight_scale > 1, op, f"encodes its weights at scale {weight_scale:g}")
+            scale *= weight_scale
+            scale, level = self._rescaled(op, scale, level) if out_level < level else (scale, level)
         elif op.name == "he.polynomial":
-            level = self._polynomial(op, level)
+            level, scale = self._polynomial(op, level), float_attr(op, "scale")
+        elif op.name == "he.upscale":
+            ratio = float_attr(op, "scale") / scale
+            exact = ratio >= 1.5 and abs(ratio / round(ratio) - 1) < SAME
+            require(exact, op, f"scales up by {ratio:g}, which is no integer")
+            scale *= round(ratio)
+        elif op.name == "he.square":
+            require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
+            scale, level = self._rescaled(op, scale**2, level)
         elif op.name == "he.view":
             layout = self._sized(op, layout_from_attrs(op.attrs, "out_"), op.results[0])
             written = np.isin(layout.places(), self.layout[op.operands[0]].places())
-            _require(bool(written.all()), op, "views addresses where its operand has no element")
+            require(bool(written.all()), op, "views addresses where its operand has no element")
         else:
             left, right = (self.layout[o] for o in op.operands)
             together = left.alone() == right.alone()
-            _require(together, op, f"meets operands at different places: {left.digits} and {right.digits}")
+            require(together, op, f"meets operands at different places: {left.digits} and {right.digits}")
             layout = _shared(left, right)
+            scales = [self.scale[o] for o in op.operands]
             if op.name == "he.mul":
-                _require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
-                level -= 1
-        self._define(op, level, layout)
+                require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
+                scale, level = self._rescaled(op, scales[0] * scales[1], level)
+            else:
+                scale = max(scales)
+                near = all(abs(s / scale - 1) <= MATCHED for s in scales)
+                require(near, op, f"meets operands of scales {scales[0]:g} and {scales[1]:g}")
+        self._scaled(op, scale)
+        self._define(op, level, layout, scale)
+
+    def _rescaled(self, op: Op, scale: float, level: int) -> tuple[float, int]:
+        require(level > 0, op, "rescales at level 0")
+        require(scale < self.chain.modulus(level), op, f"has scale {scale:g} before it rescales at level {level}")
+        return scale / self.chain.primes[level], level - 1
+
+    def _scaled(self, op: Op, scale: float) -> None:
+        """The scale that the step states is the one it has."""
+        if op.name != "he.view":
+            said = float_attr(op, "scale")
+            require(abs(said - scale) < SAME * scale, op, f"states scale {said:g}, where it has {scale:g}")
 
     def _linear(self, op: Op, level: int) -> Layout:
         x, diagonals, bias = op.operands
         source, target = layout_from_attrs(op.attrs, "in_"), layout_from_attrs(op.attrs, "out_")
-        _require(source == self.layout[x], op, "does not read the layout its operand has")
+        require(source == self.layout[x], op, "does not read the layout its operand has")
         self._sized(op, target, op.results[0])
         terms: Any = op.attrs["terms"]
         post: Any = op.attrs["post"]
@@ -122,15 +191,15 @@ class _Walk:
         inputs, outputs = source.ciphertexts, target.ciphertexts
         for ct_in, ct_out, baby, giant in terms:
             inside = 0 <= ct_in < inputs and 0 <= ct_out < outputs
-            _require(inside, op, f"has a term ({ct_in}, {ct_out}) outside {inputs} and {outputs} ciphertexts")
-            _require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
+            require(inside, op, f"has a term ({ct_in}, {ct_out}) outside {inputs} and {outputs} ciphertexts")
+            require(0 <= baby < self.slots and 0 <= giant < self.slots, op, "rotates past its slots")
         written = {ct_out for _, ct_out, _, _ in terms}
-        _require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
+        require(len(written) == outputs, op, f"writes {len(written)} of {outputs} ciphertexts")
         missing = self._unreached(terms, level) | {*pre, *post} - {0} - self.galois.get(level, frozenset())
-        _require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
+        require(not missing, op, f"rotates by {sorted(missing)[:5]} at level {level} without Galois keys")
         shapes = self.module.type_of(diagonals).shape, self.module.type_of(bias).shape
         wanted = (len(terms), self.slots), (outputs, self.slots)
-        _require(shapes == wanted, op, f"has constants of shapes {shapes} where {wanted} are read")
+        require(shapes == wanted, op, f"has constants of shapes {shapes} where {wanted} are read")
         return target
 
     def _unreached(self, terms: Any, level: int) -> set[int]:
@@ -153,34 +222,37 @@ class _Walk:
 
     def _polynomial(self, op: Op, level: int) -> int:
         coefficients: Any = op.attrs["coefficients"]
-        out_level = _int(op, "out_level")
+        out_level = int_attr(op, "out_level")
         shifted = (op.attrs["lo"], op.attrs["hi"]) != (-1.0, 1.0)
         need = max(len(coefficients) - 1, 1).bit_length() + shifted
-        _require(level - need == out_level, op, f"takes {need} levels, from {level} that is not {out_level}")
+        require(level - need == out_level, op, f"takes {need} levels, from {level} that is not {out_level}")
         if len(coefficients) > 2:
             missing = set(range(out_level + 1, level - shifted + 1)) - self.relin
-            _require(not missing, op, f"relinearises at levels {sorted(missing)} without keys")
+            require(not missing, op, f"relinearises at levels {sorted(missing)} without keys")
         return out_level
 
     def _reads(self, op: Op, level: int) -> int:
         for name in op.operands:
             if not name.startswith("@"):
                 have = self._level(op, name)
-                _require(have == level, op, f"reads {name!r} at level {level}, where it has level {have}")
+                require(have == level, op, f"reads {name!r} at level {level}, where it has level {have}")
         return level
 
     def _level(self, op: Op, name: str) -> int:
-        _require(name in self.level, op, f"reads {name!r}, which is no value of HE")
+        require(name in self.level, op, f"reads {name!r}, which is no value of HE")
         return self.level[name]
 
-    def _define(self, op: Op, level: int, layout: Layout) -> None:
-        _require(0 <= level <= self.top, op, f"gives level {level}, outside 0 to {self.top}")
-        self.level[op.results[0]], self.layout[op.results[0]] = level, layout
+    def _define(self, op: Op, level: int, layout: Layout, scale: float) -> None:
+        require(0 <= level <= self.top, op, f"gives level {level}, outside 0 to {self.top}")
+        inside = 1 < scale < self.chain.modulus(level)
+        require(inside, op, f"gives scale {scale:g} at level {level}, whose modulus is {self.chain.modulus(level):g}")
+        name = op.results[0]
+        self.level[name], self.layout[name], self.scale[name] = level, layout, scale
 
     def _sized(self, op: Op, layout: Layout, name: str) -> Layout:
         size = self.module.type_of(name).size
-        _require(layout.size == size, op, f"places {layout.size} elements of {size}")
-        _require(layout.slots == self.slots, op, f"lays out {layout.slots} slots of {self.slots}")
+        require(layout.size == size, op, f"places {layout.size} elements of {size}")
+        require(layout.slots == self.slots, op, f"lays out {layout.slots} slots of {self.slots}")
         return layout
 
 
@@ -190,16 +262,3 @@ def _shared(left: Layout, right: Layout) -> Layout:
     if np.isin(mine, other).all():
         return left
     return right if np.isin(other, mine).all() else left.alone()
-
-
-def _int(op: Op, name: str) -> int:
-    found = op.attrs.get(name)
-    _require(isinstance(found, int), op, f"lacks the attribute {name!r}")
-    assert isinstance(found, int)
-    return found
-
-
-def _require(holds: bool, op: Op | None, message: str) -> None:
-    if not holds:
-        where = "the HE parameters" if op is None else f"{op.name} of node {op.loc!r}"
-        raise InternalError(f"{where}: {message}")

@@ -1,24 +1,51 @@
-"""What MPC gates and operators take: rounds, bytes, offline bytes, seconds. Each function mirrors a gate or
+"""What MPC gates and operators take: work, rounds, bytes, offline bytes. Each function mirrors a gate or
 protocol of the engine (`ppc.runtime.mpc`), and a test compares them with what the engine sends.
 
 Bytes are those of the party that sends more. Offline bytes are the dealer's for one pass; masks of weights, which
 travel once a session, are not in them.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import ceil, log2
 
 from ppc.ir.target import Cost
-from ppc.targets.mpc.times import TIMES
-
-NOTHING = Cost()
 
 
-def cost(seconds: float, bytes: float, rounds: float, offline: float) -> Cost:
-    return Cost(seconds + rounds * TIMES["round"], bytes, rounds, offline)
+@dataclass(frozen=True)
+class Count:
+    """What a gate takes, before it is priced. `work`: how many of each unit, at the slower party, online:
+
+    call      a step, whatever its size
+    element   a local operation on an element
+    compare   one opening and its digits; `sign`: each sign that is found with them
+    product   an operand of a product of secrets; `mac`: a multiply-accumulate mod 2^64
+    truncate, table   an element of these gates
+    select    a candidate of a maximum
+
+    A round has a price besides (framing, waking up, small-array overhead), to which the network adds its delay.
+    """
+
+    work: Mapping[str, float] = field(default_factory=dict)
+    bytes: float = 0.0
+    rounds: float = 0.0
+    offline: float = 0.0
+
+    def __add__(self, other: "Count") -> "Count":
+        units = {**self.work, **{u: n + self.work.get(u, 0.0) for u, n in other.work.items()}}
+        return Count(units, self.bytes + other.bytes, self.rounds + other.rounds, self.offline + other.offline)
+
+    def priced(self, prices: Mapping[str, float]) -> Cost:
+        """`prices`: seconds of each unit, and of a "round"."""
+        seconds = sum(n * prices[unit] for unit, n in self.work.items()) + self.rounds * prices["round"]
+        return Cost(seconds, self.bytes, self.rounds, self.offline)
 
 
-def truncate(n: int, bits: int = 16) -> Cost:
-    return cost(n * TIMES["truncate"], 8 * n, 1, n * (8 + _wrap(bits)))
+NOTHING = Count()
+
+
+def truncate(n: int, bits: int = 16) -> Count:
+    return Count({"truncate": n}, 8 * n, 1, n * (8 + _wrap(bits)))
 
 
 def _wrap(bits: int) -> int:
@@ -26,34 +53,33 @@ def _wrap(bits: int) -> int:
     return 2 if bits <= 16 else 4 if bits <= 32 else 8
 
 
-def product(left: int, right: int, out: int, macs: int) -> Cost:
+def product(left: int, right: int, out: int, macs: int) -> Count:
     """Of two secrets."""
-    return cost((left + right) * TIMES["product"] + 2 * macs * TIMES["mac"], 8 * (left + right), 1, 8 * out)
+    return Count({"product": left + right, "mac": 2 * macs}, 8 * (left + right), 1, 8 * out)
 
 
-def multiply(n: int, other: int | None = None) -> Cost:
+def multiply(n: int, other: int | None = None) -> Count:
     """Element by element, of secrets, with its truncation."""
     return product(n, n if other is None else other, n, n) + truncate(n)
 
 
-def square(n: int) -> Cost:
-    return cost(n * TIMES["product"], 8 * n, 1, 8 * n)
+def square(n: int) -> Count:
+    return Count({"product": n}, 8 * n, 1, 8 * n)
 
 
-def weighted(x: int, out: int, macs: int, bits: int = 20) -> Cost:
+def weighted(x: int, out: int, macs: int, bits: int = 20) -> Count:
     """With a weight, truncation included: the client sends both messages."""
-    seconds = x * TIMES["product"] + out * TIMES["truncate"] + macs * TIMES["mac"]
-    return cost(seconds, 8 * x + 8 * out, 2, out * (16 + _wrap(bits)))
+    work = {"product": x, "truncate": out, "mac": macs}
+    return Count(work, 8 * x + 8 * out, 2, out * (16 + _wrap(bits)))
 
 
-def compare(n: int, thresholds: int = 1, products: bool = True) -> Cost:
+def compare(n: int, thresholds: int = 1, products: bool = True) -> Count:
     signs = n * thresholds
-    seconds = n * TIMES["compare"] + signs * TIMES["sign"]
     offline = n * (144 + 1 / 8) + signs * (64 + (16 if products else 8))
-    return cost(seconds, 8 * n + signs * (4 + 1 / 8), 3, offline)
+    return Count({"compare": n, "sign": signs}, 8 * n + signs * (4 + 1 / 8), 3, offline)
 
 
-def maximum(candidates: int, n: int, values: int = 1) -> Cost:
+def maximum(candidates: int, n: int, values: int = 1) -> Count:
     """The largest of `candidates`, n times: a tree of four at a time."""
     total = NOTHING
     while candidates > 1:
@@ -63,39 +89,39 @@ def maximum(candidates: int, n: int, values: int = 1) -> Cost:
     return total
 
 
-def _all_pairs(m: int, n: int, values: int) -> Cost:
+def _all_pairs(m: int, n: int, values: int) -> Count:
     pairs = n * m * (m - 1) // 2
-    seconds = pairs * (TIMES["compare"] + TIMES["sign"]) + m * n * TIMES["select"]
+    work = {"compare": pairs, "sign": pairs, "select": m * n}
     offline = pairs * (144 + 1 / 8 + 64) + m * n * 2 ** (m - 1) * (1 + values) * 8
-    return cost(seconds, 8 * values * m * n + pairs * (4 + 1 / 8), 3, offline)
+    return Count(work, 8 * values * m * n + pairs * (4 + 1 / 8), 3, offline)
 
 
-def table(n: int, k: int) -> Cost:
+def table(n: int, k: int) -> Count:
     """A table of cubic polynomials on 2^k cells, truncated."""
     word = 2 if k + 12 <= 16 else 4
-    return cost(n * TIMES["table"], word * n, 1, n * 2**k * 32) + truncate(n, 34)
+    return Count({"table": n}, word * n, 1, n * 2**k * 32) + truncate(n, 34)
 
 
-def exponential(n: int, k: int, bits: int) -> Cost:
-    return cost(n * TIMES["table"], 4 * n, 1, n * 2**k * 8) + truncate(n, bits)
+def exponential(n: int, k: int, bits: int) -> Count:
+    return Count({"table": n}, 4 * n, 1, n * 2**k * 8) + truncate(n, bits)
 
 
-def smooth(n: int, k: int) -> Cost:
+def smooth(n: int, k: int) -> Count:
     return compare(n, 2) + table(n, k)
 
 
-def octave(n: int, octaves: int) -> Cost:
+def octave(n: int, octaves: int) -> Count:
     """Normalisation over so many octaves, and a table on the mantissa."""
-    local = Cost(seconds=4 * n * octaves * TIMES["element"])
+    local = Count({"element": 4 * n * octaves})
     return compare(n, octaves + 1) + local + table(n, 5)
 
 
-def power_of(n: int, octaves: int) -> Cost:
+def power_of(n: int, octaves: int) -> Count:
     """x^e by octaves, before its last truncation."""
     return octave(n, octaves) + product(n, n, n, n)
 
 
-def reciprocal(n: int) -> Cost:
+def reciprocal(n: int) -> Count:
     """Of either sign, over 2^-10 .. 2^18."""
     return compare(n) + power_of(n, 28) + truncate(n, 25) + product(n, n, n, n)
 
@@ -104,21 +130,21 @@ def row_octaves(row: int) -> int:
     return ceil(log2(row)) + 2
 
 
-def exponentials(n: int, row: int) -> Cost:
+def exponentials(n: int, row: int) -> Count:
     """exp(x − max) over rows."""
     return maximum(row, n // row) + compare(n) + exponential(n, 4, 18)
 
 
-def softmax(n: int, row: int) -> Cost:
+def softmax(n: int, row: int) -> Count:
     rows = n // row
     return exponentials(n, row) + power_of(rows, row_octaves(row)) + product(n, rows, n, n) + truncate(n, 30)
 
 
-def log_softmax(n: int, row: int) -> Cost:
+def log_softmax(n: int, row: int) -> Count:
     return exponentials(n, row) + octave(n // row, row_octaves(row))
 
 
-def norm(n: int, row: int, epsilon: float) -> Cost:
+def norm(n: int, row: int, epsilon: float) -> Count:
     rows = n // row
     lo = max(0, int(log2(row * epsilon) + 32))
     root = power_of(rows, 60 - lo) + truncate(rows, 30)

@@ -1,10 +1,11 @@
 """MPC as a target: what it can run, and what that costs.
 
-Costs come from counted gates (`counts`) times a table of measured seconds (`times`). `Cost` has no room for what
+Costs come from counted gates (`counts`) times the prices of their units of work. `Cost` has no room for what
 travels once a session (masks of weights: 8 bytes an element, server to client).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -12,8 +13,9 @@ from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.targets.mpc import counts
+from ppc.targets.mpc.counts import Count
 from ppc.targets.mpc.ops import OPS
-from ppc.targets.mpc.times import TIMES
+from ppc.targets.prices import Prices
 
 _NUMBERS = ("f32", "f64", "f16", "i64", "i32", "i16", "i8", "u8", "u16", "u32", "bool")
 
@@ -45,20 +47,20 @@ class _Facts:
         return self.out
 
 
-def _linear(f: _Facts) -> Cost:
+def _linear(f: _Facts) -> Count:
     macs = f.multiply_accumulates()
     if len(f.shared) > 1 and f.shared[0] and f.shared[1]:
         return counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, macs) + counts.truncate(f.out)
     return counts.weighted(f.x, f.out, macs)
 
 
-def _mul(f: _Facts) -> Cost:
+def _mul(f: _Facts) -> Count:
     if f.secrets == 2:
         return counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, f.out) + counts.truncate(f.out)
     return counts.weighted(f.x, f.out, f.out)
 
 
-def _div(f: _Facts) -> Cost:
+def _div(f: _Facts) -> Count:
     if f.secrets == 2 or f.shared == [False, True]:
         divisor = prod(f.operands[1])
         after = counts.product(divisor, prod(f.operands[0]), f.out, f.out) + counts.truncate(f.out)
@@ -66,13 +68,13 @@ def _div(f: _Facts) -> Cost:
     return counts.weighted(f.x, f.out, f.out)
 
 
-def _power(f: _Facts) -> Cost:
+def _power(f: _Facts) -> Count:
     bits = bin(int(float(f.op.attrs["exponent"])))[3:]  # type: ignore[arg-type]
     squares = [counts.square(f.x) + counts.truncate(f.x) for _ in bits]
     return sum(squares + [counts.multiply(f.x) for bit in bits if bit == "1"], counts.NOTHING)
 
 
-def _maximum(f: _Facts) -> Cost:
+def _maximum(f: _Facts) -> Count:
     name = f.op.name
     if name in ("Max", "Min"):
         return counts.maximum(len(f.operands), f.out)
@@ -81,12 +83,12 @@ def _maximum(f: _Facts) -> Cost:
     return counts.maximum(f.x // max(f.out, 1), f.out)
 
 
-def _log_softmax(f: _Facts) -> Cost:
+def _log_softmax(f: _Facts) -> Count:
     row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
     return counts.log_softmax(f.x, row)
 
 
-def _norm(f: _Facts) -> Cost:
+def _norm(f: _Facts) -> Count:
     axis = int(f.op.attrs.get("axis", -1))  # type: ignore[arg-type]
     row = prod(f.operands[0][axis % len(f.operands[0]) :])
     return counts.norm(f.x, row, float(f.op.attrs.get("epsilon", 1e-5)))  # type: ignore[arg-type]
@@ -97,11 +99,11 @@ def _broadcast(f: _Facts) -> int:
 
 
 #: How an operator is counted: rows that `ops.OPS` names.
-COUNTS: Mapping[str, Callable[[_Facts], Cost]] = {
-    "local": lambda f: Cost(seconds=f.out * TIMES["element"]),
+COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
+    "local": lambda f: Count({"element": f.out}),
     "weighted": _linear,
     "matmul": _linear,
-    "mean": lambda f: counts.truncate(f.out, 26) + Cost(seconds=f.x * TIMES["element"]),
+    "mean": lambda f: counts.truncate(f.out, 26) + Count({"element": f.x}),
     "mul": _mul,
     "div": _div,
     "power": _power,
@@ -131,10 +133,17 @@ def _thresholds(op: Op) -> int:
     return len({"min", "max"} & set(op.attrs)) if op.name == "Clip" else 2
 
 
+def count(op: Op, module: Module) -> Count:
+    """What a step of this operator takes."""
+    return COUNTS[OPS[op.name].count](_Facts(op, module)) + Count({"call": 1})
+
+
+@dataclass(frozen=True)
 class MpcTarget:
     """Additive shares mod 2^64 at client and server, correlated randomness from an offline dealer."""
 
-    domain = Domain.MPC
+    domain: Domain = Domain.MPC
+    prices: Prices = field(default_factory=Prices.shipped, repr=False)
 
     def refuses(self, op: Op, module: Module) -> str | None:
         """Why MPC cannot run `op`, or None."""
@@ -152,7 +161,7 @@ class MpcTarget:
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
-        return COUNTS[OPS[op.name].count](_Facts(op, module)) + Cost(seconds=TIMES["call"])
+        return count(op, module).priced(self.prices.mpc)
 
     def depth(self, op: Op, module: Module) -> int:
         return 0

@@ -1,12 +1,13 @@
 """Inside the attested enclave: every numeric operator that has a numpy kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.kernels import KERNELS
 from ppc.targets.clear import work
+from ppc.targets.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class TEETarget:
     domain: Domain = Domain.TEE
     #: An enclave with memory encryption over the same machine in clear (SEV-SNP, TDX: 2 to 8 % published; rounded up).
     slowdown: float = 1.1
+    prices: Prices = field(default_factory=Prices.shipped, repr=False)
 
     def refuses(self, op: Op, module: Module) -> str | None:
         if op.name not in KERNELS:
@@ -24,7 +26,7 @@ class TEETarget:
         return f"{texts[0]} holds text, and only numbers cross the enclave's boundary" if texts else None
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        return Cost(seconds=self.slowdown * work.seconds(op, module))
+        return Cost(seconds=self.slowdown * work.seconds(op, module, self.prices.clear))
 
     def depth(self, op: Op, module: Module) -> int:
         return 0

@@ -3,7 +3,7 @@
 import pytest
 import tenseal.sealapi as seal
 
-from ppc.runtime.levels import MAX_MODULUS_BITS, Chain, coefficient_primes, is_prime
+from ppc.runtime.levels import MASK_BITS, MAX_MODULUS_BITS, Chain, coefficient_primes, is_prime
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,13 @@ def test_security_table_is_that_of_seal():
 
 
 def test_chain():
-    chain = Chain.of(8192, [60, 50, 48, 60], 49)
-    assert chain.top == 2 and chain.scales[2] == 2.0**49
-    assert chain.scales[1] == 2.0**98 / chain.primes[2]
+    chain = Chain.of(8192, [60, 50, 48, 60])
+    assert chain.top == 2
     assert chain.modulus(1) == chain.primes[0] * chain.primes[1]
-    assert chain.exit_level(2) == 1 and chain.exit_level(1) == 1 and chain.exit_level(0) == 0
+    assert [chain.exit_level(level, 2.0**49) for level in range(3)] == [0, 1, 1]
+    assert chain.exit_level(2, 2.0**60) == 2, "a larger scale needs more modulus, where 110 bits are not enough"
+    assert chain.mask_bits(0, 2.0**49) == 7 and chain.mask_bits(2, 2.0**49) == MASK_BITS
+    assert chain.mask_bits(0, 2.0**59) == 0
     with pytest.raises(ValueError, match="no 3 primes of 15 bits"):
         coefficient_primes(8192, (15, 15, 15))
 

@@ -157,3 +157,32 @@ def test_opt_on_text(tmp_path: Path) -> None:
     done = ppc("opt", text, "-p", "label-flow,approximate,assign,convert,lower,check")
     assert done.returncode == 0 and "mpc.Softmax" in done.stdout, done.stderr
     assert ppc("opt", text, "-p", "no-such-pass").returncode in (1, 2)
+
+
+def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command with the sections replaced: what it writes is what `ppc compile` reads."""
+    from typer.testing import CliRunner
+
+    from ppc.compiler.cli.app import app
+    from ppc.compiler.measure import clear, link, mpc, table
+    from ppc.compiler.measure.stopwatch import Stopwatch
+    from ppc.targets.prices import Prices
+
+    rows = Prices.shipped().rows
+    monkeypatch.setenv("PPC_HOME", str(tmp_path))
+    monkeypatch.setattr(link, "measure", lambda watch: rows["link"])
+    monkeypatch.setattr(clear, "measure", lambda watch: rows["clear"])
+    monkeypatch.setattr(mpc, "measure", lambda watch, message: {**rows["mpc"], "round": 1.0})
+    monkeypatch.setattr(table, "he_section", lambda watch, told: rows["he"])
+    monkeypatch.setattr(Stopwatch, "wait_for_quiet", lambda watch, force: None)
+    done = CliRunner().invoke(app, ["calibrate", "--quick"])
+    assert done.exit_code == 0, done.output
+    stored = json.loads((tmp_path / "calibration.json").read_text())
+    assert stored["schema"] == 1 and stored["load"]["forced"] is False and stored["thorough"] is False
+    assert {"cpu", "architecture", "cores", "versions"} == set(stored["machine"])
+    assert ppc("compile", LOGREG, "-o", tmp_path / "plan.py", "-q").returncode == 0
+    report = json.loads((tmp_path / "plan.json").read_text())["report"]
+    assert report["prices"]["table"] == "measured" and report["prices"]["date"] == stored["date"]
+    (tmp_path / "calibration.json").write_text("{")
+    done2 = ppc("compile", LOGREG, "-o", tmp_path / "plan.py", "-q")
+    assert done2.returncode == 1 and "error[PPC5022]" in done2.stderr and "Traceback" not in done2.stderr

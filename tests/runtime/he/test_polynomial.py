@@ -15,7 +15,7 @@ from ppc.runtime.levels import polynomial_depth
     [(d, (-1, 1)) for d in (1, 2, 3, 4, 5, 7, 8, 11, 15, 16, 23, 27, 31)]
     + [(2, (-3, 5)), (7, (0, 10)), (15, (-8, 8)), (27, (-8, 8))],
 )
-def test_polynomial_is_numpys(deep, make, degree, interval):
+def test_polynomial_is_numpys(deep, degree, interval):
     rng = np.random.default_rng(degree)
     lo, hi = interval
     c = rng.normal(size=degree + 1) / np.sqrt(degree)
@@ -23,11 +23,13 @@ def test_polynomial_is_numpys(deep, make, degree, interval):
     x = rng.uniform(lo, hi, n)
     depth = polynomial_depth(degree, interval == (-1, 1))
     level = min(6, depth)
-    step = make.step("he.polynomial", (n,), level=level, out_level=level - depth, coefficients=c.tolist(), lo=lo, hi=hi)
-    y = steps.polynomial(deep.server, step, deep.encrypt(x, level)).data[0]
+    x_he, attrs = deep.encrypt(x, level), {"coefficients": c.tolist(), "lo": lo, "hi": hi}
+    # a result at any scale: it is the coefficients that bring it about
+    step = deep.step("he.polynomial", (n,), x_he, level=level, out_level=level - depth, scale=2.0**46, **attrs)
+    y = steps.polynomial(deep.server, step, x_he).data[0]
     want = C.chebval((2 * x - lo - hi) / (hi - lo), c)
     assert deep.context.level(y) == level - depth
-    assert y.scale == deep.context.scale(level - depth)
+    assert y.scale == 2.0**46
     assert np.abs(deep.decrypt(y) - want).max() < 1e-5
 
 
@@ -42,20 +44,22 @@ def test_polynomial_is_numpys(deep, make, degree, interval):
         [1, 1e-30, 0, 1e-25],
     ],
 )
-def test_sparse_even_and_vanishing_coefficients(deep, make, coefficients):
+def test_sparse_even_and_vanishing_coefficients(deep, coefficients):
     n = deep.context.slots
     x = np.random.default_rng(0).uniform(-1, 1, n)
-    step = make.step("he.polynomial", (n,), level=6, out_level=1, coefficients=coefficients, lo=-1, hi=1)
-    y = steps.polynomial(deep.server, step, deep.encrypt(x, 6)).data[0]
-    assert y.scale == deep.context.scale(1)
+    x_he = deep.encrypt(x, 6)
+    step = deep.step("he.polynomial", (n,), x_he, level=6, out_level=1, coefficients=coefficients, lo=-1, hi=1)
+    y = steps.polynomial(deep.server, step, x_he).data[0]
+    assert y.scale == deep.scale
     assert np.abs(deep.decrypt(y) - C.chebval(x, coefficients)).max() < 1e-6
 
 
-def test_too_few_levels_is_a_plan_error(deep, make):
+def test_too_few_levels_is_a_plan_error(deep):
     n = deep.context.slots
-    step = make.step("he.polynomial", (n,), level=2, out_level=0, coefficients=[1.0] * 8, lo=-1, hi=1)
+    x_he = deep.encrypt(np.zeros(n), 2)
+    step = deep.step("he.polynomial", (n,), x_he, level=2, out_level=0, coefficients=[1.0] * 8, lo=-1, hi=1)
     with pytest.raises(PartyError, match=r"PPC6006.*needs 3 levels"):
-        steps.polynomial(deep.server, step, deep.encrypt(np.zeros(n), 2))
+        steps.polynomial(deep.server, step, x_he)
 
 
 def test_depth_rule_and_product_counts():

@@ -10,6 +10,7 @@ from numpy.polynomial import chebyshev
 from ppc.runtime.he import engine, simulate
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.layout import Layout
+from ppc.runtime.levels import Chain
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session
 from ppc.runtime.value import Value
@@ -19,25 +20,38 @@ SLOTS = N // 2
 ROWS, COLUMNS = 16, 64  # the matrix; the input is repeated, so that a diagonal never leaves its copies
 
 
+BITS = [60, *[50] * 6, 60]
+
+
 def manifest(make, weights):
     wide = Layout.dense(COLUMNS, SLOTS).to_json()
     out = Layout.dense(ROWS, SLOTS).to_json()
     terms = [[0, 0, b, g] for g in range(0, COLUMNS, 8) for b in range(8)]
-    polynomial = {"level": 5, "out_level": 2, "coefficients": [0.3, 0.5, 0.2, 0.05], "lo": -4.0, "hi": 4.0}
+    q, scale = Chain.of(N, BITS).primes, 2.0**50
+    polynomial = {
+        "scale": scale,
+        "level": 5,
+        "out_level": 2,
+        "coefficients": [0.3, 0.5, 0.2, 0.05],
+        "lo": -4.0,
+        "hi": 4.0,
+    }
+    linear = {"terms": terms, "post": [], "in_layout": wide, "out_layout": out}
+    linear |= {"level": 6, "out_level": 5, "weight_scale": float(q[6]), "scale": scale}
+    revealed = {"level": 2, "scale": scale**2 / q[3], "layout": out, "privacy": "flooding", "flood_bits": 25}
     lines = [
-        ("convert.client_to_he", (COLUMNS,), {"level": 6, "layout": wide}),
-        ("he.linear", (ROWS,), {"level": 6, "terms": terms, "post": [], "in_layout": wide, "out_layout": out}),
+        ("convert.client_to_he", (COLUMNS,), {"level": 6, "scale": scale, "layout": wide}),
+        ("he.linear", (ROWS,), linear),
         ("he.polynomial", (ROWS,), polynomial),
-        ("convert.he_to_mpc", (ROWS,), {"level": 2, "layout": out}),
-        ("convert.mpc_to_he", (ROWS,), {"level": 3, "layout": out}),
-        ("he.mul", (ROWS,), {"level": 3}),
-        ("reveal.he_to_client", (ROWS,), {"level": 2, "layout": out, "privacy": "flooding", "flood_bits": 25}),
+        ("convert.he_to_mpc", (ROWS,), {"level": 2, "scale": scale, "layout": out}),
+        ("convert.mpc_to_he", (ROWS,), {"level": 3, "scale": scale, "layout": out}),
+        ("he.mul", (ROWS,), {"level": 3, "scale": scale**2 / q[3]}),
+        ("reveal.he_to_client", (ROWS,), revealed),
     ]
     steps = [make.line(name, shape, i, attrs) for i, (name, shape, attrs) in enumerate(lines, start=1)]
     he = {
         "degree": N,
-        "prime_bits": [60, *[50] * 6, 60],
-        "scale_bits": 50,
+        "prime_bits": BITS,
         "top_level": 6,
         "galois": {"6": [1, 2, 4, 8, 16, 32]},
         "relin": [5, 4, 3],

@@ -5,35 +5,35 @@ import pytest
 
 from ppc.runtime.convert import he as exits
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import embedding, privacy, random
+from ppc.runtime.he import embedding, limbs, privacy, random, wide
 from ppc.runtime.layout import Layout
 from ppc.runtime.levels import MASK_BITS
 from ppc.runtime.value import Value
 
 
-def reveal(two, make, value, shape, **attrs):
-    step = make.step("reveal.he_to_client", shape, **attrs)
+def reveal(two, value, shape, **attrs):
+    step = two.step("reveal.he_to_client", shape, value, **attrs)
     return two.run(exits.he_to_client, step, (Value("he", shape),), (value,))[0].data
 
 
-def test_round_trip_with_public_weights(shallow, make):
+def test_round_trip_with_public_weights(shallow):
     n = shallow.context.slots
     layout = Layout(((3, n), (10, 7)), n, offset=5)
     x = np.random.default_rng(0).normal(size=(5, 6))
     got = reveal(
-        shallow, make, shallow.encrypt(x, 1, layout), (5, 6), level=1, layout=layout.to_json(), privacy="public weights"
+        shallow, shallow.encrypt(x, 1, layout), (5, 6), level=1, layout=layout.to_json(), privacy="public weights"
     )
     assert got.shape == (5, 6) and np.abs(got - x).max() < 1e-6
 
 
-def test_flooding_keeps_the_value_and_masks_every_unused_slot(deep, make):
+def test_flooding_keeps_the_value_and_masks_every_unused_slot(deep):
     """Unused slots hold 7777 before; what the client decrypts there is uniform, in real and imaginary part."""
     n = deep.context.slots
     layout = Layout(((10, 3),), n)
     x = np.full(n, 7777.0)
     x[layout.addresses()] = np.arange(10.0)
     value = deep.encrypt(x, 4)
-    got = reveal(deep, make, value, (10,), level=4, layout=layout.to_json(), privacy="flooding", flood_bits=25)
+    got = reveal(deep, value, (10,), level=4, layout=layout.to_json(), privacy="flooding", flood_bits=25)
     assert np.abs(got - np.arange(10.0)).max() < 1e-4
     flooded = privacy.flood(deep.context, deep.server.engines["he"].keys, value.data, layout, 25)[0]
     slots = deep.decrypt(flooded)
@@ -46,9 +46,7 @@ def test_flooding_keeps_the_value_and_masks_every_unused_slot(deep, make):
     assert abs(unit.mean()) < 6 / np.sqrt(3 * free.sum())
 
 
-def test_flooding_changes_c1_and_the_noise(shallow, make):
-    from ppc.runtime.he import limbs
-
+def test_flooding_changes_c1_and_the_noise(shallow):
     n = shallow.context.slots
     value = shallow.encrypt(np.zeros(n), 2)
     keys = shallow.server.engines["he"].keys
@@ -56,40 +54,40 @@ def test_flooding_changes_c1_and_the_noise(shallow, make):
     a, b = (privacy.flood(shallow.context, keys, value.data, layout, 30)[0] for _ in range(2))
     same = limbs.ciphertext_residues(a)[1] == limbs.ciphertext_residues(b)[1]
     assert same.mean() < 0.001
-    noise = shallow.decrypt(a) * shallow.context.scale(2)
+    noise = shallow.decrypt(a) * shallow.scale
     assert 0.8 < noise.std() / (2.0**29 * np.sqrt(shallow.context.degree / 6)) < 1.2
 
 
-def test_a_flood_that_does_not_fit_or_is_not_planned_is_a_plan_error(shallow, make):
+def test_a_flood_that_does_not_fit_or_is_not_planned_is_a_plan_error(shallow):
     n = shallow.context.slots
     layout = Layout.dense(4, n)
     keys, context = shallow.server.engines["he"].keys, shallow.context
     value = shallow.encrypt(np.ones(4), 0, layout)
     with pytest.raises(PartyError, match=r"PPC6006.*flood of 70 bits"):
         privacy.flood(context, keys, value.data, layout, 70)
-    step = make.step("reveal.he_to_client", (4,), level=0, layout=layout.to_json())
+    step = shallow.step("reveal.he_to_client", (4,), level=0, layout=layout.to_json())
     with pytest.raises(PartyError, match=r"PPC6006.*private"):
         exits.he_to_client(shallow.server, step, value)
 
 
-def test_out_of_range_is_seen_by_the_decryptor(shallow, make):
+def test_out_of_range_is_seen_by_the_decryptor(shallow):
     layout = Layout.dense(4, shallow.context.slots)
     value = shallow.encrypt(np.array([1.0, 2.0, 50.0, -70.0]), 1, layout)
     attrs = {"level": 1, "layout": layout.to_json(), "privacy": "public weights"}
-    assert reveal(shallow, make, value, (4,), bound=71.0, **attrs)[3] == pytest.approx(-70, abs=1e-4)
+    assert reveal(shallow, value, (4,), bound=71.0, **attrs)[3] == pytest.approx(-70, abs=1e-4)
     with pytest.raises(PartyError, match=r"PPC6010.*2 of 4 values") as e:
-        reveal(shallow, make, value, (4,), bound=49.0, **attrs)
+        reveal(shallow, value, (4,), bound=49.0, **attrs)
     assert "70" not in str(e.value)
 
 
-def test_input_that_does_not_fit_is_refused(shallow, make):
+def test_input_that_does_not_fit_is_refused(shallow):
     layout = Layout.dense(2, shallow.context.slots)
-    step = make.step("convert.client_to_he", (2,), level=0, layout=layout.to_json())
+    step = shallow.step("convert.client_to_he", (2,), level=0, layout=layout.to_json())
     with pytest.raises(PartyError, match="PPC6005"):
         exits.client_to_he(shallow.client, step, Value("client", (2,), np.array([1.0, np.nan])))
     with pytest.raises(PartyError, match="PPC6010"):
         exits.client_to_he(shallow.client, step, Value("client", (2,), np.array([1.0, 1e30])))
-    missing = make.step("convert.client_to_he", (2,), level=0)
+    missing = shallow.step("convert.client_to_he", (2,), level=0)
     with pytest.raises(PartyError, match=r"PPC6006.*layout"):
         exits.client_to_he(shallow.client, missing, Value("client", (2,), np.zeros(2)))
 
@@ -99,8 +97,9 @@ def test_random_numbers_are_uniform_in_their_range():
     assert drawn[0].max() == 96 and drawn[0].min() == 0
     assert ((np.bincount(drawn[0].astype(int), minlength=97) - 20000 / 97) ** 2 / (20000 / 97)).sum() < 200
     assert drawn[1].max() < (1 << 59) + 12345
-    wide = random.uniform_integers(20000, 70)
-    assert -(2**69) <= wide.min() < -(2**68) < 2**68 < wide.max() < 2**69
+    for bits in (1, 16, 25, 70):
+        found = wide.to_longdouble(random.uniform_integers(20000, bits)) / np.longdouble(2) ** (bits - 1)
+        assert -1 <= found.min() < -0.9 and (found.max() > 0.9 or bits == 1) and found.max() < 1
     assert (random.expand(bytes(32), 100)[:50] == random.expand(bytes(32), 50)).all()
 
 
@@ -115,14 +114,15 @@ def test_coefficients_in_extended_precision(shallow):
         shallow.context, 0, limbs.plaintext_residues(shallow.context.encode(values, 0, 2.0**40), shallow.context)[None]
     )[0, 0]
     assert np.abs(embedding.slot_values(ours, 2.0**40) - values).max() < 1e-9
-    difference = (ours - theirs.astype(object)) % q
-    assert max(min(int(d), q - int(d)) for d in difference) <= 1
+    mine = wide.residues(ours, [q])[0].astype(np.int64)
+    difference = np.abs(mine - theirs.astype(np.int64))
+    assert np.minimum(difference, q - difference).max() <= 1
 
 
-def test_where_there_is_little_room_masks_are_small_and_results_right(shallow, make):
+def test_where_there_is_little_room_masks_are_small_and_results_right(shallow):
     layout = Layout.dense(4, shallow.context.slots)
     x = np.arange(4.0)
-    assert 0 < shallow.context.chain.mask_bits(0) < 10
+    assert 0 < shallow.context.chain.mask_bits(0, shallow.scale) < 10
     value = shallow.encrypt(x, 0, layout)
-    got = reveal(shallow, make, value, (4,), level=0, layout=layout.to_json(), privacy="flooding", flood_bits=20)
+    got = reveal(shallow, value, (4,), level=0, layout=layout.to_json(), privacy="flooding", flood_bits=20)
     assert np.abs(got - x).max() < 1e-5

@@ -7,6 +7,7 @@ from ppc.runtime.convert import he_mpc
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import integer_slots
 from ppc.runtime.layout import Layout
+from ppc.runtime.levels import coefficient_primes
 from ppc.runtime.value import Value
 
 LSB = 2.0**-16
@@ -26,17 +27,17 @@ def layouts(n):
     }
 
 
-def leave(two, make, x, level, layout):
-    step = make.step("convert.he_to_mpc", x.shape, level=level, layout=layout.to_json())
+def leave(two, x, level, layout):
+    step = two.step("convert.he_to_mpc", x.shape, level=level, layout=layout.to_json())
     return two.run(he_mpc.he_to_mpc, step, (Value("he", x.shape),), (two.encrypt(x, level, layout),))
 
 
 @pytest.mark.parametrize("name", ["dense", "two", "strided", "transposed", "full"])
 @pytest.mark.parametrize("level", [1, 2])
-def test_he_to_mpc_adds_up(shallow, make, name, level):
+def test_he_to_mpc_adds_up(shallow, name, level):
     layout, shape = layouts(shallow.context.slots)[name]
     x = np.random.default_rng(0).uniform(-40, 40, shape)
-    shares = leave(shallow, make, x, level, layout)
+    shares = leave(shallow, x, level, layout)
     assert [s.data.shape for s in shares] == [shape, shape]
     assert shares[0].data.dtype == np.int64
     assert np.abs(joined(shares) - x).max() < 2 * LSB
@@ -44,23 +45,23 @@ def test_he_to_mpc_adds_up(shallow, make, name, level):
     assert len(spread) == 16  # a share has all of its top bits
 
 
-def test_he_to_mpc_of_large_values_keeps_a_relative_error(shallow, make):
+def test_he_to_mpc_of_large_values_keeps_a_relative_error(shallow):
     layout, shape = layouts(shallow.context.slots)["dense"]
     x = np.random.default_rng(0).uniform(-100000, 100000, shape)
-    assert np.abs(joined(leave(shallow, make, x, 2, layout)) - x).max() < 2 * LSB + 1e5 * 2**-22
+    assert np.abs(joined(leave(shallow, x, 2, layout)) - x).max() < 2 * LSB + 1e5 * 2**-22
 
 
 @pytest.mark.parametrize("name", ["dense", "two", "strided", "transposed", "full"])
 @pytest.mark.parametrize("level", [0, 2])
-def test_mpc_to_he_is_exact(shallow, make, name, level):
+def test_mpc_to_he_is_exact(shallow, name, level):
     layout, shape = layouts(shallow.context.slots)[name]
     rng = np.random.default_rng(1)
     x = rng.uniform(-40, 40, shape)
     a = rng.integers(-(2**63), 2**63 - 1, shape)
     b = np.rint(x * 65536).astype(np.int64) - a
-    step = make.step("convert.mpc_to_he", shape, level=level, layout=layout.to_json())
+    step = shallow.step("convert.mpc_to_he", shape, level=level, layout=layout.to_json())
     values = shallow.run(he_mpc.mpc_to_he, step, (Value("mpc", shape, a),), (Value("mpc", shape, b),))
-    assert values[1].data[0].scale == shallow.context.scale(level)
+    assert values[1].data[0].scale == shallow.scale
     slots = np.array([shallow.decrypt(c) for c in values[1].data])
     assert np.abs(layout.unpack(slots, shape) - x).max() < 2 * LSB
     free = np.ones(slots.size, bool)
@@ -78,7 +79,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_mpc_to_he_in_every_place(shallow, make, name):
+def test_mpc_to_he_in_every_place(shallow, name):
     assert shallow.context.slots == 4096
     size, copies = COPIES[name]
     layout = Layout(((size, 1),), 4096, int(size > 1), copies)
@@ -86,31 +87,31 @@ def test_mpc_to_he_in_every_place(shallow, make, name):
     x = rng.uniform(-40, 40, size)
     a = rng.integers(-(2**63), 2**63 - 1, size)
     b = np.rint(x * 65536).astype(np.int64) - a
-    step = make.step("convert.mpc_to_he", (size,), level=1, layout=layout.to_json())
+    step = shallow.step("convert.mpc_to_he", (size,), level=1, layout=layout.to_json())
     values = shallow.run(he_mpc.mpc_to_he, step, (Value("mpc", (size,), a),), (Value("mpc", (size,), b),))
     slots = shallow.decrypt(values[1].data[0])
     assert np.abs(slots - layout.pack(x)[0]).max() < 2 * LSB
 
 
-def test_there_and_back(deep, make):
+def test_there_and_back(deep):
     layout = Layout.dense(3000, deep.context.slots)
     x = np.random.default_rng(2).uniform(-40, 40, 3000)
-    shares = leave(deep, make, x, 4, layout)
-    step = make.step("convert.mpc_to_he", x.shape, level=6, layout=layout.to_json())
+    shares = leave(deep, x, 4, layout)
+    step = deep.step("convert.mpc_to_he", x.shape, level=6, layout=layout.to_json())
     back = deep.run(he_mpc.mpc_to_he, step, (shares[0],), (shares[1],))[1]
     assert np.abs(deep.decrypt(back.data[0])[:3000] - x).max() < 4 * LSB
 
 
-def test_what_the_client_decrypts_is_uniform(shallow, make):
+def test_what_the_client_decrypts_is_uniform(shallow):
     """Chi-square of the top 5 bits of the residues that the client sees, for a message that is far from uniform."""
     from ppc.runtime.he import limbs, wire
 
     layout = Layout.dense(1000, shallow.context.slots)
-    leave(shallow, make, np.full(1000, 3.0), 1, layout)
+    leave(shallow, np.full(1000, 3.0), 1, layout)
     tag, message = shallow.client.channels["server"].transcript[-1]
     assert tag == "0.1.he"
     context = shallow.context
-    ciphertext = wire.check_ciphertext(message[12:], context, 1, context.scale(1))
+    ciphertext = wire.check_ciphertext(message[12:], context, 1, shallow.scale)
     seen = limbs.plaintext_residues(shallow.client.engines["he"].keys.decrypt(ciphertext), context)
     coefficients = limbs.to_coefficients(context, 1, seen[None])[0]
     for residues in (seen, coefficients):
@@ -120,10 +121,28 @@ def test_what_the_client_decrypts_is_uniform(shallow, make):
             assert chi < 90  # 31 degrees of freedom: 1e-7
 
 
-def test_too_little_modulus_is_a_plan_error(shallow, make):
-    step = make.step("convert.he_to_mpc", (4,), level=0, layout=Layout.dense(4, shallow.context.slots).to_json())
+def test_too_little_modulus_is_a_plan_error(shallow):
+    step = shallow.step("convert.he_to_mpc", (4,), level=0, layout=Layout.dense(4, shallow.context.slots).to_json())
     with pytest.raises(PartyError, match=r"PPC6006.*58 bits of modulus"):
         he_mpc.he_to_mpc(shallow.client, step, Value("he", (4,)))
+
+
+def to_integers(limbs):
+    return np.array([sum(int(limb) << (16 * t) for t, limb in enumerate(column)) for column in limbs.T], object)
+
+
+def test_mpc_to_he_fills_every_copy(shallow):
+    """What a linear step reads may lie in several places, also of a value that comes from shares."""
+    n = shallow.context.slots
+    layout = Layout(((3, 100), (40, 1)), n, copies=((2, n), (4, 512)))
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-40, 40, 120)
+    a = rng.integers(-(2**63), 2**63 - 1, 120)
+    b = np.rint(x * 65536).astype(np.int64) - a
+    step = shallow.step("convert.mpc_to_he", (120,), level=1, layout=layout.to_json())
+    values = shallow.run(he_mpc.mpc_to_he, step, (Value("mpc", (120,), a),), (Value("mpc", (120,), b),))
+    found = np.array([shallow.decrypt(c) for c in values[1].data])
+    assert np.abs(found - layout.pack(x)).max() < 2 * LSB
 
 
 @pytest.mark.parametrize("degree", [1024, 32768])
@@ -133,12 +152,50 @@ def test_integer_slots_are_linear_and_right(degree):
     slots = rng.permutation(degree // 2)[:40]
     values = rng.integers(-(2**30), 2**30, 40)
     scale = 2.0**50.3
-    whole = integer_slots.encode(values, slots, degree, scale)
     mask = rng.integers(-(2**62), 2**62, 40)
-    parts = integer_slots.encode(mask, slots, degree, scale) + integer_slots.encode(values - mask, slots, degree, scale)
-    assert max(abs(int(d)) for d in whole - parts) <= 1
+    whole, one, other = (
+        to_integers(integer_slots.encode(v, slots, degree, scale)) for v in (values, mask, values - mask)
+    )
+    assert max(abs(int(d)) for d in whole - one - other) <= 1
     angles = np.pi / degree * np.array([pow(3, int(j), 2 * degree) for j in slots])[:, None] * np.arange(degree)
     assert np.allclose(np.cos(angles) @ (whole.astype(float) / scale), values / 65536, atol=1e-3, rtol=1e-5)
+    primes = coefficient_primes(degree if degree > 1024 else 8192, (60, 59, 58))
     noise = np.array([int(r) << 70 for r in rng.integers(-(2**62), 2**62, degree)], object)
-    a, b = integer_slots.decode([whole + noise, noise], [slots, slots], scale)
+    found = [np.stack([(v % q).astype(np.uint64) for q in primes]) for v in (whole + noise, noise)]
+    a, b = integer_slots.decode(found, primes, [slots, slots], scale)
     assert np.abs(a - b - values).max() < 400  # 2^30 · 2^-22
+
+
+@pytest.mark.parametrize("scale", [2.0**30, 2.0**44.7, 3 * 2.0**56, 2.0**100.1])
+def test_integer_slots_are_what_python_integers_give(scale):
+    """Every bit, over few primes and many: the definition with integers of any size."""
+    degree, rng = 1024, np.random.default_rng(1)
+    slots = rng.permutation(degree // 2)[:300]
+    values = np.concatenate([rng.integers(-(2**63), 2**63 - 1, 298), [-(2**63), 2**63 - 1]])
+    powers = np.array([pow(3, int(j), 2 * degree) for j in slots])
+    angles = (powers[:, None] * np.arange(degree // 2)) % (2 * degree) * (np.pi / degree)
+    rows = np.rint(np.cos(angles) * 2.0**24).astype(np.int64).astype(object)
+    numerator, denominator = (scale * 2 / degree).as_integer_ratio()
+    half = (values.astype(object) @ rows * numerator * 2 + denominator * 2**40) // (denominator * 2**41)
+    want = np.concatenate([half, [0], -half[:0:-1]])
+    assert (to_integers(integer_slots.encode(values, slots, degree, scale)) == want).all()
+
+    exponent = int(np.floor(np.log2(scale)))
+    matrix = np.rint(np.cos(angles) * (2.0**exponent / scale * 2.0**24)).astype(np.int64).astype(object)
+    for bits in [(60,), (60, 50), (60, 60, 59, 58, 57)]:
+        primes = coefficient_primes(8192, bits)
+        modulus = int(np.prod(np.array(primes, object)))
+        edge = [0, 1, -1, modulus // 2, -(modulus // 2)]
+        drawn = [int.from_bytes(rng.bytes(40), "little") % modulus - modulus // 2 for _ in range(degree - 5)]
+        c = np.array(edge + drawn, object)
+        folded = c[: degree // 2].copy()
+        folded[1:] -= c[: degree // 2 : -1]
+        sums = matrix @ folded
+        ring = ((sums >> (24 + exponent - 16)) % 2**64).astype(np.uint64).view(np.int64)
+        (found,) = integer_slots.decode([np.stack([(c % q).astype(np.uint64) for q in primes])], primes, [slots], scale)
+        assert (found == ring).all()
+
+
+def test_a_scale_that_shares_cannot_be_taken_from_is_refused():
+    with pytest.raises(ValueError, match="too small"):
+        integer_slots.decode([np.zeros((1, 1024), np.uint64)], [97], [np.arange(3)], 2.0**-9)

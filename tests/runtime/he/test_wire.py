@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import blob, keys, limbs, wire
+from ppc.runtime.he import blob, evaluator, keys, limbs, wire
 from ppc.runtime.he.context import Context, Parameters
 from ppc.runtime.layout import Layout
 
 GOOD = {
     "degree": 8192,
     "prime_bits": [58, 50, 50, 58],
-    "scale_bits": 50,
     "top_level": 2,
     "galois": {"2": [1, 8], "1": [8, -1]},
     "relin": [2],
@@ -33,8 +32,6 @@ GOOD = {
         ({"top_level": 3}, "top level 3"),
         ({"prime_bits": [58, 61, 40, 58]}, "refuses|do not exist"),
         ({"prime_bits": [58, 8, 50, 58]}, "do not exist"),
-        ({"scale_bits": 2000}, "scale|exist"),
-        ({"scale_bits": 20}, "scale"),
         ({"galois": None}, "cannot be read"),
         ({"degree": "x"}, "cannot be read"),
     ],
@@ -88,13 +85,13 @@ def test_key_upload_is_seeded_and_bounded(shallow):
 
 def fresh(two, level=2):
     context, client = two.context, two.client.engines["he"]
-    return client.keys.encrypt(context.encode(np.arange(context.slots) / 100.0, level, context.scale(level)))
+    return client.keys.encrypt(context.encode(np.arange(context.slots) / 100.0, level, two.scale))
 
 
 def test_ciphertexts_are_seeded(shallow):
     b = fresh(shallow)
     assert len(b) < 8 * 8192 * 3 * 1.02
-    c = wire.check_ciphertext(b, shallow.context, 2, shallow.context.scale(2))
+    c = wire.check_ciphertext(b, shallow.context, 2, shallow.scale)
     assert c.size() == 2
 
 
@@ -110,7 +107,7 @@ def test_malformed_ciphertexts_are_refused(shallow):
     refused = 0
     for b in bad:
         try:
-            wire.check_ciphertext(b, context, 2, context.scale(2))
+            wire.check_ciphertext(b, context, 2, shallow.scale)
         except PartyError as e:
             assert e.code == "PPC6003"
             refused += 1
@@ -119,12 +116,10 @@ def test_malformed_ciphertexts_are_refused(shallow):
 
 def test_other_levels_scales_forms_and_transparent_ciphertexts_are_refused(shallow):
     context = shallow.context
-    good = wire.check_ciphertext(fresh(shallow), context, 2, context.scale(2))
+    good = wire.check_ciphertext(fresh(shallow), context, 2, shallow.scale)
     residues = limbs.ciphertext_residues(good)
 
-    planned = context.scale(2)
-
-    def refuse(b, match, level=2, scale=planned):
+    def refuse(b, match, level=2, scale=shallow.scale):
         with pytest.raises(PartyError, match=rf"PPC6003.*{match}"):
             wire.check_ciphertext(b, context, level, scale)
 
@@ -132,12 +127,12 @@ def test_other_levels_scales_forms_and_transparent_ciphertexts_are_refused(shall
     refuse(blob.dump(good), "scale", scale=2.0**49)
     make = limbs.make_ciphertext
     refuse(blob.dump(make(context, 2, residues, float("nan"))), "scale|does not belong|cannot be read")
-    refuse(blob.dump(make(context, 2, residues, context.scale(2), ntt=False)), "does not belong")
+    refuse(blob.dump(make(context, 2, residues, shallow.scale, ntt=False)), "does not belong")
     three = np.concatenate([residues, residues[:1]])
-    refuse(blob.dump(make(context, 2, three, context.scale(2))), "does not belong")
+    refuse(blob.dump(make(context, 2, three, shallow.scale)), "does not belong")
     clear = residues.copy()
     clear[1] = 0
-    refuse(blob.dump(make(context, 2, clear, context.scale(2))), "hides nothing")
+    refuse(blob.dump(make(context, 2, clear, shallow.scale)), "hides nothing")
     too_large = residues.copy()
     too_large[0, 0, 5] = context.chain.primes[0]
     with pytest.raises(blob.SEAL_ERRORS):
@@ -165,33 +160,26 @@ def test_a_message_beyond_its_limit_is_refused(shallow, make):
     from ppc.runtime.value import Value
 
     layout = Layout.dense(4, shallow.context.slots)
-    step = make.step("convert.client_to_he", (4,), id=900, level=1, layout=layout.to_json())
+    step = make.step("convert.client_to_he", (4,), id=900, level=1, scale=shallow.scale, layout=layout.to_json())
     shallow.client.channel("server").send_bytes("0.900.he", bytes(10**6))
     with pytest.raises(PartyError, match=r"PPC6003.*at most"):
         exits.client_to_he(shallow.server, step, Value("client", (4,)))
 
 
-def test_limbs_fast_and_official_ways_agree(shallow, monkeypatch):
+def test_residues_are_read_the_same_both_ways(shallow, monkeypatch):
     context = shallow.context
-    c = wire.check_ciphertext(fresh(shallow, 1), context, 1, context.scale(1))
+    c = wire.check_ciphertext(fresh(shallow, 1), context, 1, shallow.scale)
     p = context.encode(np.arange(context.slots) / 7.0, 1, 2.0**30)
     fast = limbs.ciphertext_residues(c), limbs.plaintext_residues(p, context)
-    assert limbs.fast_reads() or not os.access("/proc/self/mem", os.R_OK)
-    monkeypatch.setattr(limbs, "fast_reads", lambda: False)
+    monkeypatch.setenv(evaluator.SWITCH, "0")
     official = limbs.ciphertext_residues(c), limbs.plaintext_residues(p, context)
     for a, b in zip(fast, official, strict=True):
         assert a.shape == b.shape and (a == b).all()
 
 
-def test_limbs_never_trust_a_wrong_object(monkeypatch):
-    assert limbs._peek(object(), 8) is None
-    monkeypatch.setattr(limbs, "_SIZE_WORD", {object: 3})
-    assert limbs._peek(object(), 8) is None
-
-
 def test_limbs_write_and_transform_round_trip(shallow):
     context = shallow.context
-    c = wire.check_ciphertext(fresh(shallow, 1), context, 1, context.scale(1))
+    c = wire.check_ciphertext(fresh(shallow, 1), context, 1, shallow.scale)
     residues = limbs.ciphertext_residues(c)
     again = limbs.make_ciphertext(context, 1, residues, c.scale)
     assert np.abs(shallow.decrypt(again) - np.arange(context.slots) / 100).max() < 1e-6
@@ -207,7 +195,7 @@ def test_limbs_write_and_transform_round_trip(shallow):
 def test_blobs_without_memory_files(shallow, monkeypatch):
     monkeypatch.delattr(os, "memfd_create")
     b = fresh(shallow, 0)
-    c = wire.check_ciphertext(b, shallow.context, 0, shallow.context.scale(0))
+    c = wire.check_ciphertext(b, shallow.context, 0, shallow.scale)
     assert len(blob.dump(c)) > len(b)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppc.runtime.he.vector import rotation_tree
+from ppc.runtime.he.linear_order import rotation_tree
 from ppc.targets.he import keytree
 
 SLOTS = 4096

@@ -6,6 +6,8 @@ import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
+from ppc.targets.he.lower import lower_he
+
 RNG = np.random.default_rng(7)
 
 
@@ -182,14 +184,20 @@ def test_polynomial(builder, check, domain):
     assert lowered.attrs["he.top_level"] == 1 + 3 + (domain != (-1.0, 1.0))
 
 
-def test_polynomial_range_goes_into_the_layer_before(builder, check):
+@pytest.mark.parametrize(
+    ("coefficients", "step", "levels"),
+    [((0.5, 1.0, 0.25), "he.square", 1), ((0.5, 1.0, 0.25, 0.1), "he.polynomial", 2)],
+)
+def test_polynomial_range_goes_into_the_layer_before(builder, check, coefficients, step, levels):
+    """Of degree 2, the polynomial becomes a square, which takes one level and not two."""
     x, w, c = RNG.normal(size=(1, 10)), RNG.normal(size=(10, 6)), RNG.normal(size=(6,))
     b = builder(x.shape)
     b.op("Gemm", [b.last, b.weight(w), b.weight(c)], (1, 6))
-    b.op("Polynomial", [b.last], (1, 6), {"coefficients": (0.5, 1.0, 0.25), "lo": -9.0, "hi": 11.0})
-    expected = np.polynomial.chebyshev.chebval((2 * (x @ w + c) - 2) / 20, (0.5, 1.0, 0.25))
+    b.op("Polynomial", [b.last], (1, 6), {"coefficients": coefficients, "lo": -9.0, "hi": 11.0})
+    expected = np.polynomial.chebyshev.chebval((2 * (x @ w + c) - 2) / 20, coefficients)
     lowered = check(b.module(), x, expected)
-    assert lowered.attrs["he.top_level"] == 1 + 2 + 1
+    assert [op.name for op in lowered.ops[1:-1]] == ["he.linear", step]
+    assert lowered.attrs["he.top_level"] == 1 + levels
 
 
 MOVES = {
@@ -277,29 +285,45 @@ def test_linear_chains_merge(builder, check):
     assert set(lowered.values) == {"x", "v0", "v5", "v6"}
 
 
-def test_structure_does_not_depend_on_weights(builder):
-    from ppc.targets.he.lower import lower_he
+def conv_square_dense(builder, w, d):
+    b = builder((1, 1, 8, 8))
+    b.op("Conv", [b.last, b.weight(w)], (1, 2, 6, 6))
+    b.op("Mul", [b.last, b.last], (1, 2, 6, 6))
+    b.op("Reshape", [b.last], (1, 72), {"shape": (1, 72)})
+    b.op("MatMul", [b.last, b.weight(d)], (1, 5))
+    return lower_he(b.module())
 
-    def lowered(sparse):
-        rng = np.random.default_rng(1)
-        b = builder((1, 1, 8, 8))
-        w, d = rng.normal(size=(2, 1, 3, 3)), rng.normal(size=(72, 5))
-        if sparse:
-            w[0], d[::2] = 0.0, 0.0
-        b.op("Conv", [b.last, b.weight(w)], (1, 2, 6, 6))
-        b.op("Mul", [b.last, b.last], (1, 2, 6, 6))
-        b.op("Reshape", [b.last], (1, 72), {"shape": (1, 72)})
-        b.op("MatMul", [b.last, b.weight(d)], (1, 5))
-        return lower_he(b.module())
 
-    one, two = lowered(False), lowered(True)
+def test_plan_does_not_depend_on_weights_of_equal_norm(builder):
+    """Which weights are zero is not to be seen; the norm of a layer is (it decides how precise the scales must be)."""
+    rng = np.random.default_rng(1)
+    w, d = rng.normal(size=(2, 1, 3, 3)), rng.normal(size=(72, 5))
+    w[1], d[:, 4] = 3 * w[1], 3 * d[:, 4]  # the rows of the largest norm and weight
+    sparse_w, sparse_d = w.copy(), d.copy()
+    sparse_w[0], sparse_d[:, :4], sparse_w[1, 0] = 0.0, 0.0, -w[1, 0, ::-1]
+    one, two = conv_square_dense(builder, w, d), conv_square_dense(builder, sparse_w, sparse_d)
     assert one.ops == two.ops
     assert one.attrs == two.attrs
 
 
+def test_structure_does_not_depend_on_weights_at_all(builder):
+    rng = np.random.default_rng(1)
+    w, d = rng.normal(size=(2, 1, 3, 3)), rng.normal(size=(72, 5))
+    one = conv_square_dense(builder, w, d)
+    sparse_w, sparse_d = w.copy(), d.copy()
+    sparse_w[0], sparse_d[::2] = 0.0, 0.0
+    two = conv_square_dense(builder, sparse_w, sparse_d)
+    precision = {"level", "out_level", "scale", "weight_scale"}
+
+    def structure(module):
+        steps = [(op.name, {k: v for k, v in op.attrs.items() if k not in precision}) for op in module.ops]
+        return [s for s in steps if s[0] not in ("he.drop", "he.upscale")]
+
+    assert structure(one) == structure(two)
+
+
 def test_other_domains_stay(builder):
     from ppc.ir.types import Domain
-    from ppc.targets.he.lower import lower_he
 
     b = builder((1, 4))
     b.op("Neg", [b.last], (1, 4))
@@ -311,12 +335,12 @@ def test_other_domains_stay(builder):
     names = [op.name for op in lowered.ops]
     assert names[2:5] == ["convert.he_to_mpc", "Relu", "convert.mpc_to_he"]
     assert lowered.outputs == ("v6",)
-    assert all(op.attrs["level"] == 2 for op in lowered.ops if op.name.endswith("to_he"))
+    # both maps are the last before shares, which leave at level 1: neither takes a prime
+    assert all(op.attrs["level"] == 1 for op in lowered.ops if op.name.endswith("to_he"))
 
 
 def test_labels_of_emitted_constants(builder):
     from ppc.ir.label import Label
-    from ppc.targets.he.lower import lower_he
 
     b = builder((1, 4))
     b.op("MatMul", [b.last, b.weight(np.eye(4))], (1, 4))

@@ -1,0 +1,1 @@
+"""HE on small networks, side by side with TenSEAL's own API: `python -m benchmarks.he`."""

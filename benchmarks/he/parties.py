@@ -1,0 +1,64 @@
+"""A plan run by separate processes: times, sizes and errors of the true thing."""
+
+from pathlib import Path
+from typing import Any
+
+import ppc
+from benchmarks.he.workloads import Workload
+from ppc.compiler.artefacts import Compiled
+from ppc.compiler.runner import run_plan
+
+#: Samples of the run from whose speed follows how many more there is time for.
+FIRST = 2
+TIMEOUT = 600.0
+
+
+def compiled(workload: Workload, policy: Path | None, folder: Path, targets: tuple[str, ...]) -> Compiled:
+    _, fit = workload.write(folder, FIRST)
+    return ppc.compile(workload.model, policy, targets=targets, calibrate=fit)
+
+
+def measure(workload: Workload, made: Compiled, folder: Path, samples: int, seconds: float) -> dict[str, Any]:
+    """One sample a pass, on as many of the samples as `seconds` allow. Times of a pass are the mean over them."""
+    plan = made.save(folder / f"{workload.name}.py")
+    data, _ = workload.write(folder, FIRST)
+    first = run_plan(plan, data, compare=workload.model, timeout=TIMEOUT, progress=False)
+    a_pass = first.measured["seconds"]["online"] / FIRST
+    count = int(max(FIRST, min(samples, len(workload.x), seconds / max(a_pass, 1e-3))))
+    data, _ = workload.write(folder, count)
+    run = run_plan(plan, data, compare=workload.model, timeout=TIMEOUT, progress=False)
+    took, steps = run.measured["seconds"], run.measured["steps"]
+    he = [s["seconds"] for s in steps if s["name"].startswith("he.")]
+
+    def sent(name: str) -> float:
+        return sum(s["bytes_sent"] for s in steps if s["name"] == name) / count
+
+    leaving = ("convert.he_to_mpc", "reveal.he_to_client", "reveal.mpc_to_client")
+    return {
+        "samples": count,
+        "server_s": took["busy"]["server"] / count,
+        "he_s": sum(he) / count,
+        "client_s": took["busy"]["client"] / count,
+        "online_s": took["online"] / count,
+        "setup_server_s": took["parties"]["server"]["setup"],
+        "setup_client_s": took["parties"]["client"]["setup"],
+        "keys_bytes": run.measured["bytes"]["total"] - sum(s["bytes_sent"] for s in steps),
+        "up_bytes": sent("convert.client_to_he"),
+        "down_bytes": sum(map(sent, leaving)),
+        "server_peak_bytes": run.measured["peak_memory"]["server"],
+        "max_err": run.comparison["max_abs_err"],
+        "largest_output": max(float(abs(a).max()) for a in run.comparison["reference"].values()),
+        "argmax_agreement": run.comparison["argmax_agreement"],
+    }
+
+
+def parameters(made: Compiled) -> dict[str, Any]:
+    """What the plan says of itself."""
+    he = made.manifest["he"]
+    return {
+        "degree": he["degree"],
+        "prime_bits": he["prime_bits"],
+        "galois_keys": sum(map(len, he["galois"].values())),
+        "predicted_pass_s": made.report["predicted"]["seconds"],
+        "prices": made.report["prices"],
+    }

@@ -1,0 +1,124 @@
+"""What a batch-packed program costs, from counted words: a word is one coefficient modulo one prime."""
+
+from dataclasses import dataclass
+from math import inf
+
+from ppc.ir.module import Op
+from ppc.ir.target import HeRung
+from ppc.runtime.levels import exact_parts
+from ppc.targets.he.batch_graph import Graph, blocks_of
+from ppc.targets.he.batch_schedule import PRODUCTS, Schedule, Step
+from ppc.targets.he.graph import masks, nodes_of, polynomial
+from ppc.targets.he.linear_map import LinearMap
+from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.sample import Refusal, Samples
+
+
+@dataclass(frozen=True)
+class BatchPrices:
+    """Nanoseconds, one core, SEAL 4 and OpenBLAS with AVX-512; CryptoNets with 4096 samples is predicted within 20%."""
+
+    split: float = 1.25  # cut one word into one part
+    gather: float = 0.3  # copy one word of one part beside others of its block
+    multiply: float = 0.042  # one product and addition of float64 in BLAS
+    join: float = 8.0  # put parts together to one word, reduce, and put it in its place
+    product: float = 6.6  # one product of words modulo a prime
+    convert: float = 9.0  # one word between an array and SEAL
+    block: float = 1500.0  # start one product of blocks
+
+
+PRICES = BatchPrices()
+#: Batch packing is looked at from here on: below, a slot for each sample leaves nearly every slot empty.
+FEWEST_SAMPLES = 8
+#: Coefficients of a block that is evaluated at a time.
+_WIDTH = 256
+
+
+def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
+    """Client and server, one pass, one core."""
+    borders = sum(_border(step, graph.samples.batch, schedule.degree, primitives) for step in schedule.steps)
+    return borders + sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
+
+
+def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> float:
+    """Seconds of what enters or leaves."""
+    if step.kind == "enter":
+        return step.elements * (
+            primitives.enter(degree, step.level) + degree * (step.level + 1) * 2 * PRICES.convert / 1e9
+        )
+    if step.kind != "leave":
+        return 0.0
+    shared = masks(step.node.op)
+    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if shared else None
+    return step.elements * primitives.leave(degree, step.level) if found is None else found
+
+
+def _nanoseconds(step: Step, schedule: Schedule, primitives: Primitives) -> float:
+    degree, words = schedule.degree, schedule.degree * (step.level + 1)
+    values = step.elements * step.polynomials * words
+    if step.kind == "linear":
+        assert step.node.map is not None
+        _, parts = exact_parts(max(schedule.prime_bits[:-1]), step.weight_scale * step.node.map.row_sum)
+        return _linear(step.node.map, parts, words * step.polynomials)
+    if step.kind in PRODUCTS:
+        return values * PRICES.product * (1.0 if step.kind == "square" else 4 / 3)
+    if step.kind == "rescale":
+        return step.elements * _rescale(degree, step.level, step.polynomials, primitives)
+    if step.kind in ("enter", "leave"):
+        return 0.0
+    return values  # sums and dropped primes: a nanosecond a word
+
+
+def _linear(map: LinearMap, parts: int, words: int) -> float:
+    """`words`: of one element, in all its polynomials."""
+    blocks, entries = blocks_of(map)
+    gathered = 0 if len(blocks) == 1 else sum(len(cols) for _, cols in blocks)
+    each = (
+        map.in_size * parts * PRICES.split
+        + gathered * parts * PRICES.gather
+        + len(entries) * parts * PRICES.multiply
+        + map.out_size * PRICES.join
+        + len(blocks) * parts * PRICES.block / _WIDTH
+    )
+    return each * words
+
+
+def _rescale(degree: int, level: int, polynomials: int, primitives: Primitives) -> float:
+    """Of one element."""
+    switch = primitives.at("relinearise", degree, level) if polynomials == 3 else 0.0
+    computed = switch + primitives.at("rescale", degree, level)
+    return computed * 1e9 + (polynomials + 2) * degree * (level + 1) * PRICES.convert
+
+
+def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primitives) -> float:
+    """One operator at the middle of the rung's levels, as if nothing were merged; infinite where it is not lowered."""
+    if not FEWEST_SAMPLES <= samples.batch <= rung.slots:
+        return inf
+    level = max(1, rung.levels // 2)
+    words = rung.degree * (level + 1)
+    size = samples.size(op.results[0])
+    product = size * (3 * words * PRICES.product + _rescale(rung.degree, level, 3, primitives)) / 1e9
+    if "coefficients" in op.attrs:
+        return product if len(polynomial(op)[0]) <= 3 else inf
+    try:
+        nodes = nodes_of(op, samples)
+        maps = [n.map for n in nodes if n.map is not None and n.kind == "linear"]
+        linear = sum(_linear(map, 2, 2 * words) for map in maps) / 1e9
+    except Refusal:
+        return inf
+    sums = sum(2 * size * words for n in nodes if n.kind in ("add", "sub")) / 1e9
+    return linear + sums + product * sum(n.kind in PRODUCTS for n in nodes)
+
+
+def resident(schedule: Schedule) -> int:
+    """Bytes of the server's arrays that exist together, blocks of evaluation and SEAL's own memory apart.
+
+    What enters and what a rescale made stay while the pass lasts; a rescale and a conversion hold their whole operand
+    besides. Nothing else ever exists as a whole.
+    """
+    made = {s.result: s for s in schedule.steps}
+    entered = sum(s.elements * 2 * (s.level + 1) for s in schedule.steps if s.kind == "enter")
+    kept = sum(s.elements * 2 * (s.out_level + 1) for s in schedule.steps if s.kind == "rescale")
+    read = [made[s.operands[0]] for s in schedule.steps if s.kind in ("rescale", "leave")]
+    whole = max((s.elements * s.polynomials * (s.out_level + 1) for s in read if s.kind != "enter"), default=0)
+    return 8 * schedule.degree * (entered + kept + whole)

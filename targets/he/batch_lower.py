@@ -1,0 +1,122 @@
+"""Lower the HE part of a module to he.batch_* steps (docs/architecture.md, "Batch packing")."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.ir.label import Label
+from ppc.ir.module import Attr, Constant, Module, Op, Value
+from ppc.ir.types import Domain, TensorType
+from ppc.runtime.layout import Layout, layout_attrs
+from ppc.targets.he.batch_graph import blocks_of
+from ppc.targets.he.batch_plan import BatchProgram
+from ppc.targets.he.batch_schedule import Step
+from ppc.targets.he.parameters import SECURITY_BITS
+
+
+def lower_batch(module: Module, program: BatchProgram) -> Module:
+    """The module with every op of domain HE replaced by he.batch_* steps, and parameters in its attributes."""
+    return _Emitter(module, program).run()
+
+
+@dataclass
+class _Emitter:
+    """Writes the steps in the module's own order, between the ops of other domains."""
+
+    module: Module
+    program: BatchProgram
+    ops: list[Op] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    constants: dict[str, Constant] = field(default_factory=dict)
+    elements: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> Module:
+        self.values.update(self.module.values)
+        self.constants.update(self.module.constants)
+        of_op: dict[tuple[str, ...], list[Step]] = {}
+        for step in self.program.schedule.steps:
+            of_op.setdefault(step.node.op.results, []).append(step)
+        for op in self.module.ops:
+            if op.results in of_op:
+                for step in of_op[op.results]:
+                    self._emit(step)
+            elif op.domain is not Domain.HE:
+                self.ops.append(op)
+        return self._finished()
+
+    def _finished(self) -> Module:
+        live = set(self.module.inputs) | {r for op in self.ops for r in op.results}
+        read = {o for op in self.ops for o in op.operands}
+        gone = {o for op in self.module.ops if op.domain is Domain.HE for o in op.operands} - read
+        found = self.program.schedule
+        parameters: dict[str, Attr] = {
+            "he.packing": "batch",
+            "he.degree": found.degree,
+            "he.prime_bits": found.prime_bits,
+            "he.top_level": found.top,
+            "he.galois": (),
+            "he.relin": found.relinearised(),
+            "he.security_bits": SECURITY_BITS,
+        }
+        return replace(
+            self.module,
+            ops=tuple(self.ops),
+            values={n: v for n, v in self.values.items() if n in live},
+            constants={n: c for n, c in self.constants.items() if n not in gone},
+            attrs={**self.module.attrs, **parameters},
+        )
+
+    def _emit(self, step: Step) -> None:
+        self.elements[step.result] = step.elements
+        attrs: dict[str, Attr] = {"level": step.level, "scale": step.scale}
+        if step.kind == "enter":
+            attrs |= {"packing": "batch", **layout_attrs(self._layout(step.result))}
+            self.ops.append(replace(step.node.op, attrs={**step.node.op.attrs, **attrs}))
+        elif step.kind == "leave":
+            self._leave(step, attrs)
+        else:
+            self._step(step, {"source": step.node.op.name, **attrs})
+
+    def _leave(self, step: Step, attrs: dict[str, Attr]) -> None:
+        op = step.node.op
+        attrs |= layout_attrs(self._layout(step.operands[0]))
+        operands = (step.operands[0], *op.operands[1:])
+        self.ops.append(replace(op, operands=operands, attrs={**op.attrs, **attrs}))
+
+    def _step(self, step: Step, attrs: dict[str, Attr]) -> None:
+        operands = step.operands
+        if step.kind == "linear":
+            operands += self._linear(step, attrs)
+        elif step.kind == "rescale":
+            attrs["out_level"] = step.out_level
+        elif step.kind == "drop":
+            attrs["level"] = step.out_level
+        if step.result not in self.values:
+            self.values[step.result] = replace(self.module.values[step.node.like], range=None, rms=None)
+        name = f"he.batch_{step.kind}"
+        self.ops.append(Op(name, operands, (step.result,), attrs, step.node.op.loc, Domain.HE))
+
+    def _linear(self, step: Step, attrs: dict[str, Attr]) -> tuple[str, str]:
+        """Attributes and constants of a linear step; returns the names of the two constants."""
+        assert step.node.map is not None
+        blocks, entries = blocks_of(step.node.map)
+        attrs |= {"weight_scale": step.weight_scale, "blocks": blocks}
+        attrs |= layout_attrs(self._layout(step.operands[0]), "in_") | layout_attrs(self._layout(step.result), "out_")
+        base = step.node.op.loc or step.result
+        if f"@{base}.weights" in self.constants:
+            base = step.result  # unique, where the node gives more than one step
+        label = step.node.label
+        return (
+            self._constant(f"@{base}.weights", entries, label),
+            self._constant(f"@{base}.bias", np.asarray(step.node.map.bias, np.float64), label),
+        )
+
+    def _constant(self, name: str, data: NDArray[np.float64], label: Label) -> str:
+        self.constants[name] = Constant.of(data, TensorType("f64", data.shape), label)
+        return name
+
+    def _layout(self, name: str) -> Layout:
+        """Sample b in slot b, element e in ciphertext e."""
+        slots = self.program.schedule.degree // 2
+        return Layout(((self.program.samples, 1), (self.elements[name], slots)), slots)

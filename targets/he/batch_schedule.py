@@ -1,0 +1,291 @@
+"""Where a batch-packed program relinearises and rescales, with which primes and scales, and how exact it is.
+
+A product is relinearised and rescaled by one prime: after the affine map that follows it, where that has fewer
+results than the product (fewer key switches; the map then runs on three polynomials), else at once. All else follows
+from three numbers: the scale of what enters, the scale of weights, the scale that a rescale aims at.
+
+Errors are standard deviations of slots, as in `noise`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import ceil, log2, sqrt
+
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, Chain
+from ppc.targets.he.batch_graph import Graph, Size
+from ppc.targets.he.graph import Node
+from ppc.targets.he.linear_map import identity
+from ppc.targets.he.noise import TAIL, Error, Noise
+from ppc.targets.he.parameters import MODULUS_BITS
+
+#: Primes are large enough to exist at every degree.
+SMALLEST_PRIME = 30
+PRODUCTS = ("square", "mul")
+#: Bits of the modulus above a value's own.
+HEADROOM = 2.5
+
+
+NONE = Error(0.0)
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a schedule follows from, in bits."""
+
+    entry: int  # scale of fresh ciphertexts
+    weights: int  # scale of weights
+    target: int  # scale that a rescale aims at
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a scheduled program. `kind`: a kind of node, or "rescale", "drop"."""
+
+    kind: str
+    node: Node
+    operands: tuple[str, ...]
+    result: str
+    level: int  # of the operands; of the result where there are none
+    out_level: int
+    scale: float  # of the result
+    polynomials: int  # of the result, before a rescale of the operand
+    elements: int  # of the result
+    weight_scale: float = 0.0
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What a value that leaves asks of the modulus: so many bits at least, and so many above the value's own."""
+
+    least: float = 0.0
+    above: float = HEADROOM
+
+
+@dataclass(frozen=True)
+class Held:
+    """A value while a schedule is made."""
+
+    name: str
+    level: int
+    scale: float
+    polynomials: int
+    elements: int
+    size: Size
+    error: Error = NONE
+
+    def bits(self) -> float:
+        """Bits of its largest coefficient."""
+        return log2(self.scale) + log2(self.size.largest)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A program with primes and scales, and the error of each value that leaves (a bound, in units of the value)."""
+
+    degree: int
+    prime_bits: tuple[int, ...]  # q_0 .. q_top, special
+    steps: tuple[Step, ...]
+    errors: Mapping[str, float]
+
+    @property
+    def top(self) -> int:
+        return len(self.prime_bits) - 2
+
+    def relinearised(self) -> tuple[int, ...]:
+        """Levels at which products are relinearised."""
+        return tuple(sorted({s.level for s in self.steps if s.kind == "rescale" and s.polynomials == 3}))
+
+
+def depth(graph: Graph) -> int:
+    """Rescales on the longest path."""
+    of: dict[str, int] = {}
+    for node in graph.nodes:
+        of[node.result] = max((of[o] for o in node.operands), default=0) + (node.kind in PRODUCTS)
+    return max(of.values(), default=0)
+
+
+def schedule(graph: Graph, degree: int, knobs: Knobs, exits: Mapping[str, Exit]) -> Schedule | None:
+    """The schedule of these knobs, `exits` by result; None where it has too many bits for 128-bit security, or a value
+    too large for its modulus."""
+    drops = depth(graph)
+    for spare in range(3):  # primes below the last rescale
+        found = _Walk(graph, degree, knobs, drops + spare, spare).run(exits)
+        if found is not None:
+            return found
+    return None
+
+
+@dataclass
+class _Walk:
+    graph: Graph
+    degree: int
+    knobs: Knobs
+    top: int
+    floor: int  # level at which values leave
+    bits: dict[int, int] = field(default_factory=dict)
+    noise: Noise | None = None  # None while the primes are not known
+    steps: list[Step] = field(default_factory=list)
+    held: dict[str, Held] = field(default_factory=dict)
+
+    def run(self, exits: Mapping[str, Exit]) -> Schedule | None:
+        """First with powers of two for primes, to see how many bits each needs; then with the primes."""
+        self._all()
+        need = max((self._exit_bits(node, exits) for node in self.graph.nodes if node.kind == "leave"), default=0.0)
+        each = ceil(need / (self.floor + 1))
+        if each > MOST_BATCH_PRIME_BITS:
+            return None
+        base = max(each, SMALLEST_PRIME)
+        bits = [base] * (self.floor + 1) + [self.bits[level] for level in range(self.floor + 1, self.top + 1)]
+        prime_bits = (*bits, max(bits))
+        if sum(prime_bits) > MODULUS_BITS[self.degree]:
+            return None
+        try:
+            chain = Chain.of(self.degree, prime_bits)
+        except ValueError:
+            return None
+        exact = replace(self, noise=Noise(self.degree, chain), steps=[], held={})
+        exact._all()
+        if not all(exact._fits(value, prime_bits) for value in exact.held.values()):
+            return None
+        leaving = [node.result for node in self.graph.nodes if node.kind == "leave"]
+        errors = {name: TAIL * exact.held[name].error.worst for name in leaving}
+        return Schedule(self.degree, prime_bits, tuple(exact.steps), errors)
+
+    def _exit_bits(self, node: Node, exits: Mapping[str, Exit]) -> float:
+        exit = exits[node.result]
+        return max(self.held[node.result].bits() + exit.above, exit.least)
+
+    def _fits(self, value: Held, prime_bits: tuple[int, ...]) -> bool:
+        return value.bits() + HEADROOM <= sum(prime_bits[: value.level + 1])
+
+    def _all(self) -> None:
+        for node in self.graph.nodes:
+            getattr(self, f"_{node.kind}")(node)
+
+    # one kind of node each
+
+    def _enter(self, node: Node) -> None:
+        scale = 2.0**self.knobs.entry
+        error = Error(self.noise.fresh / scale) if self.noise else NONE
+        value = Held(node.result, self.top, scale, 2, self.graph.elements(node), self._size(node), error)
+        self._take("enter", node, (), value)
+
+    def _linear(self, node: Node) -> None:
+        value = self._affine(node, self.held[node.operands[0]], 2.0**self.knobs.weights, self._size(node))
+        if value.polynomials == 3:
+            self._rescale(node, value)
+
+    def _affine(self, node: Node, x: Held, weight_scale: float, size: Size) -> Held:
+        map = node.map
+        assert map is not None
+        # each weight is off by at most half a unit, and the first of a row of zeros by one
+        rounded = Error(sqrt(map.longest_row / 12) * x.size.typical / weight_scale)
+        error = x.error.times(map.gain, map.largest).plus(rounded)
+        scale = x.scale * weight_scale
+        value = Held(node.result, x.level, scale, x.polynomials, map.out_size, size, error)
+        return self._take("linear", node, (x,), value, weight_scale)
+
+    def _square(self, node: Node) -> None:
+        (x,) = (self.held[o] for o in node.operands)
+        error = x.error.times(2 * x.size.typical)
+        self._product(node, (x,), replace(x, scale=x.scale**2, error=error))
+
+    def _mul(self, node: Node) -> None:
+        x, y = self._level(node, *(self.held[o] for o in node.operands))
+        error = x.error.times(y.size.typical).plus(y.error.times(x.size.typical))
+        self._product(node, (x, y), replace(x, scale=x.scale * y.scale, error=error))
+
+    def _product(self, node: Node, operands: tuple[Held, ...], value: Held) -> None:
+        value = replace(value, name=node.result, polynomials=3, size=self._size(node))
+        value = self._take(node.kind, node, operands, value)
+        if not self._waits(node):
+            self._rescale(node, value)
+
+    def _waits(self, node: Node) -> bool:
+        """Is the product's key switch cheaper after the map that follows?"""
+        uses = self.graph.uses(node.result)
+        if len(uses) != 1 or uses[0].kind != "linear" or uses[0].map is None:
+            return False
+        return uses[0].map.out_size < self.graph.elements(node)
+
+    def _add(self, node: Node) -> None:
+        x, y = self._alike(node, *self._level(node, *(self.held[o] for o in node.operands)))
+        value = replace(x, name=node.result, size=self._size(node), error=x.error.plus(y.error))
+        self._take(node.kind, node, (x, y), value)
+
+    _sub = _add
+
+    def _leave(self, node: Node) -> None:
+        x = self.held[node.operands[0]]
+        if x.level > self.floor:
+            (x,) = self._dropped(node, self.floor, x)
+        self._take("leave", node, (x,), replace(x, name=node.result))
+
+    # what lies between
+
+    def _rescale(self, node: Node, x: Held) -> None:
+        """Relinearise and divide by the last prime. The result takes over the name; the operand gets another."""
+        wide = replace(x, name=f"{x.name}.wide")
+        last = self.steps.pop()
+        self.steps.append(replace(last, result=wide.name))
+        self.held[wide.name] = wide
+        if x.level not in self.bits:
+            aim = round(log2(x.scale)) - self.knobs.target
+            self.bits[x.level] = min(MOST_BATCH_PRIME_BITS, max(SMALLEST_PRIME, aim))
+        scale, error = x.scale / 2.0 ** self.bits[x.level], x.error
+        if self.noise:
+            scale = x.scale / self.noise.chain.primes[x.level]
+            switched = self.noise.switching(x.level).times(1 / x.scale)
+            error = error.plus(switched, Error(self.noise.rounding / scale))
+        value = replace(x, level=x.level - 1, scale=scale, polynomials=2, error=error)
+        self._take("rescale", node, (wide,), value)
+
+    def _level(self, node: Node, *values: Held) -> tuple[Held, ...]:
+        """The values at the lowest level of them."""
+        lowest = min(v.level for v in values)
+        return tuple(self._dropped(node, lowest, v)[0] if v.level > lowest else v for v in values)
+
+    def _alike(self, node: Node, x: Held, y: Held) -> tuple[Held, Held]:
+        """Both at one scale: where the scales differ, both are multiplied with 1, written at scales that mend that."""
+        if x.scale == y.scale:
+            return x, y
+        common = max(x.scale, y.scale) * 2.0**self.knobs.weights
+        found = []
+        for i, v in enumerate((x, y)):
+            name = f"{node.result}.operand{i}"
+            one = replace(node, kind="linear", operands=(v.name,), result=name, map=identity(v.elements))
+            found.append(self._affine(one, v, common / v.scale, v.size))
+        return found[0], replace(found[1], scale=found[0].scale)
+
+    def _dropped(self, node: Node, level: int, x: Held) -> tuple[Held]:
+        name = f"{x.name}.level{level}"
+        if name not in self.held:
+            value = replace(x, name=name, level=level)
+            step = Step("drop", node, (x.name,), name, x.level, level, x.scale, x.polynomials, x.elements)
+            self.steps.append(step)
+            self.held[name] = value
+        return (self.held[name],)
+
+    def _take(self, kind: str, node: Node, operands: tuple[Held, ...], value: Held, weight_scale: float = 0.0) -> Held:
+        level = operands[0].level if operands else value.level
+        polynomials = operands[0].polynomials if kind == "rescale" else value.polynomials
+        names = tuple(o.name for o in operands)
+        self.steps.append(
+            Step(
+                kind,
+                node,
+                names,
+                value.name,
+                level,
+                value.level,
+                value.scale,
+                polynomials,
+                value.elements,
+                weight_scale,
+            )
+        )
+        self.held[value.name] = value
+        return value
+
+    def _size(self, node: Node) -> Size:
+        return self.graph.sizes[node.result]
