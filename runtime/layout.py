@@ -81,6 +81,17 @@ def offsets(digits: Digits) -> NDArray[np.int64]:
     return a
 
 
+def cycle(digits: Digits, ring: int) -> tuple[int, Digits]:
+    """(period, the other digits): which of the digits go round a ring without a gap, and the period they leave."""
+    period, rest = ring, list[tuple[int, int]]()
+    for extent, stride in sorted(digits, key=lambda d: -d[1]):
+        if extent * stride == period:
+            period = stride
+        else:
+            rest.append((extent, stride))
+    return period, tuple(rest)
+
+
 def layout_attrs(layout: Layout, prefix: str = "") -> dict[str, Any]:
     """A layout as step attributes (scalars and nested tuples): `<prefix>layout_digits`, `_slots`, `_offset`.
 

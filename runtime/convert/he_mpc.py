@@ -14,7 +14,7 @@ from ppc.runtime.he.context import Context
 from ppc.runtime.he.random import expand, uniform_residues
 from ppc.runtime.he.state import client_engine, server_engine
 from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
-from ppc.runtime.layout import Layout
+from ppc.runtime.layout import Layout, cycle, offsets
 from ppc.runtime.levels import EXIT_MODULUS_BITS
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
@@ -82,7 +82,7 @@ def _mask(session: Session, step: Step, x: Value) -> Shares:
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, scale, layout. Ciphertexts of that scale; 0 in unused slots.
+    """attrs: level, scale, layout. Ciphertexts of that scale; a copy in every place of an element, 0 in unused slots.
 
     The client refreshes the sharing with a mask that both expand from a seed (its share is then uniform), encodes
     its share as integers exactly linearly (`integer_slots.encode`), encrypts it and sends; the server adds its own
@@ -129,7 +129,7 @@ def _exit_level(context: Context, level: int, scale: float, step: Step) -> int:
 
 
 def _slots_by_ciphertext(layout: Layout) -> list[NDArray[np.int64]]:
-    """Slots in use of each ciphertext, in the order of the elements."""
+    """Slots of each ciphertext's elements, in their order."""
     where, slot = np.divmod(layout.addresses(), layout.slots)
     return [slot[where == c] for c in range(layout.ciphertexts)]
 
@@ -156,12 +156,18 @@ def _decode_shares(
 
 
 def _encode_share(context: Context, level: int, scale: float, layout: Layout, share: Shares) -> NDArray[np.uint64]:
-    """NTT residues of the share in its slots, in every copy, shape (ciphertexts, level + 1, N)."""
-    primes, (where, slot) = context.chain.primes[: level + 1], np.divmod(layout.places(), layout.slots)
+    """NTT residues of the share in every place of its elements, shape (ciphertexts, level + 1, N).
+
+    Slots that repeat with period P are those of a polynomial in X^(N / 2P), so one period is encoded in degree 2P.
+    """
+    period, loose = cycle(layout.copies, layout.slots)
+    places = layout.addresses() + offsets(loose)[:, None]
+    where, slots = np.divmod(places.reshape(-1), layout.slots)
+    values = np.tile(share, len(places))
     polynomials = np.zeros((layout.ciphertexts, level + 1, context.degree), np.uint64)
-    for c, polynomial in enumerate(polynomials):
-        copies, elements = np.nonzero(where == c)
-        if len(elements):
-            slots = slot[copies, elements]
-            polynomial[:] = wide.residues(integer_slots.encode(share[elements], slots, context.degree, scale), primes)
+    for c in np.unique(where):
+        mine = where == c
+        found = integer_slots.encode(values[mine], slots[mine] % period, 2 * period, scale)
+        residues = wide.residues(found, context.chain.primes[: level + 1])
+        polynomials[c, :, :: context.degree // (2 * period)] = residues
     return limbs.to_ntt(context, level, polynomials)

@@ -31,17 +31,6 @@ def reach(digits: Digits) -> int:
     return 1 + sum((extent - 1) * stride for extent, stride in digits)
 
 
-def cycle(digits: Digits, ring: int) -> tuple[int, Digits]:
-    """(period, the other digits): which of the digits go round a ring without a gap, and the period they leave."""
-    period, rest = ring, list[tuple[int, int]]()
-    for extent, stride in sorted(digits, key=lambda d: -d[1]):
-        if extent * stride == period:
-            period = stride
-        else:
-            rest.append((extent, stride))
-    return period, tuple(rest)
-
-
 def split_by_axis(digits: Digits, shape: tuple[int, ...]) -> list[Digits] | None:
     """The digits of each axis of a tensor of this shape, or None where a digit spans two axes unevenly."""
     left = list(digits)

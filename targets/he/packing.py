@@ -12,8 +12,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.runtime.layout import Digits, Layout, offsets
-from ppc.targets.he.digits import cycle, joined, power_of_two_above, split_by_axis
+from ppc.runtime.layout import Digits, Layout, cycle, offsets
+from ppc.targets.he.digits import joined, power_of_two_above, split_by_axis
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Packing:
         """How far each copy is from the first."""
         return frozenset(offsets(self.copies).tolist())
 
-    def alone(self) -> "Packing":
-        """The same without copies."""
-        return replace(self, copies=())
+    def periodic(self) -> "Packing":
+        """The same with copies all the way round or none."""
+        return replace(self, copies=() if self.loose else self.copies)
 
     def shared(self, other: "Packing") -> Digits:
         """The copies that both packings have."""

@@ -123,8 +123,8 @@ class Search:
         if node.kind == "enter":
             shape = self.samples.shape(node.result)
             found = entries(shape, self.batching.ring, self.ahead[node.result])
-            if node.op.name == "convert.mpc_to_he":  # each place of an element costs time to encode a share
-                found = list(dict.fromkeys(p.alone() for p in found))
+            if node.op.name == "convert.mpc_to_he":  # shares are encoded place by place, a period at a time
+                found = list(dict.fromkeys(p.periodic() for p in found))
             return [self._enter(state, node, p) for p in found]
         if node.kind == "linear":
             return self._linear(state, node)

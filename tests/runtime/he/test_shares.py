@@ -69,6 +69,30 @@ def test_mpc_to_he_is_exact(shallow, name, level):
     assert np.abs(slots.reshape(-1)[free]).max(initial=0) < 1e-3
 
 
+COPIES = {
+    "period": (400, ((8, 512),)),
+    "short period": (7, ((512, 8),)),
+    "everywhere": (1, ((4096, 1),)),
+    "loose": (400, ((3, 700),)),
+    "both": (400, ((2, 2048), (3, 600))),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_mpc_to_he_in_every_place(shallow, name):
+    assert shallow.context.slots == 4096
+    size, copies = COPIES[name]
+    layout = Layout(((size, 1),), 4096, int(size > 1), copies)
+    rng = np.random.default_rng(4)
+    x = rng.uniform(-40, 40, size)
+    a = rng.integers(-(2**63), 2**63 - 1, size)
+    b = np.rint(x * 65536).astype(np.int64) - a
+    step = shallow.step("convert.mpc_to_he", (size,), level=1, layout=layout.to_json())
+    values = shallow.run(he_mpc.mpc_to_he, step, (Value("mpc", (size,), a),), (Value("mpc", (size,), b),))
+    slots = shallow.decrypt(values[1].data[0])
+    assert np.abs(slots - layout.pack(x)[0]).max() < 2 * LSB
+
+
 def test_there_and_back(deep):
     layout = Layout.dense(3000, deep.context.slots)
     x = np.random.default_rng(2).uniform(-40, 40, 3000)
