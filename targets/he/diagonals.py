@@ -12,6 +12,10 @@ from ppc.targets.he.packing import Packing
 from ppc.targets.he.placement import Placed, Placement, place
 
 
+#: Elements of a result that `Lowered.reads` looks at.
+SAMPLED = 64
+
+
 @dataclass(frozen=True)
 class Lowered:
     """One linear step in virtual slots: the result of choosing a placement."""
@@ -32,6 +36,29 @@ class Lowered:
     def steps(self) -> frozenset[int]:
         """Every rotation step that is used, virtual, without 0."""
         return frozenset(self.terms[:, 2:].reshape(-1).tolist()) | frozenset(self.post) - {0}
+
+    @cached_property
+    def reads(self) -> int:
+        """Slots in which something lies that are read for one element of the result: the most of a sample of elements.
+
+        Each is multiplied with the rounding error of a weight, also where the weight is 0; an empty one with nothing.
+        """
+        ring, source = self.out.ring, self.source
+        filled = np.full((source.ciphertexts, ring), not source.clean)
+        cts, at = np.divmod(source.addresses, ring)
+        for copy in range(ring // source.period):
+            filled[cts, (at + copy * source.period) % ring] = True
+        summed = np.zeros(1, np.int64)
+        for s in self.post:
+            summed = np.concatenate([summed, summed + s])
+        shift = self.terms[:, 2] + self.terms[:, 3]
+        places = np.unique(self.out.addresses)
+        most = 0
+        for place in places[:: max(1, len(places) // SAMPLED)]:
+            mine = self.terms[:, 1] == place // ring
+            slots = (place % ring + summed[:, None] + shift[mine]) % ring
+            most = max(most, int(filled[self.terms[mine, 0], slots].sum()))
+        return most
 
     def diagonals(self, map: LinearMap) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the giant step moves it from."""

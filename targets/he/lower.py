@@ -28,7 +28,12 @@ def lower_he(module: Module) -> Module:
     Other domains' ops, and the names of values, stay. Raises UserError PPC4101 where no parameters fit.
     """
     program = plan_module(module)
-    return module if program is None else _Emitter(module, program).run()
+    return module if program is None else emit(module, program)
+
+
+def emit(module: Module, program: Program) -> Module:
+    """The module with the steps of its program in place of its HE operators."""
+    return _Emitter(module, program).run()
 
 
 @dataclass

@@ -140,9 +140,7 @@ class Noise:
         # giants and post-sums: after the products, where the scale is larger by that of the weights
         summed = 2.0 ** len(lowered.post)
         moved = switch.times(sqrt(lowered.rotations * summed) / (scale * weights))
-        # every slot that is read adds the rounding of its weight, also where the weight is 0; most may be empty
-        products = max(1.0, lowered.products / lowered.out.ciphertexts)
-        encoding = Error(self.encoding / weights * size * sqrt(products * summed * lowered.source.filled))
+        encoding = Error(self.encoding / weights * size * sqrt(lowered.reads))
         return inside.plus(moved, encoding, Error(self.rounding / out))
 
     def flood_bits(self, error: float, scale: float) -> int:
