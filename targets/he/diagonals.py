@@ -13,6 +13,9 @@ from ppc.targets.he.packing import Packing
 from ppc.targets.he.placement import Placed, Placement, class_of, place
 from ppc.targets.he.pooling import Pooled
 
+#: Elements of a result that `Lowered.reads` looks at.
+SAMPLED = 64
+
 
 @dataclass(frozen=True)
 class Lowered:
@@ -47,6 +50,28 @@ class Lowered:
         """Giant steps that are no rotation by 0, a result ciphertext."""
         turned = self.terms[self.terms[:, 3] != 0]
         return len(np.unique(turned[:, [1, 3]], axis=0)) / self.out.ciphertexts
+
+    @cached_property
+    def reads(self) -> int:
+        """Slots in which something lies that are read for one element of the result: the most of a sample of elements.
+
+        Each is multiplied with the rounding error of a weight, also where the weight is 0; an empty one with nothing.
+        """
+        ring, source = self.out.ring, self.source
+        slots_filled = np.full(source.ciphertexts * ring, bool(self.pre) or not source.clean)
+        slots_filled[source.layout.places()] = True
+        filled = slots_filled.reshape(-1, ring)
+        summed = np.zeros(1, np.int64)
+        for s in self.post:
+            summed = np.concatenate([summed, summed + s])
+        shift = self.terms[:, 2] + self.terms[:, 3]
+        places = np.unique(self.out.addresses)
+        most = 0
+        for at in places[:: max(1, len(places) // SAMPLED)]:
+            mine = self.terms[:, 1] == at // ring
+            slots = (at % ring + summed[:, None] + shift[mine]) % ring
+            most = max(most, int(filled[self.terms[mine, 0], slots].sum()))
+        return most
 
     def diagonals(self) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the baby step moves its input to,

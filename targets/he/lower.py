@@ -37,10 +37,15 @@ def lower_he(module: Module, prices: Prices | None = None) -> Module:
     if isinstance(choice.program, BatchProgram):
         lowered = lower_batch(module, choice.program)
     else:
-        lowered = _Emitter(module, choice.program).run()
+        lowered = emit(module, choice.program)
     if not choice.instead:
         return lowered
     return replace(lowered, attrs={**lowered.attrs, "he.packing_because": choice.instead})
+
+
+def emit(module: Module, program: Program) -> Module:
+    """The module with the steps of its program in place of its HE operators."""
+    return _Emitter(module, program).run()
 
 
 @dataclass

@@ -145,9 +145,7 @@ class Noise:
             switch.peak * sqrt(lowered.giants + len(lowered.post)),
         )
         moved = each.times(1 / (scale * weights))
-        # every slot that is read adds the rounding of its weight, also where the weight is 0; most may be empty
-        products = max(1.0, lowered.products / lowered.out.ciphertexts)
-        encoding = Error(self.encoding / weights * size * sqrt(products * summed * lowered.source.filled))
+        encoding = Error(self.encoding / weights * size * sqrt(lowered.reads))
         return inside.plus(moved, encoding, Error(self.rounding / out))
 
     def flood_bits(self, error: float, scale: float) -> int:

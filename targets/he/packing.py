@@ -67,11 +67,6 @@ class Packing:
     def ciphertexts(self) -> int:
         return 1 + int(self.addresses.max(initial=0)) // self.ring
 
-    @property
-    def filled(self) -> float:
-        """The share of slots in which something lies."""
-        return self.size * len(self.copied) / (self.ciphertexts * self.ring) if self.clean else 1.0
-
     def same_places(self, other: "Packing") -> bool:
         return (self.digits, self.offset, self.ring) == (other.digits, other.offset, other.ring)
 

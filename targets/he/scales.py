@@ -73,6 +73,7 @@ class _Scaling:
         self.modulus = [sum(self.prime[: level + 1]) for level in range(len(self.prime))]
         self.bits = {s.result: log2(s.largest) for s in steps if s.kind != "leave"}
         self.summed = _summed(steps)
+        self.height = {s.result: self._height(s) for s in steps if s.kind != "leave"}
         self.most = self._most()
         self.of: dict[str, float] = {}
         self.weights: dict[str, float] = {}
@@ -85,16 +86,26 @@ class _Scaling:
                 self._step(i, step, self.plan.run[i], wanted.get(step.result))
         return ScalePlan(self.of, self.weights, self.raised)
 
+    def _height(self, step: Bounded) -> float:
+        """Bits above a value's scale that it takes of its modulus: at least 0, since the scale itself has to fit.
+
+        A product may be larger than what becomes of it (a square and the constant that is added to it, say).
+        """
+        bits = self.bits[step.result]
+        if step.kind in ("square", "mul"):
+            bits = max(bits, self.bits[step.operands[0]] + self.bits[step.operands[-1]])
+        return max(bits, 0.0)
+
     def _most(self) -> dict[str, float]:
         """log2 of the largest scale at which a value has room where it is made, and at every level it is read at."""
         found: dict[str, float] = {}
         for step, level in zip(reversed(self.steps), reversed(self.plan.run), strict=True):
             leaves = step.kind == "leave" and masks(step.op)
             if step.kind != "leave":
-                here = self.modulus[self.plan.after(step, level)] - HEADROOM - self.bits[step.result]
+                here = self.modulus[self.plan.after(step, level)] - HEADROOM - self.height[step.result]
                 found[step.result] = min(found.get(step.result, here), here)
             for name in step.operands:
-                limit = self.modulus[level] - (SHARE_HEADROOM if leaves else HEADROOM) - self.bits[name]
+                limit = self.modulus[level] - (SHARE_HEADROOM if leaves else HEADROOM) - self.height[name]
                 if step.kind in ("add", "sub", "view"):
                     limit = min(limit, found[step.result])
                 found[name] = min(found.get(name, limit), limit)
@@ -170,7 +181,7 @@ class _Scaling:
         if weight < 2.0 or weight >= 2.0**100:
             raise _DoesNotFit
         self.of[step.result], self.weights[step.result] = target, weight
-        self._fits(log2(scale * weight) + self.bits[step.result], level)
+        self._fits(log2(scale * weight) + self.height[step.result], level)
 
     def _sum(self, i: int, step: Bounded, level: int) -> None:
         """At the larger scale; the other operand is raised to it."""
@@ -186,7 +197,7 @@ class _Scaling:
         raw = after + self.prime[level]
         first = self._raise(i, 0, step.operands[0], raw / 2, level)
         second = first if step.kind == "square" else self._raise(i, 1, step.operands[1], raw - log2(first), level)
-        self._fits(log2(first) + log2(second) + self.bits[step.result], level)
+        self._fits(log2(first) + log2(second) + self.height[step.result], level)
         self.of[step.result] = first * second / self.chain.primes[level]
         if self.of[step.result] <= 2.0:
             raise _DoesNotFit
@@ -197,7 +208,7 @@ class _Scaling:
         factor = round(2.0 ** min(wanted - log2(scale), 100.0))
         if factor > 1:
             scale = self.raised[i, k] = scale * factor
-            self._fits(log2(scale) + self.bits[name], level)
+            self._fits(log2(scale) + self.height[name], level)
         return scale
 
     def _fits(self, bits: float, level: int) -> None:

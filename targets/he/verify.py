@@ -127,8 +127,7 @@ class _Walk:
         if op.name == "he.drop":
             level, source = int_attr(op, "level"), op.operands[0]
             require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
-            self._scaled(op, self.scale[source])
-            return self._define(op, level, self.layout[source], self.scale[source])
+            return self._define(op, level, self.layout[source], self._scaled(op, self.scale[source]))
         level = self._reads(op, int_attr(op, "level"))
         layout, scale = self.layout[op.operands[0]], self.scale[op.operands[0]]
         if op.name == "he.linear":
@@ -166,19 +165,20 @@ class _Walk:
                 scale = max(scales)
                 near = all(abs(s / scale - 1) <= MATCHED for s in scales)
                 require(near, op, f"meets operands of scales {scales[0]:g} and {scales[1]:g}")
-        self._scaled(op, scale)
-        self._define(op, level, layout, scale)
+        self._define(op, level, layout, self._scaled(op, scale))
 
     def _rescaled(self, op: Op, scale: float, level: int) -> tuple[float, int]:
         require(level > 0, op, "rescales at level 0")
         require(scale < self.chain.modulus(level), op, f"has scale {scale:g} before it rescales at level {level}")
         return scale / self.chain.primes[level], level - 1
 
-    def _scaled(self, op: Op, scale: float) -> None:
-        """The scale that the step states is the one it has."""
-        if op.name != "he.view":
-            said = float_attr(op, "scale")
-            require(abs(said - scale) < SAME * scale, op, f"states scale {said:g}, where it has {scale:g}")
+    def _scaled(self, op: Op, scale: float) -> float:
+        """The scale that the step states, which is the one it has but for rounding: a run goes on with the former."""
+        if op.name == "he.view":
+            return scale
+        said = float_attr(op, "scale")
+        require(abs(said - scale) < SAME * scale, op, f"states scale {said:g}, where it has {scale:g}")
+        return said
 
     def _linear(self, op: Op, level: int) -> Layout:
         x, diagonals, bias = op.operands

@@ -20,7 +20,11 @@ from ppc.targets.he.graph import Kind
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.verify import verify_he
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # for `he_run`: tests run with importlib, which has no packages
+for folder in (
+    Path(__file__).parents[2],
+    Path(__file__).parent,
+):  # tests run with importlib, which has no test packages
+    sys.path.insert(0, str(folder))
 
 Array = NDArray[np.float64]
 CLIENT, SERVER = Label.secret("client"), Label.secret("server")
@@ -109,9 +113,9 @@ def in_clear(module: Module) -> Module:
     return replace(module, stage=Stage.ASSIGNED, ops=ops)
 
 
-def with_ranges(module: Module, x: Array) -> Module:
-    """The module with the ranges that its values have on x, as the calibrate pass writes them."""
-    return replace(module, values=Calibrate(({"x": x},)).run(in_clear(module)).values)
+def with_ranges(module: Module, *batches: Array) -> Module:
+    """The module with the ranges that its values have on these, as the calibrate pass writes them."""
+    return replace(module, values=Calibrate(tuple({"x": x} for x in batches)).run(in_clear(module)).values)
 
 
 def rotated(v: Array, step: int) -> Array:
@@ -174,7 +178,7 @@ def program_() -> Callable[..., list[Step]]:
 
 
 @pytest.fixture
-def calibrated() -> Callable[[Module, Array], Module]:
+def calibrated() -> Callable[..., Module]:
     return with_ranges
 
 
