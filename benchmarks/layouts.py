@@ -1,32 +1,94 @@
-"""What the layout search gives: `python -m benchmarks.layouts [name ...]` with PPC_CORPUS set; one row a model.
+"""What the layout search finds: `python -m benchmarks.layouts [name ...]` with PPC_CORPUS set; one row a model.
 
-Each model is compiled for HE and the client, one sample. Rotations are counted by the level they run at, from the
-highest; keys are seeded Galois and relinearisation keys. Predicted times go by the table of primitives. Nothing runs.
+One sample, at the smallest ring whose modulus has room for the linear layers' levels. Activations count as squares that
+share the level of the layer before them, and the last layer runs on one prime, so the rows say what layouts cost
+whatever the parameters' planning makes of the levels. Rotations are listed by the data primes they run with; keys are
+seeded Galois and relinearisation keys; predicted times go by the table of primitives. Nothing runs.
 """
 
 import os
 import sys
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from time import process_time
 
-import numpy as np
+from ppc.compiler.frontend.onnx_import import import_model
+from ppc.ir.module import Module, Op
+from ppc.ir.types import Domain
+from ppc.passes.fold import Fold
+from ppc.targets.he import keytree
+from ppc.targets.he.graph import Node, build
+from ppc.targets.he.lower import widened
+from ppc.targets.he.merge import merge
+from ppc.targets.he.packing import Batching
+from ppc.targets.he.primitives import key_bytes
+from ppc.targets.he.sample import Samples
+from ppc.targets.he.select import Chosen, Search
+from ppc.targets.prices import Prices
 
-import ppc
-from ppc.runtime.he.attrs import layout_of
-from ppc.targets.he.primitives import Primitives, key_bytes
-
+#: (model, ring degree).
 MODELS = (
-    "models-bench/w1",
-    "models-bench/w2_sq",
-    "models-bench/w3",
-    "models-bench/w4_sq",
-    "models-ours/cryptonets_mnist",
-    "models-ours/resnet8_cifar10",
-    "models-ours/mobilenet_tiny_cifar10",
+    ("models-bench/w1", 4096),
+    ("models-bench/w2_sq", 8192),
+    ("models-bench/w3", 8192),
+    ("models-bench/w4_sq", 16384),
+    ("models-ours/cryptonets_mnist", 8192),
+    ("models-ours/resnet8_cifar10", 32768),
+    ("models-ours/mobilenet_tiny_cifar10", 32768),
 )
-CALIBRATION = 16
+ACTIVATIONS = ("Relu", "Clip")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The layouts of one model."""
+
+    steps: tuple[Chosen, ...]
+    primes: dict[str, int]  # data primes that a value's step runs with
+    degree: int
+    seconds: float  # of the search, of the processor
+    cost: float  # predicted seconds, the client's packing included
+
+    @property
+    def linear(self) -> list[Chosen]:
+        return [s for s in self.steps if s.lowered is not None]
+
+    @property
+    def rotations(self) -> dict[int, int]:
+        """By primes, from the most."""
+        found = Counter[int]()
+        for step in self.linear:
+            assert step.lowered is not None
+            found[self.primes[step.result]] += step.lowered.rotations
+        return dict(sorted(found.items(), reverse=True))
+
+    @property
+    def products(self) -> int:
+        return sum(s.lowered.products for s in self.linear if s.lowered is not None)
+
+    @property
+    def uploads(self) -> int:
+        return sum(s.packing.ciphertexts for s in self.steps if s.kind == "enter")
+
+    def keys(self) -> dict[int, int]:
+        """Galois keys by primes."""
+        sets: dict[int, list[keytree.Steps]] = {}
+        sums: dict[int, set[int]] = {}
+        batching = Batching(self.degree // 2, 1, 1)
+        for step in self.linear:
+            assert step.lowered is not None
+            terms, _, _ = widened(step.lowered, batching)
+            primes = self.primes[step.result]
+            sets.setdefault(primes, []).extend(keytree.needed(terms))
+            sums.setdefault(primes, set()).update(step.lowered.pre, step.lowered.post)
+        return {k: len(keytree.choose(sets[k], sums[k], self.degree // 2)) for k in sorted(sets, reverse=True)}
+
+    def megabytes(self) -> float:
+        """Of Galois and relinearisation keys."""
+        size = sum(n * key_bytes(self.degree, k - 1) for k, n in self.keys().items())
+        squares = {self.primes[s.result] for s in self.steps if s.kind == "mul"}
+        return (size + sum(key_bytes(self.degree, k - 1) for k in squares)) / 1e6
 
 
 def main() -> int:
@@ -34,57 +96,72 @@ def main() -> int:
     if not corpus:
         print("PPC_CORPUS names no folder with models-bench and models-ours")
         return 2
-    for name in MODELS:
+    for name, degree in MODELS:
         if not sys.argv[1:] or Path(name).name in sys.argv[1:]:
-            print(row(Path(corpus) / f"{name}.onnx"), flush=True)
+            print(row(Path(name).name, search(Path(corpus) / f"{name}.onnx", degree)), flush=True)
     return 0
 
 
-def row(model: Path) -> str:
-    """One line: counts of the plan of a model."""
-    data = np.load(model.with_suffix(".npz"))
-    samples = Path("build/bench/calibration.npz")
-    samples.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(samples, x=(data["x"] if "x" in data else data[data.files[0]])[:CALIBRATION])
-    start = perf_counter()
-    try:
-        manifest = ppc.compile(model, targets=("he", "client"), calibrate=samples).manifest
-    except ppc.CompileError as e:
-        return f"{model.stem}: {e.diagnostics[0].code} {str(e.diagnostics[0].message)[:150]}"
-    spent = perf_counter() - start
-    he = manifest["he"]
-    steps = [s for s in manifest["steps"] if s["step"] == "he.linear"]
-    up = sum(layout_of(s["attrs"], "layout").ciphertexts for s in manifest["steps"] if s["step"].endswith("to_he"))
-    keys = sum(len(found) for found in he["galois"].values())
-    size = sum(len(found) * key_bytes(he["degree"], int(level)) for level, found in he["galois"].items())
-    size += sum(key_bytes(he["degree"], level) for level in he["relin"])
-    by_level = Counter[int]()
-    for step in steps:
-        by_level[step["attrs"]["level"]] += rotations(step)
-    counts = " ".join(f"{level}:{count}" for level, count in sorted(by_level.items(), reverse=True))
-    products = sum(len(s["attrs"]["terms"]) for s in steps)
+def row(name: str, found: Found) -> str:
+    rotations = " ".join(f"{k}:{n}" for k, n in found.rotations.items())
     return (
-        f"{model.stem}: N={he['degree']} up={up} rotations {counts} products={products} galois={keys} "
-        f"keys={size / 1e6:.1f}MB predicted={predicted(steps, he['degree']):.1f}ms compiled={spent:.1f}s"
+        f"{name}: N={found.degree} up={found.uploads} rotations={rotations} products={found.products} "
+        f"galois={sum(found.keys().values())} keys={found.megabytes():.1f}MB predicted={1e3 * found.cost:.1f}ms "
+        f"search={found.seconds:.1f}s"
     )
 
 
-def rotations(step: Any) -> int:
-    """Rotations of one he.linear step."""
-    attrs = step["attrs"]
-    terms = attrs["terms"]
-    babies, giants = {(i, b) for i, _, b, _ in terms if b}, {(o, g) for _, o, _, g in terms if g}
-    before = len(attrs.get("pre", ())) * len({t[0] for t in terms})
-    return before + len(babies) + len(giants) + len(attrs["post"]) * len({t[1] for t in terms})
+def search(model: Path, degree: int) -> Found:
+    """Layouts of a model as it would be wholly in HE."""
+    module = in_he(Fold()(import_model(model)))
+    samples = Samples(module)
+    nodes = merge(build(module, samples), frozenset(module.outputs))
+    primes = _primes(nodes)
+    largest = max(samples.size(node.like) for node in nodes)
+    batching = Batching.choose(degree // 2, samples.batch, largest)
+    sizes = {n.result: (1.0, 1.0) for n in nodes}  # they matter to scales alone
+    levels = {name: k - 1 for name, k in primes.items()}
+    layouts = Search(samples, batching, degree, levels, sizes, frozenset(), Prices.shipped().he)
+    start = process_time()
+    best = layouts.best(nodes)
+    for step in best.steps:
+        primes.setdefault(step.result, primes.get(step.like, 1))
+    return Found(best.steps, primes, degree, process_time() - start, best.cost)
 
 
-def predicted(steps: list[Any], degree: int) -> float:
-    """Milliseconds of the linear steps, one thread."""
-    table, total = Primitives.default(), 0.0
-    for step in steps:
-        terms, level = step["attrs"]["terms"], step["attrs"]["level"]
-        total += table.linear(rotations(step), len(terms), len({t[1] for t in terms}), degree, level)
-    return total
+def in_he(module: Module) -> Module:
+    """Every op in HE between a client's input and a client's output, squares for activations."""
+    ops, renamed = list[Op](), dict[str, str]()
+    values = dict(module.values)
+    for name in module.inputs:
+        renamed[name] = f"{name}.he"
+        values[renamed[name]] = replace(values[name], domain=Domain.HE)
+        ops.append(Op("convert.client_to_he", (name,), (renamed[name],), {}, "enter", Domain.HE))
+    for op in module.ops:
+        operands = tuple(renamed.get(o, o) for o in op.operands)
+        if op.name == "Sigmoid":
+            renamed[op.results[0]] = operands[0]  # the client's own
+        elif op.name in ACTIVATIONS:
+            ops.append(Op("Mul", (operands[0], operands[0]), op.results, {}, op.loc, Domain.HE))
+        else:
+            ops.append(replace(op, operands=operands, domain=Domain.HE))
+    outputs = []
+    for name in module.outputs:
+        ops.append(Op("reveal.he_to_client", (renamed.get(name, name),), (f"{name}.out",), {}, "leave", Domain.HE))
+        values[f"{name}.out"] = values[name]
+        outputs.append(f"{name}.out")
+    return replace(module, ops=tuple(ops), values=values, outputs=tuple(outputs))
+
+
+def _primes(nodes: list[Node]) -> dict[str, int]:
+    """Data primes of every value: linear maps from it to the end, on the longest path, its own included."""
+    primes: dict[str, int] = {}
+    for node in reversed(nodes):
+        mine = primes.setdefault(node.result, 0) + (node.kind == "linear")
+        primes[node.result] = max(mine, 1)
+        for name in node.operands:
+            primes[name] = max(primes.get(name, 0), mine)
+    return primes
 
 
 if __name__ == "__main__":

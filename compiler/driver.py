@@ -71,22 +71,17 @@ def compile_model(request: Request) -> Compiled:
     module = ChooseDegrees(samples, placing.error_budget)(module)
     verify(module)
 
-    table = placing.candidates(module)
-    outcome = placing.assign(module, table)
+    placed = placing.placed(module)
+    placing, outcome, lowered = placed.placing, placed.outcome, placed.lowered
     free_policy, free = without_pins(policy), None
     if free_policy is not None:
         unpinned = replace(placing, resolved=free_policy.resolve(module, imported))
         free = unpinned.assign(module, unpinned.candidates(module))
 
-    converted = placing.convert(outcome.module)
-    verify(converted)
-    lowered = placing.lower(converted)
-    verify(lowered)
     views = placing.check(lowered)
-
-    reasons = {op.results[0]: {d: str(r) for d, r in table.why_not(op).items()} for op in outcome.module.ops}
+    reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary)
-    diagnostics = list(request.table.notes)
+    diagnostics = [*request.table.notes, *placed.notes]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     diagnostics += within_limits(placing.resolved, predicted(findings))
     if errors := [d for d in diagnostics if d.severity == "error"]:

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ppc.ir.check import check
-from ppc.ir.diagnostic import Diagnostic, fail
+from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Module
 from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import Place
-from ppc.ir.target import LAN, WAN, Network, Targets
+from ppc.ir.target import LAN, WAN, HeRung, Network, Targets
 from ppc.ir.types import Domain
+from ppc.ir.verify import verify
 from ppc.ir.views import Views
 from ppc.passes.approximate import ASSUMED_RANGE
 from ppc.passes.assign.problem import DOMAINS, Pricing
@@ -44,11 +45,12 @@ class Placing:
     network: str | None = None
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
     targets: Targets = field(default_factory=load_targets, repr=False)  # at the same prices
+    most_levels: int | None = None  # HE levels in a row, where fewer fit than the rungs of the ring have
 
     @property
-    def exits_through_shares(self) -> bool:
-        """Circuit privacy: where the weights are secret, HE results leave as shares rather than under the client's
-        key, so that no noise of theirs reaches it."""
+    def hides_weights(self) -> bool:
+        """Circuit privacy: where the weights are secret, HE results leave under a uniform mask, so that no noise of
+        theirs reaches the owner of the key."""
         return bool(self.resolved.any_weight.owners)
 
     @property
@@ -59,7 +61,7 @@ class Placing:
     @property
     def pricing(self) -> Pricing:
         setup = {d: s / PASSES_PER_SETUP for d, s in SETUP.items()}
-        conversions = Conversions(self.exits_through_shares, self.prices)
+        conversions = Conversions(self.hides_weights, self.prices)
         return Pricing(self.targets, conversions, self._network(), setup)
 
     def _network(self) -> Network:
@@ -80,8 +82,10 @@ class Placing:
 
     def assign(self, module: Module, table: Candidates) -> Outcome:
         """Raises UserError PPC3003 where no assignment is legal."""
+        most = self.most_levels
+        rungs_ = [HeRung(r.degree, r.levels if most is None else min(r.levels, most)) for r in rungs().values()]
         allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
-        return Assign(allowed, self.recipients(module), self.pricing, tuple(rungs().values())).search(module)
+        return Assign(allowed, self.recipients(module), self.pricing, tuple(rungs_)).search(module)
 
     def convert(self, module: Module) -> Module:
         because = {(g.value, g.party): g.because for g in self.resolved.grants}
@@ -91,7 +95,29 @@ class Placing:
             own = f"it depends on nothing but the {party}'s own secrets"
             return because.get((value, party)) or (seen.because if seen else own)
 
-        return Convert(reason, self.recipients(module), self.exits_through_shares).run(module)
+        return Convert(reason, self.recipients(module)).run(module)
+
+    def placed(self, module: Module) -> "Placed":
+        """Assigned, converted and lowered. Where no CKKS parameters fit the nodes that the cheapest assignment puts
+        under HE in a row, it is solved again with fewer levels, so that the value is refreshed on the way.
+
+        Raises UserError PPC3003 where no assignment is legal, PPC4101 where none has parameters.
+        """
+        placing, table = self, self.candidates(module)
+        outcome, notes = placing.assign(module, table), list[Diagnostic]()
+        while True:
+            converted = verified(placing.convert(outcome.module))
+            try:
+                return Placed(placing, table, outcome, verified(placing.lower(converted)), tuple(notes))
+            except UserError as error:
+                depth = outcome.he_depth
+                if error.diagnostics[0].code != "PPC4101" or depth < 2:
+                    raise
+                placing, notes = replace(placing, most_levels=depth - 1), [_split(depth, error.diagnostics[0])]
+                try:
+                    outcome = placing.assign(module, table)
+                except UserError:
+                    raise error from None
 
     def lower(self, module: Module) -> Module:
         return Lower().run(lower_he(module, self.prices))
@@ -99,6 +125,27 @@ class Placing:
     def check(self, module: Module) -> Views:
         """The guarantee: raises UserError where a party would see what the policy does not allow."""
         return check(module, self.resolved)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What placing gave: with which options, from which candidates, the outcome and its lowering."""
+
+    placing: Placing
+    table: Candidates
+    outcome: Outcome
+    lowered: Module
+    notes: tuple[Diagnostic, ...]
+
+
+def verified(module: Module) -> Module:
+    verify(module)
+    return module
+
+
+def _split(depth: int, why: Diagnostic) -> Diagnostic:
+    message = f"no CKKS parameters carry {depth} levels in a row, so the plan refreshes values ({why.message})"
+    return Diagnostic("PPC4102", message, severity="note", facts=why.facts)
 
 
 def domains(names: tuple[str, ...]) -> frozenset[Domain]:

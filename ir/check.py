@@ -34,8 +34,11 @@ HE_EXITS = ("convert.he_to_mpc", "reveal.he_to_client")
 #: Statistical distance 2^-30 at most between a flooded ciphertext and one that knows no weights.
 FLOOD_BITS = 30
 
+#: Modulus of a mask that hides a result perfectly, but for wrapping with a chance of 2^-40.
+MASK_MODULUS_BITS = 100
+
 #: Steps that compute nothing new: the value stays what it was.
-CARRIERS = ("he.drop", "he.batch_drop", "he.view")
+CARRIERS = ("he.drop", "he.upscale", "he.batch_drop", "he.view")
 
 
 def check(module: Module, policy: ResolvedPolicy) -> Views:
@@ -63,7 +66,9 @@ class _Check:
             self._refuse("PPC2019", f"a module in stage {self.module.stage.word} has no representations to judge")
             return
         steps = (
-            op for op in self.module.ops if not op.name.startswith(("convert.", "reveal.", "he.drop", "he.batch_drop"))
+            op
+            for op in self.module.ops
+            if not op.name.startswith(("convert.", "reveal.", "he.drop", "he.upscale", "he.batch_drop"))
         )
         self.present = {node_name(op) for op in steps} & self.policy.flow.keys()
         for name in self.module.inputs:
@@ -254,15 +259,25 @@ class _Check:
             self.reveals.append(RevealLine(op.name, result, operand.origin[0], party, str(because), line))
 
     def _circuit_privacy(self, op: Op, operand: Fact) -> None:
+        if op.attrs.get("privacy") == "masking":
+            return self._mask_fits(op)
         bits = op.attrs.get("flood_bits", 0)
         enough = isinstance(bits, (int, float)) and not isinstance(bits, bool) and bits >= FLOOD_BITS
         if op.attrs.get("privacy") != "flooding" or not enough:
             message = (
                 f"the client decrypts a result whose noise depends on secrets of "
-                f"{', '.join(sorted(operand.label.owners - {'client'}))}: flooding of {FLOOD_BITS} bits is needed, "
-                f"the step has {op.attrs.get('privacy')!r} with {bits}"
+                f"{', '.join(sorted(operand.label.owners - {'client'}))}: a mask, or flooding of {FLOOD_BITS} bits, "
+                f"is needed, the step has {op.attrs.get('privacy')!r} with {bits}"
             )
             self._refuse("PPC2014", message, op)
+
+    def _mask_fits(self, op: Op) -> None:
+        """A mask that is uniform modulo Q hides a value unless it wraps, so Q has to be large."""
+        level, primes, have = op.attrs.get("level"), self.module.attrs.get("he.prime_bits"), 0
+        if isinstance(level, int) and isinstance(primes, tuple) and 0 <= level < len(primes) - 1:
+            have = sum(bits for bits in primes[: level + 1] if isinstance(bits, int))
+        if have < MASK_MODULUS_BITS:
+            self._refuse("PPC2014", f"a mask of {have} bits hides a result, {MASK_MODULUS_BITS} are needed", op)
 
     def _permission(self, fact: Fact, party: str) -> tuple[set[str], str] | None:
         """The reasons and the line that let `party` learn a value; None where nothing does."""

@@ -25,7 +25,7 @@ ROUTES: dict[tuple[Domain, Domain], tuple[Domain, ...]] = {
     (TEE, MPC): (MPC,),
     (HE, TEE): (MPC, TEE),
     (TEE, HE): (MPC, HE),
-    (HE, CLIENT): (MPC, CLIENT),
+    (HE, CLIENT): (CLIENT,),
     (MPC, CLIENT): (CLIENT,),
     (TEE, CLIENT): (CLIENT,),
     (MPC, SERVER): (SERVER,),
@@ -44,14 +44,12 @@ def step_name(source: Domain, target: Domain) -> str:
 class Convert:
     """Insert the conversions that the assignment implies, each at most once per value and destination.
 
-    `because(value, party)` gives the policy's reason for a reveal. `exits_through_shares` is False where HE results
-    reach the client directly: the weights are public, or there is nobody to share with and the noise is flooded.
+    `because(value, party)` gives the policy's reason for a reveal.
     """
 
     name: ClassVar[str] = "convert"
     because: Callable[[str, str], str]
     recipients: dict[str, Domain] = field(default_factory=dict)
-    exits_through_shares: bool = True
 
     def run(self, module: Module) -> Module:
         return _Converter(self, module).run()
@@ -102,8 +100,9 @@ class _Converter:
         route = ROUTES.get((source, domain))
         if route is None:
             raise InternalError(f"there is no conversion from {source} to {domain} (value {value})")
-        if (source, domain) == (HE, CLIENT) and not self.options.exits_through_shares:
-            route = (CLIENT,)
+        if source is HE and (value, MPC) in self.copies:
+            route = ROUTES[MPC, domain]  # it has left already
+            source = MPC
         at = source
         for stop in route:
             if (value, stop) not in self.copies:

@@ -92,11 +92,12 @@ class Chain:
 @cache
 def coefficient_primes(degree: int, prime_bits: tuple[int, ...]) -> tuple[int, ...]:
     """The primes that SEAL picks for these bit lengths, in the same order. Raises ValueError where there are none."""
-    found = {bits: _largest_primes(2 * degree, bits, count) for bits, count in Counter(prime_bits).items()}
+    found = {bits: list(_largest_primes(2 * degree, bits, count)) for bits, count in Counter(prime_bits).items()}
     return tuple(found[bits].pop() for bits in prime_bits)
 
 
-def _largest_primes(factor: int, bits: int, count: int) -> list[int]:
+@cache
+def _largest_primes(factor: int, bits: int, count: int) -> tuple[int, ...]:
     """The `count` largest primes ≡ 1 mod `factor` with exactly `bits` bits, descending."""
     found: list[int] = []
     candidate = ((1 << bits) - 1) // factor * factor + 1
@@ -106,7 +107,7 @@ def _largest_primes(factor: int, bits: int, count: int) -> list[int]:
         candidate -= factor
     if len(found) < count:
         raise ValueError(f"there are no {count} primes of {bits} bits that are 1 mod {factor}")
-    return found
+    return tuple(found)
 
 
 def is_prime(n: int) -> bool:

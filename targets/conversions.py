@@ -17,9 +17,9 @@ SEED_BYTES = 32  # from which client and server expand the mask of a value that 
 
 @dataclass(frozen=True)
 class Conversions:
-    """`exits_through_shares`: HE results reach the client by way of shares (circuit privacy)."""
+    """`hides_weights`: HE results reach the client under a mask (circuit privacy)."""
 
-    exits_through_shares: bool = True
+    hides_weights: bool = True
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
 
     def cost(self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung) -> Cost | None:
@@ -52,7 +52,7 @@ class Conversions:
             (TEE, MPC): both,
             (HE, TEE): he_mpc and he_mpc + both,
             (TEE, HE): both + mpc_he,
-            (HE, CLIENT): (he_mpc and he_mpc + shared) if self.exits_through_shares else down,
+            (HE, CLIENT): (he_mpc and he_mpc + shared) if self.hides_weights else down,
             (MPC, CLIENT): shared,
             (TEE, CLIENT): shared,
             (MPC, SERVER): shared,

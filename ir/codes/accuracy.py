@@ -25,4 +25,12 @@ CODES: list[Code] = [
         "Place some nodes under mpc or tee (each detour refreshes the levels), use polynomials of lower degree, allow "
         "a larger error, or let the result leave through shares instead of flooding.",
     ),
+    Code(
+        "PPC4102",
+        "an HE segment was split",
+        "The cheapest assignment had more nodes under HE in a row than any CKKS parameters carry with 128-bit security "
+        "and the precision asked for, so the assignment was solved again with fewer levels in a row: the value leaves "
+        "HE, and comes back fresh.",
+        "Nothing, or lower the degrees of polynomials (a larger `limit error`) so that fewer levels are needed.",
+    ),
 ]

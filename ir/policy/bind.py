@@ -184,7 +184,7 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
 def _computes(op: Op) -> bool:
     """False for the steps of a converted module that only carry a value."""
     return bool(op.results) and not op.name.startswith(
-        ("convert.", "reveal.", "he.drop", "he.batch_drop", "client.input")
+        ("convert.", "reveal.", "he.drop", "he.upscale", "he.batch_drop", "client.input")
     )
 
 

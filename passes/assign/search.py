@@ -10,7 +10,7 @@ from ppc.ir.module import Module, Stage
 from ppc.ir.target import HeRung
 from ppc.ir.types import Domain
 from ppc.passes.assign.milp import OutOfTime, Solution, solve
-from ppc.passes.assign.problem import DOMAINS, Allowed, Pricing, Problem, build, op_nodes
+from ppc.passes.assign.problem import DOMAINS, HE, Allowed, Pricing, Problem, build, op_nodes
 from ppc.passes.assign.recheck import price
 
 
@@ -22,6 +22,16 @@ class Outcome:
     problem: Problem
     solution: Solution
     rung: HeRung
+
+    @property
+    def he_depth(self) -> int:
+        """Levels of the longest chain of nodes in HE."""
+        p, chosen = self.problem, self.solution.choice
+        deepest: list[int] = []
+        for v in range(p.n):
+            before = max((deepest[u] for u in p.preds[v] if chosen[u] == HE), default=0)
+            deepest.append(before + p.depth[v] if chosen[v] == HE else 0)
+        return max(deepest, default=0)
 
 
 @dataclass(frozen=True)

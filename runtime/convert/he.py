@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.convert.he_mpc import masked_to_client
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import batch_border, blob, embedding, limbs, privacy, wide
 from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
@@ -14,6 +15,7 @@ from ppc.runtime.he.state import ClientEngine, client_engine, server_engine
 from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
 from ppc.runtime.layout import Layout
 from ppc.runtime.party import Session, Step
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value
 
 #: Ciphertexts in a message of a batch-packed value: a few megabytes.
@@ -78,13 +80,21 @@ def _encrypted(client: ClientEngine, step: Step, slots: NDArray[np.float64], lev
 def he_to_client(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, scale, layout, privacy, and with "flooding" flood_bits; bound where the range is checked.
 
-    The client decrypts. With `privacy` "flooding" the server hides its weights first (`ppc.runtime.he.privacy`);
-    with "public weights" there is nothing to hide. A result beyond `bound` is PPC6010 at the client.
+    The client learns the value. With `privacy` "masking" it decrypts a share of it and gets the other one; with
+    "flooding" it decrypts what the server has hidden its weights in (`ppc.runtime.he.privacy`); with "public weights"
+    there is nothing to hide. A result beyond `bound` is PPC6010 at the client.
     """
     level, scale = level_of(step), scale_of(step)
     kind = step.attrs.get("privacy")
-    if kind not in ("flooding", "public weights"):
+    if kind not in ("masking", "flooding", "public weights"):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not say how it keeps the weights private")
+    if kind == "masking":
+        total = masked_to_client(session, step, x)
+        if total is None:
+            return Value("client", step.shape)
+        result = total / 2.0**FRACTION_BITS
+        check_bound(step, result)
+        return Value("client", step.shape, result)
     tag = f"{step.tag}.he"
     if session.role == "server":
         server = server_engine(session)

@@ -1,4 +1,4 @@
-"""HE to shares and shares to HE. No party learns anything."""
+"""HE to shares and shares to HE; and HE to the client by way of shares, of which it gets both."""
 
 import secrets
 from math import log2
@@ -32,14 +32,40 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
     A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
     are dropped first. One message, server to client.
     """
+    share = _decrypted_share(session, step) if session.role == "client" else _mask(session, step, x)
+    return Value("mpc", step.shape, share)
+
+
+def masked_to_client(session: Session, step: Step, x: Value) -> Shares | None:
+    """As `he_to_mpc`; then the server sends its share. The client's sum, at FRACTION_BITS; None at the server.
+
+    Beside the values at the slots that are used, rounded to that many bits, the client learns nothing: its own share
+    is uniform, and the server's is their difference.
+    """
+    tag = f"{step.tag}.share"
+    if session.role == "server":
+        session.channel("client").send(tag, np.ascontiguousarray(_mask(session, step, x)))
+        return None
+    own = _decrypted_share(session, step)
+    (other,) = session.channel("server").receive(tag, ("int64", step.shape))
+    total: Shares = own + other  # modulo 2^64
+    return total
+
+
+def _decrypted_share(session: Session, step: Step) -> Shares:
+    """The client's part."""
     level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
-    if session.role == "client":
-        client = client_engine(session)
-        context, low = client.context, _exit_level(client.context, level, scale, step)
-        layout, channel = packed_layout(step, context.slots), session.channel("server")
-        data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, scale)
-        decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
-        return Value("mpc", step.shape, _decode_shares(context, low, scale, decrypted, layout, step.shape))
+    client = client_engine(session)
+    context, low = client.context, _exit_level(client.context, level, scale, step)
+    layout, channel = packed_layout(step, context.slots), session.channel("server")
+    data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, scale)
+    decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
+    return _decode_shares(context, low, scale, decrypted, layout, step.shape)
+
+
+def _mask(session: Session, step: Step, x: Value) -> Shares:
+    """The server's part: sends the masked ciphertexts."""
+    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     server = server_engine(session)
     context = server.context
     layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
@@ -52,8 +78,7 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
         polynomials[0] = limbs.add_residues(polynomials[0], mask, primes)
         masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, scale)))
     send_ciphertexts(session.channel("client"), tag, masked)
-    share = _decode_shares(context, low, scale, masks, layout, step.shape, negative=True)
-    return Value("mpc", step.shape, share)
+    return _decode_shares(context, low, scale, masks, layout, step.shape, negative=True)
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:

@@ -59,6 +59,8 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     """attrs: layout, scale, privacy, flood_bits. No range check: this mode is there to look at ranges."""
     layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
     slots = x.data
+    if noise is not None and step.attrs.get("privacy") == "masking":
+        slots = np.floor(slots * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
     if noise is not None and step.attrs.get("privacy") == "flooding":
         slots = slots + noise.flood(slots.shape, int(step.attrs["flood_bits"]), scale_of(step))
     return Value("client", step.shape, layout.unpack(slots, step.shape))

@@ -8,7 +8,7 @@ from ppc.ir.target import HeRung
 from ppc.runtime.levels import exact_parts
 from ppc.targets.he.batch_graph import Graph, blocks_of
 from ppc.targets.he.batch_schedule import PRODUCTS, Schedule, Step
-from ppc.targets.he.graph import nodes_of, polynomial
+from ppc.targets.he.graph import masks, nodes_of, polynomial
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Refusal, Samples
@@ -43,13 +43,12 @@ def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
 def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> float:
     """Seconds of what enters or leaves."""
     if step.kind == "enter":
-        return step.elements * (
-            primitives.enter(degree, step.level) + degree * (step.level + 1) * 2 * PRICES.convert / 1e9
-        )
+        kept = 2 * degree * (step.level + 1) * PRICES.convert / 1e9
+        return step.elements * (primitives.enter(degree, step.level) + kept)
     if step.kind != "leave":
         return 0.0
-    shared = step.node.op.name == "convert.he_to_mpc"
-    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if shared else None
+    masked = masks(step.node.op)
+    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if masked else None
     return step.elements * primitives.leave(degree, step.level) if found is None else found
 
 

@@ -81,8 +81,6 @@ class _Emitter:
     def _leave(self, step: Step, attrs: dict[str, Attr]) -> None:
         op = step.node.op
         attrs |= layout_attrs(self._layout(step.operands[0]))
-        if op.name == "reveal.he_to_client":
-            attrs["privacy"] = "public weights"
         operands = (step.operands[0], *op.operands[1:])
         self.ops.append(replace(op, operands=operands, attrs={**op.attrs, **attrs}))
 

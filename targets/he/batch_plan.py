@@ -7,13 +7,14 @@ product. A pass takes as long for one sample as for N/2 (Gilad-Bachrach et al., 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ppc.ir.module import Module
+from ppc.ir.module import Module, Op
 from ppc.runtime.levels import MOST_ROW_SUM
 from ppc.targets.he import batch_cost
 from ppc.targets.he.batch_graph import Graph, batch_graph, blocks_of
 from ppc.targets.he.batch_schedule import HEADROOM, Exit, Knobs, Schedule, schedule
+from ppc.targets.he.graph import floods, masks
 from ppc.targets.he.parameters import MODULUS_BITS, SHARE_BITS
-from ppc.targets.he.plan import REVEALED_ERROR, SHARED_ERROR, privacy_of
+from ppc.targets.he.plan import allowed_error
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Refusal
 
@@ -58,14 +59,14 @@ def _check(module: Module, graph: Graph) -> None:
     for node in graph.nodes:
         if node.kind == "linear" and node.map is not None:
             blocks_of(node.map)
-        if node.op.name == "reveal.he_to_client" and privacy_of(module, node) != "public weights":
+        if floods(node.op):
             # empty slots hold what the network makes of zeros, and the flood's 30 bits do not fit these scales
-            raise Refusal("a result is revealed with secret weights; batch packing hides them only through shares")
+            raise Refusal("a result is to be flooded; batch packing hides weights only by masks")
 
 
 def _cheapest(graph: Graph, degree: int, primitives: Primitives) -> BatchProgram | None:
     """At one degree: the fewest primes decide the cost, the error among equals."""
-    exits = {node.result: _exit(node.op.name) for node in graph.nodes if node.kind == "leave"}
+    exits = {node.result: _exit(node.op) for node in graph.nodes if node.kind == "leave"}
     best: tuple[int, float, Schedule] | None = None
     for knobs in _knobs(graph):
         found = schedule(graph, degree, knobs, exits)
@@ -89,18 +90,16 @@ def _knobs(graph: Graph) -> Iterator[Knobs]:
         yield from (Knobs(entry, weights, target) for entry in ENTRIES for target in TARGETS)
 
 
-def _exit(name: str) -> Exit:
-    return Exit(SHARE_BITS, SHARE_ABOVE) if name == "convert.he_to_mpc" else Exit(0.0, HEADROOM)
+def _exit(op: Op) -> Exit:
+    return Exit(SHARE_BITS, SHARE_ABOVE) if masks(op) else Exit(0.0, HEADROOM)
 
 
 def _worst(graph: Graph, found: Schedule) -> float:
     """The largest error of a value that leaves, as a multiple of what is allowed."""
-    said = graph.samples.module.attrs.get("he.error")
     worst = 0.0
     for node in graph.nodes:
         if node.kind == "leave":
-            usual = SHARED_ERROR if node.op.name == "convert.he_to_mpc" else REVEALED_ERROR
-            allowed = float(said) if isinstance(said, (int, float)) else usual
+            allowed = allowed_error(graph.samples.module, node.op)
             size = max(1.0, graph.sizes[node.operands[0]].largest)
             worst = max(worst, found.errors[node.result] / size / allowed)
     return worst

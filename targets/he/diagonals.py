@@ -1,6 +1,7 @@
 """A placed map as `he.linear` runs it: terms (ct_in, ct_out, baby, giant) and their slot vectors."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +42,24 @@ class Lowered:
     def products(self) -> int:
         return len(self.terms)
 
+    @cached_property
+    def giants(self) -> float:
+        """Giant steps that are no rotation by 0, a result ciphertext."""
+        turned = self.terms[self.terms[:, 3] != 0]
+        return len(np.unique(turned[:, [1, 3]], axis=0)) / self.out.ciphertexts
+
     def diagonals(self) -> NDArray[np.float64]:
-        """Slot vectors of the terms, (t, ring): the weight of an entry stands where the giant step moves it from."""
+        """Slot vectors of the terms, (t, ring): the weight of an entry stands where the baby step moves its input to,
+        and the giant step the product from."""
         cover, placed, map = self.cover, self.cover.placed, self.cover.map
         ring, period = self.out.ring, placed.out_period
         of = class_of(map, cover.summed, cover.choice)
         term = cover.term_of[of]
         rows = Packing.of(cover.choice.digits, ring, cover.choice.offset).addresses[map.rows]
-        slot = rows % ring + placed.part[of] + self.terms[term, 3]
+        # baby + giant is the shift modulo the input's period, or to another part of the same sum
+        to_part = placed.modulus < placed.in_period
+        moved = placed.shift[of] - self.terms[term, 2] if to_part else self.terms[term, 3]
+        slot = rows % ring + placed.part[of] + moved
         flat = np.zeros(self.products * period)
         for tile in offsets(placed.tiles):
             flat += np.bincount(term * period + (slot + tile) % period, map.values, len(flat))
@@ -92,8 +103,11 @@ class Cover:
 
     def lowered(self) -> Lowered:
         """With the best baby-step giant-step split."""
-        found = split(self.ct_in, self.ct_out, self.shift, self.placed.in_period)
-        terms = np.stack([self.ct_in, self.ct_out, found.baby, found.giant], axis=1)
+        ring, period = self.source.ring, self.placed.modulus
+        found = split(self.ct_in, self.ct_out, self.shift % period, period)
+        # backwards where that is shorter: chains of rotations have fewer different links
+        steps = [np.where(s > period // 2, s - period, s) % ring for s in (found.baby, found.giant)]
+        terms = np.stack([self.ct_in, self.ct_out, *steps], axis=1)
         return Lowered(self, terms, found.rotations + self.sums)
 
 

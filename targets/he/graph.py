@@ -1,6 +1,6 @@
 """The HE part of a module as a list of nodes over single samples, before any layout is chosen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -22,7 +22,8 @@ from ppc.targets.he.sample import Refusal, Samples
 Kind = Literal["enter", "linear", "view", "polynomial", "square", "add", "sub", "mul", "leave"]
 
 ENTER = ("convert.client_to_he", "convert.mpc_to_he")
-LEAVE = ("convert.he_to_mpc", "reveal.he_to_client")
+REVEAL = "reveal.he_to_client"
+LEAVE = ("convert.he_to_mpc", REVEAL)
 PAIRS: dict[str, Kind] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Sum": "add"}
 
 
@@ -62,13 +63,33 @@ def build(module: Module, samples: Samples) -> list[Node]:
         if op.name in ENTER:
             found.append(Node("enter", op, (), op.results[0], op.results[0]))
         elif op.name in LEAVE:
-            found.append(Node("leave", op, (op.operands[0],), op.results[0], op.operands[0]))
+            leaving = replace(op, attrs={**op.attrs, "privacy": _privacy(op, module)}) if op.name == REVEAL else op
+            found.append(Node("leave", leaving, (op.operands[0],), op.results[0], op.operands[0]))
         elif op.domain is Domain.HE:
             try:
                 found += nodes_of(op, samples)
             except Refusal as refusal:
                 raise InternalError(f"{op.name} of node {op.loc!r} was placed in HE: {refusal}") from None
     return found
+
+
+def _privacy(op: Op, module: Module) -> str:
+    """How a revealed ciphertext hides the weights: as its op says, else by a mask where others' secrets are in it."""
+    said = op.attrs.get("privacy")
+    if said is not None:
+        return str(said)
+    label = module.values[op.operands[0]].label
+    return "public weights" if label is not None and label.flows_to("client") else "masking"
+
+
+def masks(op: Op) -> bool:
+    """True where a value leaves under a mask that is uniform modulo Q, which takes a modulus of its own."""
+    return op.name == "convert.he_to_mpc" or (op.name == REVEAL and op.attrs.get("privacy") == "masking")
+
+
+def floods(op: Op) -> bool:
+    """True where noise hides the weights in a value that the client decrypts."""
+    return op.name == REVEAL and op.attrs.get("privacy") == "flooding"
 
 
 def nodes_of(op: Op, samples: Samples) -> list[Node]:

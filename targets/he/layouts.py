@@ -46,8 +46,8 @@ def _dense(rows: int, source: Packing) -> list[Placement]:
 def convolved(source: Packing, geometry: Geometry) -> list[Placement]:
     """Result (y, x) at the address of input (stride * y, stride * x), channels in several orders of blocks.
 
-    The digits that a stride leaves free may hold channels (multiplexed packing: Lee et al., ICML 2022), or the parts
-    of a sum over a window. Channels in blocks may collect their sums in as many parts as the source has room for.
+    The gaps between elements may hold channels (multiplexed packing: Lee et al., ICML 2022), or the parts of a sum
+    over a window. Channels in blocks may collect their sums in as many parts as the source has room for.
     """
     axes = source.by_axis(geometry.in_shape)
     if axes is None:
@@ -59,22 +59,28 @@ def convolved(source: Packing, geometry: Geometry) -> list[Placement]:
             return []
         space += cut[0]
         freed += cut[1]
-    lead = prod(geometry.out_shape[:2])
-    inside = tuple(d for d in freed if d[1] < source.ring)
-    found = list[Placement]()
+    lead = geometry.channels
+    orders: dict[Digits, None] = {}
+    if lead == prod(geometry.in_shape[:2]):
+        orders[tuple(d for axis in axes[:2] for d in axis)] = None
     for block in _blocks(source, axes, tuple(space), lead):
-        for channels in _channels(lead, block, source, inside):
-            digits = (*channels, *space)
-            if not injective(digits):
-                continue
+        for held in held_in_gaps(tuple(space), block, lead, source.ring):
+            orders |= dict.fromkeys((*high, *held) for high in _blocked(lead // _extent(held), block, source))
+    found = list[Placement]()
+    for channels in orders:
+        digits = (*channels, *space)
+        if injective(digits):
             found.append(Placement(digits, source.offset))
-            found += [
-                Placement(digits, source.offset, parts, fill=fill)
-                for parts, fill in _parts(channels, tuple(space), source)
-            ]
-        if inside and injective(((lead, block), *space, *inside)):
-            found.append(Placement(((lead, block), *space), source.offset, inside))
+            found += [Placement(digits, source.offset, *parts) for parts in _parts(channels, tuple(space), source)]
+    inside = tuple(d for d in freed if d[1] < source.ring)
+    if inside:
+        blocks = sorted({s for axis in axes[:2] for _, s in axis if s < source.ring})
+        found += [Placement(((lead, b), *space), source.offset, inside) for b in blocks]
     return found
+
+
+def _extent(digits: Digits) -> int:
+    return prod(e for e, _ in digits)
 
 
 def _blocks(source: Packing, axes: list[Digits], space: Digits, lead: int) -> list[int]:
@@ -85,37 +91,57 @@ def _blocks(source: Packing, axes: list[Digits], space: Digits, lead: int) -> li
     ordered = sorted(space, key=lambda d: d[1])
     for i in range(1, len(ordered)):
         found.add(power_of_two_above(reach(tuple(ordered[:i]))))
-    return sorted(b for b in found if lead == 1 or injective(((lead, b), *space)))
+    return sorted(b for b in found if lead == 1 or injective(((2, b), *space)))
 
 
-def _channels(lead: int, block: int, source: Packing, freed: Digits) -> list[Digits]:
-    """Where the channels go, in blocks of one stride."""
+def held_in_gaps(space: Digits, block: int, lead: int, ring: int) -> list[Digits]:
+    """Digits of channels in the gaps that strides have left between the elements of a block; () for none.
+
+    As few as make the channels fit in as many ciphertexts, and twice as many. A gap is filled from its upper end,
+    where the kernel's taps meet the fewest new shifts.
+    """
+    gaps, end = list[tuple[int, int]](), 1
+    for extent, stride in sorted((d for d in space if d[1] < block), key=lambda d: d[1]):
+        if stride > end and stride % end == 0:
+            gaps.append((stride // end, end))
+        end = stride * extent if stride % end == 0 else end
+    options: list[Digits] = [()]
+    for extent, stride in gaps:
+        sizes = [f for f in (2, 4, 8, 16) if extent % f == 0 and lead % f == 0]
+        options += [((f, stride * extent // f), *o) for o in options for f in sizes]
+    options = [o for o in options if lead % _extent(o) == 0]
+    counts = {o: -(-(lead // _extent(o)) * block // ring) for o in options}
+    return [o for o in options if _extent(o) <= 2 * min(_extent(p) for p in options if counts[p] <= counts[o])]
+
+
+def _blocked(lead: int, block: int, source: Packing) -> list[Digits]:
+    """Channels in blocks of one stride, from one end to the other or the upper ones in the source's copies."""
+    if lead == 1:
+        return [()]
     found: list[Digits] = [((lead, block),)]
-    places = prod(e for e, _ in freed)
-    if places > 1 and lead % places == 0 and lead > 1:
-        rest = () if lead == places else ((lead // places, block),)
-        found += [(*rest, *freed), (*freed, *rest)]
-    period = source.period
-    inner = 1
-    while 2 * inner * block <= period < source.ring:
-        inner *= 2
+    period, inner = source.period, 2
+    while inner * block <= period < source.ring:
         if lead % inner == 0 and lead // inner > 1 and lead // inner * period <= source.ring:
             found.append(((lead // inner, period), (inner, block)))
-    return list(dict.fromkeys(found))
+        inner *= 2
+    return found
 
 
-def _parts(channels: Digits, space: Digits, source: Packing) -> list[tuple[Digits, bool]]:
-    """Parts of the channels' sums: in blocks above the channels, within the source's period or round the ring."""
-    extent, block = channels[-1]
-    size = extent * block
-    if size & (size - 1) or reach(space) > size:
-        return []
-    found = list[tuple[Digits, bool]]()
+def _parts(channels: Digits, space: Digits, source: Packing) -> list[tuple[Digits, bool, bool]]:
+    """(parts, window, fill) of the channels' sums: in blocks above them, within the source's period or round the ring.
+
+    A channel digit with nothing between it and the end of the round is repeated there.
+    """
+    found = list[tuple[Digits, bool, bool]]()
     for around in sorted({source.period, source.ring}):
-        if size < around and (len(channels) == 1 or around == source.period < source.ring):
-            found += [(((around // size, size),), False)]
-            if len(channels) == 1:
-                found += [(((around // size, size),), True)]
+        below = tuple(d for d in (*channels, *space) if d[1] < around)
+        if any(d[0] * d[1] > around for d in below) or not below:
+            continue
+        size = power_of_two_above(reach(below))
+        if size < around and (around == source.ring or len(below) < len(channels) + len(space)):
+            found.append((((around // size, size),), False, False))
+            if around == source.ring:
+                found.append((((around // size, size),), False, True))
     return found
 
 

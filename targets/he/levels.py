@@ -59,10 +59,10 @@ class LevelPlan:
         return level - _consumed(step, self.rescaled)
 
 
-def plan_levels(steps: Sequence[Leveled], exit_level: Callable[[str], int], eager: bool = False) -> LevelPlan:
+def plan_levels(steps: Sequence[Leveled], exit_level: Callable[[Op], int], eager: bool = False) -> LevelPlan:
     """Backward over the steps: a value is produced at the highest level that a consumer reads it at.
 
-    `exit_level(op)`: the level at which a value leaves by this conversion; `eager`: maps before products rescale.
+    `exit_level(op)`: the level at which a value leaves by this step; `eager`: maps before products rescale.
     """
     roles = _roles(steps)
     readers: set[Role] = {"linear", "product"} if eager else {"linear"}
@@ -72,7 +72,7 @@ def plan_levels(steps: Sequence[Leveled], exit_level: Callable[[str], int], eage
     for i in reversed(range(len(steps))):
         step = steps[i]
         if step.kind == "leave":
-            run[i] = exit_level(step.op.name)
+            run[i] = exit_level(step.op)
         else:
             run[i] = of.setdefault(step.result, 0) + _consumed(step, rescaled)
         for name in step.operands:

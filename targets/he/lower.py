@@ -16,7 +16,7 @@ from ppc.targets.he.batch_lower import lower_batch
 from ppc.targets.he.batch_plan import BatchProgram
 from ppc.targets.he.choice import choose
 from ppc.targets.he.diagonals import Lowered
-from ppc.targets.he.graph import polynomial
+from ppc.targets.he.graph import floods, polynomial
 from ppc.targets.he.levels import relinearised
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import SECURITY_BITS
@@ -135,11 +135,8 @@ class _Emitter:
         found = self.program.parameters
         attrs: dict[str, Attr] = {"level": level, "scale": found.scales.of[step.operands[0]]}
         attrs.update(layout_attrs(self._layout(step.packing).alone()))  # one copy is read
-        if step.op.name == "reveal.he_to_client":
-            bits = found.flood_bits.get(step.result)
-            attrs["privacy"] = "public weights" if bits is None else "flooding"
-            if bits is not None:
-                attrs["flood_bits"] = bits
+        if floods(step.op):
+            attrs["flood_bits"] = found.flood_bits[step.result]
         self.ops.append(replace(step.op, operands=(name, *step.op.operands[1:]), attrs={**step.op.attrs, **attrs}))
 
     def _linear(self, step: Chosen, level: int, attrs: dict[str, Attr]) -> tuple[str, str]:

@@ -139,8 +139,10 @@ class Noise:
         # giants and sums after the products, where the scale is larger by that of the weights; a peak of each reaches
         # a slot once
         summed = 2.0 ** len(lowered.post)
-        giants = len(np.unique(lowered.terms[lowered.terms[:, 3] != 0][:, [1, 3]], axis=0)) / lowered.out.ciphertexts
-        each = Error(switch.spread * sqrt(giants * summed + summed - 1), switch.peak * sqrt(giants + len(lowered.post)))
+        each = Error(
+            switch.spread * sqrt(lowered.giants * summed + summed - 1),
+            switch.peak * sqrt(lowered.giants + len(lowered.post)),
+        )
         moved = each.times(1 / (scale * weights))
         # every slot that is read adds the rounding of its weight, also where the weight is 0; most may be empty
         products = max(1.0, lowered.products / lowered.out.ciphertexts)

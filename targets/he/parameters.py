@@ -7,10 +7,13 @@ switch costs the square of their number. A special prime that is larger than the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import permutations, product
 
 from ppc.ir.diagnostic import UserError, fail
+from ppc.ir.module import Op
 from ppc.runtime.levels import Chain
+from ppc.targets.he.graph import masks
 from ppc.targets.he.levels import Leveled, LevelPlan, plan_levels
 from ppc.targets.he.scales import Bounded, ScalePlan, plan_scales
 
@@ -29,8 +32,8 @@ MOST_SIZES = 5
 WATERLINES, SLOPES = range(18, 42, 2), (0.0, 2.0, 4.0, 6.0)
 #: A flooded value has to be FLOOD_SECURITY bits more precise than is asked.
 FLOODED_WATERLINES = range(30, 60, 2)
-#: Levels at which a value may leave: a reveal needs room for the value alone, or for what floods it.
-EXIT_LEVELS = {"reveal.he_to_client": (0, 1), "convert.he_to_mpc": (1, 2)}
+#: Levels at which a value may leave: a value needs room for itself alone, or for what masks it.
+EXIT_LEVELS = {False: (0, 1), True: (1, 2)}  # by `graph.masks`
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,17 @@ class Parameters:
 
 def depths(steps: Sequence[Leveled]) -> Iterator[LevelPlan]:
     """Level plans: a deeper one only where it gives more precision."""
-    exits = {s.op.name for s in steps if s.kind == "leave"}
     for eager in (False, True):
         for extra in (0, 1):
-            levels = {name: EXIT_LEVELS[name][extra] for name in exits}
-            found = plan_levels(steps, levels.__getitem__, eager)
-            if eager and found.rescaled == plan_levels(steps, levels.__getitem__).rescaled:
+            found = plan_levels(steps, partial(exit_level, extra=extra), eager)
+            if eager and found.rescaled == plan_levels(steps, exit_level).rescaled:
                 return  # no map before a product
             yield found
+
+
+def exit_level(op: Op, extra: int = 0) -> int:
+    """The level at which a value leaves by this step."""
+    return EXIT_LEVELS[masks(op)][extra]
 
 
 def chains(degree: int, plan: LevelPlan, steps: Sequence[Leveled]) -> Iterator[tuple[int, ...]]:
@@ -117,7 +123,7 @@ def _hides(bits: tuple[int, ...], plan: LevelPlan, steps: Sequence[Leveled]) -> 
 
 
 def _share_levels(steps: Sequence[Leveled], plan: LevelPlan) -> set[int]:
-    return {at for step, at in zip(steps, plan.run, strict=True) if step.op.name == "convert.he_to_mpc"}
+    return {at for step, at in zip(steps, plan.run, strict=True) if masks(step.op)}
 
 
 def parameters(

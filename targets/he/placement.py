@@ -58,8 +58,8 @@ class Classes:
 class Placed:
     """How each class of entries is computed: input slot `shift` past an output slot, `part` past that of its row.
 
-    Slots and shifts are virtual. Shifts are modulo `in_period`; the vectors repeat with `out_period`, and within it at
-    each offset of `tiles`.
+    Slots and shifts are virtual. Shifts are modulo `in_period`; two that are the same modulo `modulus` lead to parts of
+    the same sum. The vectors repeat with `out_period`, and within it at each offset of `tiles`.
     """
 
     ct_in: Ints
@@ -69,6 +69,7 @@ class Placed:
     post: tuple[int, ...]
     out: Packing
     in_period: int
+    modulus: int
     out_period: int
     tiles: Digits
 
@@ -86,9 +87,10 @@ def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
     tiles, options = fitted
     found = classes(map, source, choice)
     shift = (found.gap + _options(options, len(found.gap))[:, None]) % period
-    parts = [_part(shift, digit) for digit in choice.parts]
-    for part, (_, stride) in zip(parts, choice.parts, strict=True):
-        shift = (shift - part * stride) % period
+    parts = list[Ints]()
+    for digit in choice.parts:
+        parts.append(_part(shift, digit, period))
+        shift = (shift - parts[-1] * digit[1]) % period
     best, each = _fewest(found, shift, period), np.arange(len(found.gap))
     shift, parts = shift[best, each], [part[best, each] for part in parts]
     summed, offset = _Summed(out_period), choice.offset
@@ -101,7 +103,8 @@ def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
     moved = np.zeros_like(shift)
     for part, (_, stride) in zip(parts, choice.parts, strict=True):
         moved += part * stride
-    return Placed(found.ct_in, found.ct_out, shift, moved, tuple(summed.post), out, period, out_period, tiles)
+    modulus = min(period, summed.period)
+    return Placed(found.ct_in, found.ct_out, shift, moved, tuple(summed.post), out, period, modulus, out_period, tiles)
 
 
 def classes(map: LinearMap, source: Packing, choice: Placement) -> Classes:
@@ -168,9 +171,14 @@ def _options(options: Digits, count: int) -> Ints:
     return offsets(options)
 
 
-def _part(shift: Ints, digit: tuple[int, int]) -> Ints:
-    """The part that leaves the shift a zero digit: parts of stride S and extent E leave shifts below S, or from E S."""
-    found: Ints = shift // digit[1] % digit[0]
+def _part(shift: Ints, digit: tuple[int, int], period: int) -> Ints:
+    """The part that leaves shifts of a zero digit: parts of stride S leave a run of S shifts, or from E S on.
+
+    The run has 0 in it and begins after the longest gap between shifts modulo S, so that baby and giant steps see none.
+    """
+    extent, stride = digit
+    first = _after_gap(np.flatnonzero(np.bincount(shift.reshape(-1) % stride)), stride)
+    found: Ints = (shift - (first - stride if first else 0)) % period // stride % extent
     return found
 
 

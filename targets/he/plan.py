@@ -1,19 +1,20 @@
 """Choose ring, batching, layouts, levels, primes and scales together for a module."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ppc.ir.module import Module
-from ppc.targets.he.graph import Node, build
+from ppc.ir.module import Module, Op
+from ppc.targets.he.graph import Node, build, floods
 from ppc.targets.he.levels import plan_levels
 from ppc.targets.he.merge import merge
 from ppc.targets.he.noise import TAIL, Noise
 from ppc.targets.he.packing import Batching
 from ppc.targets.he.parameters import (
-    EXIT_LEVELS,
     MODULUS_BITS,
     Parameters,
     candidates,
     depths,
+    exit_level,
     fits,
     neighbours,
     nothing_fits,
@@ -29,8 +30,8 @@ UNKNOWN_SIZE = 8.0
 TYPICAL, UNLIKE = 1 / 3, 1.2
 #: Smallest bound of a value: below, it is as good as zero, and its scale would be without bound.
 SMALLEST_SIZE = 2.0**-12
-#: Small changes of the parameters that are made one after the other.
-MOST_CHANGES = 12
+#: Small changes of the parameters that are made one after the other, until the error is this share of what is allowed.
+MOST_CHANGES, GOOD = 12, 0.5
 #: Error allowed (`noise.TAIL` deviations) in a value that leaves HE, relative to its range (or to 1), unless the
 #: module's attribute "he.error" says; flooding is noise by design.
 SHARED_ERROR, REVEALED_ERROR, FLOODED_ERROR = 2.0**-10, 2.0**-9, 2.0**-5
@@ -46,15 +47,6 @@ class Program:
     error: float  # of the worst value that leaves, `noise.TAIL` deviations as a share of what is allowed
 
 
-def privacy_of(module: Module, node: Node) -> str:
-    """How a revealed ciphertext protects the weights: as its op says, else flooding where others' secrets are in it."""
-    said = node.op.attrs.get("privacy")
-    if said is not None:
-        return str(said)
-    label = module.values[node.operands[0]].label
-    return "public weights" if label is not None and label.flows_to("client") else "flooding"
-
-
 def plan_module(module: Module, primitives: Primitives) -> Program | None:
     """Decide everything, or None for a module without HE. Raises UserError PPC4101 where nothing fits."""
     samples = Samples(module)
@@ -62,10 +54,9 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
     if not nodes:
         return None
     leaving = [n for n in nodes if n.kind == "leave"]
-    revealed = {n.operands[0]: privacy_of(module, n) for n in leaving if n.op.name == "reveal.he_to_client"}
-    flooded = frozenset(name for name, how in revealed.items() if how == "flooding")
+    flooded = frozenset(n.operands[0] for n in leaving if floods(n.op))
     sizes = {n.result: sizes_of(module, n) for n in nodes if n.kind != "leave"}
-    guess = plan_levels(nodes, lambda name: EXIT_LEVELS[name][0])
+    guess = plan_levels(nodes, exit_level)
     level_of = {n.result: level for n, level in zip(nodes, guess.run, strict=True) if n.kind != "leave"}
     reached: list[float] = []
     for degree in sorted(MODULUS_BITS):
@@ -75,32 +66,29 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
         batching = Batching.choose(degree // 2, samples.batch, size)
         steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives).run(nodes)
         for levels in depths(steps):
-            best = None
-            for found in candidates(degree, steps, levels, bool(flooded)):
-                best = _better(best, Program(steps, found, batching, _error(module, steps, found, flooded)))
-            if best is None:
-                continue
-            best = _refined(module, best, flooded)
-            if best.error <= 1.0:
+            best = _best(module, steps, batching, candidates(degree, steps, levels, bool(flooded)), None)
+            for _ in range(MOST_CHANGES if best is not None and best.error > GOOD else 0):
+                assert best is not None
+                start, best = best, _best(module, steps, batching, neighbours(steps, best.parameters), best)
+                if best is start:
+                    break
+            if best is not None and best.error <= 1.0:
                 return best
-            reached.append(best.error)
+            reached += [] if best is None else [best.error]
     raise nothing_fits(nodes, bool(flooded), min(reached, default=None))
 
 
-def _refined(module: Module, best: Program, flooded: frozenset[str]) -> Program:
-    """The best that small changes lead to."""
-    for _ in range(MOST_CHANGES):
-        start = best
-        for found in neighbours(start.steps, start.parameters):
-            error = _error(module, start.steps, found, flooded)
-            best = _better(best, Program(start.steps, found, start.batching, error))
-        if best is start:
+def _best(
+    module: Module, steps: tuple[Chosen, ...], batching: Batching, tried: Iterable[Parameters], best: Program | None
+) -> Program | None:
+    """The most precise of these and `best`; the first that is good enough ends the search."""
+    for found in tried:
+        error = _error(module, steps, found)
+        if best is None or error < best.error:
+            best = Program(steps, found, batching, error)
+        if best.error <= GOOD:
             break
     return best
-
-
-def _better(old: Program | None, new: Program) -> Program:
-    return new if old is None or new.error < old.error else old
 
 
 def sizes_of(module: Module, node: Node) -> tuple[float, float]:
@@ -123,7 +111,7 @@ def _spread(module: Module, name: str) -> float | None:
     return None if value is None or value.range is None else max(value.range[1], 0.0) - min(value.range[0], 0.0)
 
 
-def _error(module: Module, steps: tuple[Chosen, ...], found: Parameters, flooded: frozenset[str]) -> float:
+def _error(module: Module, steps: tuple[Chosen, ...], found: Parameters) -> float:
     """The largest error of a value that leaves, as a multiple of what is allowed; fills in the flooding bits."""
     noise = Noise(found.degree, found.chain)
     of = noise.propagate(steps, found.plan, found.scales)
@@ -132,19 +120,19 @@ def _error(module: Module, steps: tuple[Chosen, ...], found: Parameters, flooded
         if step.kind != "leave":
             continue
         deviation, scale = of[step.operands[0]].worst, found.scales.of[step.operands[0]]
-        floods = step.op.name == "reveal.he_to_client" and step.op.operands[0] in flooded
-        if floods:
+        if floods(step.op):
             bits = found.flood_bits[step.result] = noise.flood_bits(deviation, scale)
             deviation = (deviation**2 + noise.flooded(bits, scale) ** 2) ** 0.5
         size = _spread(module, step.like) or 1.0
-        worst = max(worst, TAIL * deviation / max(size, SMALLEST_SIZE) / _allowed(module, step.op.name, floods))
+        worst = max(worst, TAIL * deviation / max(size, SMALLEST_SIZE) / allowed_error(module, step.op))
     return worst
 
 
-def _allowed(module: Module, exit: str, floods: bool) -> float:
+def allowed_error(module: Module, op: Op) -> float:
+    """Of a value that leaves by this step, as a share of its range."""
     said = module.attrs.get("he.error")
     if isinstance(said, (int, float)):
         return float(said)
-    if exit == "convert.he_to_mpc":
+    if op.name == "convert.he_to_mpc":
         return SHARED_ERROR
-    return FLOODED_ERROR if floods else REVEALED_ERROR
+    return FLOODED_ERROR if floods(op) else REVEALED_ERROR

@@ -1,6 +1,6 @@
 """What a latency-packed program costs: client and server, one pass, one core."""
 
-from ppc.targets.he.graph import Node
+from ppc.targets.he.graph import Node, masks
 from ppc.targets.he.plan import Program
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.select import Chosen, polynomial_cost
@@ -19,7 +19,7 @@ def _seconds(step: Chosen, level: int, program: Program, primitives: Primitives)
         return count * primitives.enter(degree, program.parameters.plan.of[step.result])
     if step.kind == "leave":
         elements = step.packing.size * program.batching.batch
-        shared = primitives.to_shares(elements, count, degree, level) if "mpc" in step.op.name else None
+        shared = primitives.to_shares(elements, count, degree, level) if masks(step.op) else None
         return count * primitives.leave(degree, level) if shared is None else shared
     if step.kind == "linear" and step.lowered is not None:
         lowered = step.lowered

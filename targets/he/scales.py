@@ -15,7 +15,7 @@ from math import floor, log2
 from typing import Protocol
 
 from ppc.runtime.levels import MATCHED, Chain
-from ppc.targets.he.graph import polynomial
+from ppc.targets.he.graph import masks, polynomial
 from ppc.targets.he.levels import Leveled, LevelPlan
 
 #: Bits between a value's bound and its modulus: sign, and what lies in slots without an element.
@@ -69,7 +69,7 @@ class _Scaling:
         self.prime = [log2(q) for q in chain.primes]
         self.modulus = [sum(self.prime[: level + 1]) for level in range(len(self.prime))]
         self.bits = {s.result: log2(s.largest) for s in steps if s.kind != "leave"}
-        self.exit = {s.operands[0]: s.op.name for s in steps if s.kind == "leave"}
+        self.masked = frozenset(s.operands[0] for s in steps if s.kind == "leave" and masks(s.op))
         self.summed = _summed(steps)
         self.of: dict[str, float] = {}
         self.weights: dict[str, float] = {}
@@ -140,7 +140,7 @@ class _Scaling:
     def _linear(self, step: Bounded, level: int, out: int, wanted: float | None) -> None:
         scale = self.of[step.operands[0]]
         if wanted is None:
-            room = SHARE_HEADROOM if self.exit.get(step.result) == "convert.he_to_mpc" else HEADROOM
+            room = SHARE_HEADROOM if step.result in self.masked else HEADROOM
             wanted = min(log2(scale) + LAST_WEIGHTS, self.modulus[out] - room - self.bits[step.result])
             wanted = floor(wanted) if step.result in self.summed else wanted
         target = 2.0**wanted

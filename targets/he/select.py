@@ -19,7 +19,7 @@ from ppc.targets.he.outlook import Outlook, outlooks
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.placement import Placement
 from ppc.targets.he.pooling import Pooled, pooled
-from ppc.targets.he.primitives import Primitives
+from ppc.targets.he.primitives import Primitives, ciphertext_bytes
 from ppc.targets.he.sample import Samples
 
 #: Partial programs that are kept.
@@ -28,6 +28,8 @@ BEAM = 32
 HOPELESS = 2.0
 #: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
+#: Seconds that a byte takes from the client, at 1 Gbit/s.
+UPLOAD = 8e-9
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,10 @@ class Search:
 
     def run(self, nodes: list[Node]) -> tuple[Chosen, ...]:
         """The cheapest program found."""
+        return self.best(nodes).steps
+
+    def best(self, nodes: list[Node]) -> State:
+        """The same with its cost, in seconds."""
         last = {name: i for i, node in enumerate(nodes) for name in node.operands}
         self.ahead = outlooks(nodes)
         beam = [State()]
@@ -101,7 +107,7 @@ class Search:
             beam = _distinct(found)
             if node.kind != "enter":  # the client's choices differ little in cost, until something reads them
                 beam = beam[:BEAM]
-        return beam[0].steps
+        return beam[0]
 
     def extend(self, state: State, node: Node) -> list[State]:
         """Every way to take one more node."""
@@ -127,7 +133,8 @@ class Search:
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
         level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        return state.take(self._plain(node, packing, ()), count * self.primitives.enter(self.degree, level))
+        each = self.primitives.enter(self.degree, level) + UPLOAD * ciphertext_bytes(self.degree, level, seeded=True)
+        return state.take(self._plain(node, packing, ()), count * each)
 
     def _linear(self, state: State, node: Node) -> list[State]:
         assert node.map is not None

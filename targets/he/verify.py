@@ -103,11 +103,11 @@ class _Walk:
         have = self.layout[name].alone()
         require(layout_from_attrs(op.attrs) == have, op, "does not read the layout its operand has")
         self._scaled(op, self.scale[name])
-        if op.name == "convert.he_to_mpc":
+        privacy = op.attrs.get("privacy")
+        if op.name == "convert.he_to_mpc" or privacy == "masking":
             bits = sum(self.primes[: level + 1])
             require(bits >= SHARE_BITS, op, f"leaves with {bits} bits of modulus, {SHARE_BITS} hide it")
         else:
-            privacy = op.attrs.get("privacy")
             require(privacy in ("public weights", "flooding"), op, "does not say how the weights stay private")
             require(privacy != "flooding" or int_attr(op, "flood_bits") > 0, op, "floods with no bits")
 
