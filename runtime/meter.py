@@ -28,13 +28,16 @@ class Row:
 def peak_memory() -> int:
     """Most bytes of memory that this process ever held.
 
-    Linux counts VmHWM from exec on; getrusage(2) there begins with what the parent held when it forked.
+    Linux counts VmHWM from exec on. getrusage(2) there begins with what the parent held when it forked, so it is for
+    where there is no /proc: other systems, and an enclave, which may open no file.
     """
-    if sys.platform == "linux":
+    try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
+            found = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+    except OSError:
+        found = []
+    if found:
+        return int(found[0]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -64,6 +64,7 @@ class Session:
     on_step: Callable[[int, int, str], None] | None = None  # told of every step: number, of how many, name
     run: int = 0
     next_step: int = 0
+    _last: dict[str, int] = field(default_factory=dict, repr=False)
 
     def channel(self, peer: str) -> Channel:
         return self.channels[peer]
@@ -94,7 +95,25 @@ class Session:
         self.next_step += 1
         spec = step_spec(name)
         with self.meter.measure(self, step):
-            return self.take(spec, step, *operands)
+            results = self.take(spec, step, *operands)
+        self._let_go(operands, results)
+        return results
+
+    def _let_go(self, operands: tuple[Value | Weight | None, ...], results: Any) -> None:
+        """Drop what a value holds after the last step that reads it: the plan's variables last until its end."""
+        made = results if isinstance(results, tuple) else (results,)
+        for name, operand in zip(
+            self.manifest["steps"][self.next_step - 1].get("operands", ()), operands, strict=False
+        ):
+            over = self._last_reads().get(name) == self.next_step - 1
+            if over and isinstance(operand, Value) and not any(operand is value for value in made):
+                operand.data = None
+
+    def _last_reads(self) -> dict[str, int]:
+        """The last step that reads each value of the plan."""
+        if not self._last:
+            self._last = last_reads(self.manifest)
+        return self._last
 
     def take(self, spec: StepSpec, step: Step, *operands: Value | Weight | None) -> Any:
         """What this party does in a step; a party that has no part in it follows the shapes."""
@@ -107,6 +126,11 @@ class Session:
         if namespace in ("client", "server", "tee", "he", "mpc", "convert", "reveal"):
             return Namespace(self, namespace)
         raise AttributeError(namespace)
+
+
+def last_reads(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Number (from 0) of the last step that reads each value of the plan, by the value's name."""
+    return {name: i for i, line in enumerate(manifest["steps"]) for name in line.get("operands", ())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ppc.compiler.measure.he import SCALE, Bench
-from ppc.compiler.measure.stopwatch import Clock, Stopwatch, Timing
+from ppc.compiler.measure.stopwatch import Clock, Run, Stopwatch, Timing
 from ppc.runtime.convert.he_mpc import he_to_mpc, mpc_to_he
 from ppc.runtime.he import wire
 from ppc.runtime.he.prepare import Encoded
@@ -27,9 +27,6 @@ FEW, MANY = 32, 256
 #: Bits of each prime of a chain from which values leave: two of them are the modulus that an exit demands.
 EXIT_BITS = 51
 
-#: (seconds on the critical path, CPU seconds of it)
-Path = tuple[float, float]
-
 
 def to_shares(made: Bench, level: int, watch: Stopwatch) -> tuple[float, float]:
     """Seconds for a ciphertext that leaves at `level`, and for each element in it besides."""
@@ -42,11 +39,10 @@ def from_shares(made: Bench, level: int, watch: Stopwatch) -> tuple[float, float
     return _by_size(name, lambda n: _enter(made, level, n, watch.clock), watch)
 
 
-def _by_size(name: str, once: Callable[[int], Path], watch: Stopwatch) -> tuple[float, float]:
+def _by_size(name: str, once: Callable[[int], Run], watch: Stopwatch) -> tuple[float, float]:
     def attempt(n: int) -> Callable[[], Timing]:
         def run() -> Timing:
-            runs = [once(n) for _ in range(watch.least)]
-            return Timing.of([wall for wall, _ in runs], sum(cpu for _, cpu in runs))
+            return Timing.of([once(n) for _ in range(watch.least)])
 
         return run
 
@@ -56,7 +52,7 @@ def _by_size(name: str, once: Callable[[int], Path], watch: Stopwatch) -> tuple[
     return max(few - FEW * each, few / 10), each
 
 
-def _leave(made: Bench, level: int, elements: int, clock: Clock) -> Path:
+def _leave(made: Bench, level: int, elements: int, clock: Clock) -> Run:
     client, server, at_server = _parties(made, clock)
     context = made.context
     saved = made.client.encrypt(context.encode(made.row, level, SCALE))
@@ -71,7 +67,7 @@ def _leave(made: Bench, level: int, elements: int, clock: Clock) -> Path:
     return path, busy * path / (end - start)
 
 
-def _enter(made: Bench, level: int, elements: int, clock: Clock) -> Path:
+def _enter(made: Bench, level: int, elements: int, clock: Clock) -> Run:
     client, server, at_server = _parties(made, clock)
     share = Value("mpc", (elements,), np.arange(elements, dtype=np.int64))
     step = _step("convert.mpc_to_he", made, level, elements)

@@ -2,7 +2,7 @@
 
 Two signs of other load: the thread waited while it should have run (wall time beyond CPU time), and the middle run
 took far longer than the best. A measurement that shows one is taken again after a pause; what still does is counted,
-and too many of them make the table worthless.
+and too many of them make the table worthless. A run counts with its CPU time where that is less than its wall time.
 """
 
 import time
@@ -33,23 +33,33 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
+#: Wall and CPU seconds of one run.
+Run = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Timing:
     """Some runs of one function. `waited`: share of the wall time in which this process had no core."""
 
-    seconds: float  # median
+    median: float
     best: float
     waited: float
 
     @property
+    def seconds(self) -> float:
+        """What is taken of it: the middle run, or the best one where others were disturbed."""
+        return self.median if self.quiet else self.best
+
+    @property
     def quiet(self) -> bool:
-        return self.waited <= WAITED and self.seconds <= (1 + SPREAD) * self.best
+        return self.waited <= WAITED and self.median <= (1 + SPREAD) * self.best
 
     @staticmethod
-    def of(walls: Sequence[float], cpu: float) -> "Timing":
-        """From the wall times of the runs, and the CPU time of all together."""
-        total = sum(walls)
-        return Timing(median(walls), min(walls), max(0.0, 1 - cpu / total) if total else 0.0)
+    def of(runs: Sequence[Run]) -> "Timing":
+        """From the runs, of which there is at least one."""
+        spent = [min(run) for run in runs]
+        wall, cpu = (sum(times) for times in zip(*runs, strict=True))
+        return Timing(median(spent), min(spent), max(0.0, 1 - cpu / wall) if wall else 0.0)
 
 
 @dataclass
@@ -64,21 +74,20 @@ class Stopwatch:
     timings: dict[str, Timing] = field(default_factory=dict)
 
     def time(self, name: str, run: Callable[..., Any], fresh: Callable[[], Any] | None = None) -> float:
-        """Median seconds of `run()`, or of `run(fresh())` without making its operand; the first run is not counted."""
+        """Seconds of `run()`, or of `run(fresh())` without making its operand; the first run is not counted."""
 
         def attempt() -> Timing:
-            walls, cpu = list[float](), 0.0
             self._run(run, fresh)
-            while len(walls) < self.least or (sum(walls) < self.budget and len(walls) < MOST_RUNS):
-                wall, busy = self._run(run, fresh)
-                walls.append(wall)
-                cpu += busy
-            return Timing.of(walls, cpu)
+            runs, wall = list[Run](), 0.0
+            while len(runs) < self.least or (wall < self.budget and len(runs) < MOST_RUNS):
+                runs.append(self._run(run, fresh))
+                wall += runs[-1][0]
+            return Timing.of(runs)
 
         return self.best_of(name, attempt)
 
     def best_of(self, name: str, attempt: Callable[[], Timing]) -> float:
-        """Median seconds of the first quiet attempt, or of the fastest where none is."""
+        """Seconds of the first quiet attempt, or of the one with the best run where none is."""
         found = attempt()
         for i in range(1, ATTEMPTS):
             if found.quiet or self.patience <= 0:
@@ -87,19 +96,22 @@ class Stopwatch:
             self.clock.sleep(i * PAUSE)
             again = attempt()
             self.patience -= self.clock.wall() - start
-            found = again if again.quiet else min(found, again, key=lambda t: t.seconds)
+            found = again if again.quiet else min(found, again, key=lambda t: t.best)
         self.timings[name] = found
         return found.seconds
 
     def once(self, name: str, run: Callable[[], Any]) -> Any:
         """What `run` gives, where it is too long to repeat; its time is `timings[name]`."""
-        wall, cpu = self.clock.wall(), self.clock.cpu()
-        result = run()
-        spent = self.clock.wall() - wall
-        self.timings[name] = Timing.of([spent], self.clock.cpu() - cpu)
+        result = None
+
+        def keep() -> None:
+            nonlocal result
+            result = run()
+
+        self.timings[name] = Timing.of([self._run(keep, None)])
         return result
 
-    def _run(self, run: Callable[..., Any], fresh: Callable[[], Any] | None) -> tuple[float, float]:
+    def _run(self, run: Callable[..., Any], fresh: Callable[[], Any] | None) -> Run:
         given = () if fresh is None else (fresh(),)
         wall, cpu = self.clock.wall(), self.clock.cpu()
         run(*given)
@@ -117,15 +129,14 @@ class Stopwatch:
             raise _busy(f"a probe got {1 - found.waited:.0%} of a core, and its runs were {_spread(found)} apart")
 
     def _probe(self) -> Timing:
-        runs = [self._run(lambda: sum(range(200_000)), None) for _ in range(PROBE_RUNS)]
-        return Timing.of([wall for wall, _ in runs], sum(cpu for _, cpu in runs))
+        return Timing.of([self._run(lambda: sum(range(200_000)), None) for _ in range(PROBE_RUNS)])
 
     def judge(self, force: bool) -> dict[str, Any]:
         """How quiet the machine was, for the table. Raises UserError PPC5021 where it was not, unless forced."""
         disturbed = sorted(name for name, t in self.timings.items() if not t.quiet)
         share = len(disturbed) / max(1, len(self.timings))
         if share > DISTURBED and not force:
-            worst = max((self.timings[name] for name in disturbed), key=lambda t: (t.waited, t.seconds / t.best))
+            worst = max((self.timings[name] for name in disturbed), key=lambda t: (t.waited, t.median / t.best))
             raise _busy(
                 f"{len(disturbed)} of {len(self.timings)} measurements stayed disturbed, however often repeated; the "
                 f"worst got {1 - worst.waited:.0%} of a core, and its runs were {_spread(worst)} apart"
@@ -139,7 +150,7 @@ class Stopwatch:
 
 
 def _spread(timing: Timing) -> str:
-    return f"{timing.seconds / timing.best - 1:.0%}"
+    return f"{timing.median / timing.best - 1:.0%}"
 
 
 def _busy(numbers: str) -> Exception:

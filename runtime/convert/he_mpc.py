@@ -156,11 +156,12 @@ def _decode_shares(
 
 
 def _encode_share(context: Context, level: int, scale: float, layout: Layout, share: Shares) -> NDArray[np.uint64]:
-    """NTT residues of the share in its slots, shape (ciphertexts, level + 1, N)."""
-    primes, where = context.chain.primes[: level + 1], layout.addresses() // layout.slots
+    """NTT residues of the share in its slots, in every copy, shape (ciphertexts, level + 1, N)."""
+    primes, (where, slot) = context.chain.primes[: level + 1], np.divmod(layout.places(), layout.slots)
     polynomials = np.zeros((layout.ciphertexts, level + 1, context.degree), np.uint64)
-    for c, slots in enumerate(_slots_by_ciphertext(layout)):
-        if len(slots):
-            values = integer_slots.encode(share[where == c], slots, context.degree, scale)
-            polynomials[c] = wide.residues(values, primes)
+    for c, polynomial in enumerate(polynomials):
+        copies, elements = np.nonzero(where == c)
+        if len(elements):
+            slots = slot[copies, elements]
+            polynomial[:] = wide.residues(integer_slots.encode(share[elements], slots, context.degree, scale), primes)
     return limbs.to_ntt(context, level, polynomials)

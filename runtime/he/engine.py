@@ -4,6 +4,7 @@ from ppc.runtime.he import prepare
 from ppc.runtime.he.context import Context, Parameters
 from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
+from ppc.runtime.he.memory import server_memory
 from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
 from ppc.runtime.he.weight_cache import VARIABLE, WeightCache
@@ -29,6 +30,8 @@ def setup(session: Session) -> None:
     else:
         workers = Workers.from_environment()
         session.meter.notes["he"] = f"{describe()}; {workers.threads} threads"
+        predicted = server_memory(session.manifest, workers.threads).total
+        session.meter.notes["he memory"] = f"predicted {predicted / 1e6:,.0f} MB beside the interpreter"
         cache = WeightCache.from_environment()
         encoded = prepare.all_linear(session, context, cache)  # while the client makes its keys
         if cache:

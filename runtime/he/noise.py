@@ -2,8 +2,9 @@
 
 Coefficient noise of standard deviation σ becomes slot noise σ·sqrt(N/2) / scale (real part of the embedding). The
 secret is ternary (variance 2/3), errors have σ = 3.2 (SEAL's `noise_standard_deviation`), a rounding has variance
-1/12; following Costache, Curtis, Hales, Murphy, Ogilvie, Player: On the precision loss in approximate homomorphic
-encryption (2022), average case.
+1/12, and the encoding of real slots twice that in effect: coefficients i and N-i are rounded alike. Following Costache,
+Curtis, Hales, Murphy, Ogilvie, Player: On the precision loss in approximate homomorphic encryption (2022), average
+case.
 """
 
 from dataclasses import dataclass, field
@@ -56,10 +57,10 @@ class NoiseModel:
 
     def fresh(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
         """Symmetric encryption, and the rounding of the encoder."""
-        return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 12), scale)
+        return self.coefficients(shape, sqrt(ERROR_STD**2 + 1 / 6), scale)
 
     def encoding(self, shape: tuple[int, ...], scale: float) -> NDArray[np.float64]:
-        return self.coefficients(shape, sqrt(1 / 12), scale)
+        return self.coefficients(shape, sqrt(1 / 6), scale)
 
     def key_switch(self, shape: tuple[int, ...], level: int, scale: float) -> NDArray[np.float64]:
         return self.coefficients(shape, self.key_switch_std(level), scale)

@@ -66,8 +66,12 @@ def taken_as(context: Context, a: Any, scale: float) -> Any:
 
 
 def upscaled(context: Context, a: Any, scale: float) -> Any:
-    """The same value at a larger scale, no level lower: one product with 1 encoded at the ratio of the two."""
-    out = times_number(context, a, 1.0, scale)
+    """The same value at a larger scale, no level lower: one product with 1 encoded at the ratio of the two.
+
+    The ratio is an integer, so that the encoding is exact; anything else is PartyError PPC6006.
+    """
+    ratio = scale / a.scale
+    out = times_number(context, a, 1.0, scale) if ratio >= 1 and ratio.is_integer() else None
     if out is None:
         raise PartyError("PPC6006", f"the plan scales a ciphertext up from {a.scale:g} to {scale:g}")
     return out

@@ -107,17 +107,3 @@ def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primiti
         return inf
     sums = sum(2 * size * words for n in nodes if n.kind in ("add", "sub")) / 1e9
     return linear + sums + product * sum(n.kind in PRODUCTS for n in nodes)
-
-
-def resident(schedule: Schedule) -> int:
-    """Bytes of the server's arrays that exist together, blocks of evaluation and SEAL's own memory apart.
-
-    What enters and what a rescale made stay while the pass lasts; a rescale and a conversion hold their whole operand
-    besides. Nothing else ever exists as a whole.
-    """
-    made = {s.result: s for s in schedule.steps}
-    entered = sum(s.elements * 2 * (s.level + 1) for s in schedule.steps if s.kind == "enter")
-    kept = sum(s.elements * 2 * (s.out_level + 1) for s in schedule.steps if s.kind == "rescale")
-    read = [made[s.operands[0]] for s in schedule.steps if s.kind in ("rescale", "leave")]
-    whole = max((s.elements * s.polynomials * (s.out_level + 1) for s in read if s.kind != "enter"), default=0)
-    return 8 * schedule.degree * (entered + kept + whole)

@@ -3,7 +3,8 @@
 Each source of noise is taken as a Gaussian in the canonical embedding (Costache et al., "On the precision loss in
 approximate homomorphic encryption", SAC 2023), for a ternary key: a rounding of coefficients has N/6 in a slot, a
 symmetric encryption 3.2 sqrt(N/2); a key switch over k digits has 3.2 N sqrt(k/24) q/p; an encoded vector
-sqrt(N/24); all divided by the scale. A linear map grows independent noise by the Euclidean norm of its rows, a product
+sqrt(N/12), not sqrt(N/24): of real slots, coefficients i and N-i are the same but for the sign, and so are their
+roundings; all divided by the scale. A linear map grows independent noise by the Euclidean norm of its rows, a product
 by the other operand.
 
 SEAL's digits are not centred: a digit's mean of q/2 is a geometric sum in each slot, so a key switch puts
@@ -68,12 +69,12 @@ class Noise:
     @property
     def fresh(self) -> float:
         """Of a symmetric encryption of an encoded vector, at scale 1."""
-        return sqrt((SIGMA**2 + 1 / 12) * self.degree / 2)
+        return hypot(SIGMA * sqrt(self.degree / 2), self.encoding)
 
     @property
     def encoding(self) -> float:
         """Of a plaintext vector, at scale 1."""
-        return sqrt(self.degree / 24)
+        return sqrt(self.degree / 12)
 
     def switching(self, level: int) -> Error:
         """Of a rotation or relinearisation, at scale 1."""

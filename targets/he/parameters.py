@@ -31,7 +31,7 @@ MOST_SIZES = 5
 #: Bits of a value that a linear map reads, and how many more for each level further down.
 WATERLINES, SLOPES = range(18, 42, 2), (0.0, 2.0, 4.0, 6.0)
 #: A flooded value has to be FLOOD_SECURITY bits more precise than is asked.
-FLOODED_WATERLINES = range(30, 60, 2)
+FLOODED_WATERLINES = range(30, 74, 2)
 #: Levels at which a value may leave: a value needs room for itself alone, or for what masks it.
 EXIT_LEVELS = {False: (0, 1), True: (1, 2)}  # by `graph.masks`
 

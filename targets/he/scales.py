@@ -22,8 +22,11 @@ from ppc.targets.he.levels import Leveled, LevelPlan
 HEADROOM = 3
 #: Bits between a value that leaves for shares and its modulus: it wraps with a chance of about 2^-40 a coefficient.
 SHARE_HEADROOM = 44
-#: Bits that the weights of a last linear map add to a scale, where the modulus has room.
+#: Fewest bits that the weights of a last linear map add to a scale, where the modulus has room: more where what it
+#: reads has more, since the weights would spoil it otherwise.
 LAST_WEIGHTS = 26
+#: Bits by which a comparison of logarithms may be wrong.
+ROUNDING = 1e-9
 
 
 class Bounded(Leveled, Protocol):
@@ -69,8 +72,8 @@ class _Scaling:
         self.prime = [log2(q) for q in chain.primes]
         self.modulus = [sum(self.prime[: level + 1]) for level in range(len(self.prime))]
         self.bits = {s.result: log2(s.largest) for s in steps if s.kind != "leave"}
-        self.masked = frozenset(s.operands[0] for s in steps if s.kind == "leave" and masks(s.op))
         self.summed = _summed(steps)
+        self.most = self._most()
         self.of: dict[str, float] = {}
         self.weights: dict[str, float] = {}
         self.raised: dict[tuple[int, int], float] = {}
@@ -81,6 +84,21 @@ class _Scaling:
             if step.kind != "leave":
                 self._step(i, step, self.plan.run[i], wanted.get(step.result))
         return ScalePlan(self.of, self.weights, self.raised)
+
+    def _most(self) -> dict[str, float]:
+        """log2 of the largest scale at which a value has room where it is made, and at every level it is read at."""
+        found: dict[str, float] = {}
+        for step, level in zip(reversed(self.steps), reversed(self.plan.run), strict=True):
+            leaves = step.kind == "leave" and masks(step.op)
+            if step.kind != "leave":
+                here = self.modulus[self.plan.after(step, level)] - HEADROOM - self.bits[step.result]
+                found[step.result] = min(found.get(step.result, here), here)
+            for name in step.operands:
+                limit = self.modulus[level] - (SHARE_HEADROOM if leaves else HEADROOM) - self.bits[name]
+                if step.kind in ("add", "sub", "view"):
+                    limit = min(limit, found[step.result])
+                found[name] = min(found.get(name, limit), limit)
+        return found
 
     def _wanted(self) -> dict[str, float]:
         """log2 of the scale that the readers of each value want; absent where it only leaves."""
@@ -126,7 +144,7 @@ class _Scaling:
         if step.kind in ("enter", "polynomial"):
             if step.kind == "polynomial":
                 self._raise(i, 0, step.operands[0], self.prime[self._start(step, level)], level)
-            self.of[result] = 2.0 ** (self._even(result, self._water(result, out)) if wanted is None else wanted)
+            self.of[result] = self._given(result, self._water(result, out) if wanted is None else wanted)
         elif step.kind == "linear":
             self._linear(step, level, out, wanted)
         elif step.kind == "view":
@@ -135,15 +153,19 @@ class _Scaling:
             self._sum(i, step, level)
         else:
             self._product(i, step, level, wanted)
-        self._fits(log2(self.of[result]) + self.bits[result], out)
+        if log2(self.of[result]) > self.most[result] + ROUNDING:
+            raise _DoesNotFit
+
+    def _given(self, name: str, wanted: float) -> float:
+        """The scale that a step gives which can give any."""
+        bits = min(wanted, self.most[name])
+        return 2.0 ** (min(round(wanted), floor(bits)) if name in self.summed else bits)
 
     def _linear(self, step: Bounded, level: int, out: int, wanted: float | None) -> None:
         scale = self.of[step.operands[0]]
         if wanted is None:
-            room = SHARE_HEADROOM if step.result in self.masked else HEADROOM
-            wanted = min(log2(scale) + LAST_WEIGHTS, self.modulus[out] - room - self.bits[step.result])
-            wanted = floor(wanted) if step.result in self.summed else wanted
-        target = 2.0**wanted
+            wanted = log2(scale) + max(LAST_WEIGHTS, self.waterlines[level])
+        target = self._given(step.result, wanted)
         weight = target / scale * (self.chain.primes[level] if out < level else 1)
         if weight < 2.0 or weight >= 2.0**100:
             raise _DoesNotFit
@@ -153,10 +175,10 @@ class _Scaling:
     def _sum(self, i: int, step: Bounded, level: int) -> None:
         """At the larger scale; the other operand is raised to it."""
         largest = max(self.of[name] for name in step.operands)
-        for k, name in enumerate(step.operands):
-            scale = self._raise(i, k, name, log2(largest), level)
-            if abs(scale / largest - 1) > MATCHED:
-                raise _DoesNotFit
+        read = [self._raise(i, k, name, log2(largest), level) for k, name in enumerate(step.operands)]
+        largest = max(read)  # what was raised may have come out a little above what it was raised to
+        if any(abs(scale / largest - 1) > MATCHED for scale in read):
+            raise _DoesNotFit
         self.of[step.result] = largest
 
     def _product(self, i: int, step: Bounded, level: int, wanted: float | None) -> None:
@@ -179,7 +201,7 @@ class _Scaling:
         return scale
 
     def _fits(self, bits: float, level: int) -> None:
-        if bits + HEADROOM > self.modulus[level]:
+        if bits + HEADROOM > self.modulus[level] + ROUNDING:
             raise _DoesNotFit
 
 

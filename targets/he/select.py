@@ -1,7 +1,7 @@
 """Choose a layout for every HE value: a beam search over the program, by counted cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import prod
 
@@ -61,6 +61,15 @@ class State:
     def take(self, step: Chosen, cost: float) -> "State":
         packings = self.packings if step.kind == "leave" else {**self.packings, step.result: step.packing}
         return State(self.cost + cost, packings, (*self.steps, step))
+
+    def renamed(self, old: str, new: str) -> "State":
+        """The same program with another name for a value."""
+
+        def name(value: str) -> str:
+            return new if value == old else value
+
+        steps = (replace(s, result=name(s.result), operands=tuple(map(name, s.operands))) for s in self.steps)
+        return State(self.cost, {name(n): p for n, p in self.packings.items()}, tuple(steps))
 
     def only(self, alive: set[str]) -> "State":
         """Forget the layouts of values that nothing will read."""
@@ -186,10 +195,18 @@ class Search:
         return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
 
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
-        """Mask the slots that hold more than the result, which takes a level."""
+        """Mask the slots that hold more than the result, which takes a level.
+
+        The masked value takes the name, and the step the node, of what it masks: a policy grants a value by these.
+        """
         name = node.operands[0]
         packing = state.packings[name]
-        return (state, name) if packing.clean else self._realigned(state, node, name, packing)
+        if packing.clean:
+            return state, name
+        raw = f"{name}.unmasked"
+        made = next(step.op for step in state.steps if step.result == name)
+        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing)
+        return moved.renamed(masked, name), name
 
     def _realigned(self, state: State, node: Node, name: str, target: Packing) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""

@@ -127,6 +127,7 @@ class _Walk:
         if op.name == "he.drop":
             level, source = int_attr(op, "level"), op.operands[0]
             require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
+            self._scaled(op, self.scale[source])
             return self._define(op, level, self.layout[source], self.scale[source])
         level = self._reads(op, int_attr(op, "level"))
         layout, scale = self.layout[op.operands[0]], self.scale[op.operands[0]]
@@ -134,7 +135,9 @@ class _Walk:
             layout = self._linear(op, level)
             out_level = int_attr(op, "out_level")
             require(out_level in (level, level - 1), op, f"goes from level {level} to level {out_level}")
-            scale *= float_attr(op, "weight_scale")
+            weight_scale = float_attr(op, "weight_scale")
+            require(weight_scale > 1, op, f"encodes its weights at scale {weight_scale:g}")
+            scale *= weight_scale
             scale, level = self._rescaled(op, scale, level) if out_level < level else (scale, level)
         elif op.name == "he.polynomial":
             level, scale = self._polynomial(op, level), float_attr(op, "scale")
@@ -168,13 +171,14 @@ class _Walk:
 
     def _rescaled(self, op: Op, scale: float, level: int) -> tuple[float, int]:
         require(level > 0, op, "rescales at level 0")
+        require(scale < self.chain.modulus(level), op, f"has scale {scale:g} before it rescales at level {level}")
         return scale / self.chain.primes[level], level - 1
 
     def _scaled(self, op: Op, scale: float) -> None:
         """The scale that the step states is the one it has."""
         if op.name != "he.view":
             said = float_attr(op, "scale")
-            require(abs(said / scale - 1) < SAME, op, f"states scale {said:g}, where it has {scale:g}")
+            require(abs(said - scale) < SAME * scale, op, f"states scale {said:g}, where it has {scale:g}")
 
     def _linear(self, op: Op, level: int) -> Layout:
         x, diagonals, bias = op.operands

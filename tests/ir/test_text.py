@@ -29,7 +29,10 @@ attributes = st.dictionaries(hostile, attrs, max_size=3)
 types = st.builds(TensorType, st.sampled_from(DTYPES), st.lists(st.integers(0, 10**6), max_size=4).map(tuple))
 labels = st.frozensets(hostile, max_size=2).map(Label)
 ranges = st.tuples(st.floats(allow_nan=False), st.floats(allow_nan=False))
-values = st.builds(Value, types, st.none() | labels, st.none() | st.sampled_from(Domain), st.none() | ranges)
+rms = st.floats(min_value=0.0, allow_nan=False)
+values = st.builds(
+    Value, types, st.none() | labels, st.none() | st.sampled_from(Domain), st.none() | ranges, st.none() | rms
+)
 
 
 @st.composite

@@ -1,6 +1,7 @@
 """What a run's report says of each party."""
 
 import numpy as np
+import pytest
 
 from ppc.runtime.launch import Outcome
 from ppc.runtime.meter import peak_memory
@@ -26,3 +27,13 @@ def test_each_party_by_itself() -> None:
     assert report["seconds"]["busy"] == {"client": 1.0, "server": 2.0}  # the dealer worked ahead
     assert report["peak_memory"] == {"client": 10, "server": 20, "dealer": 40}
     assert report["steps"][0]["seconds"] == 2.0
+
+
+def test_without_proc_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an enclave, which may open no file."""
+
+    def refused(*args: object, **options: object) -> None:
+        raise PermissionError(13, "no file for an enclave")
+
+    monkeypatch.setattr("builtins.open", refused)
+    assert peak_memory() > 1 << 20

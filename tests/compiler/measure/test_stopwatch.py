@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import pytest
 
@@ -127,3 +128,15 @@ def test_the_probe_waits_for_quiet_and_gives_up() -> None:
     assert caught.value.diagnostics[0].code == "PPC5021" and "30% of a core" in caught.value.diagnostics[0].message
     watch, _ = patient(repeat(0.3))
     watch.wait_for_quiet(force=True)
+
+
+def test_what_stays_disturbed_counts_with_its_best_run() -> None:
+    machine = Machine(cycle([1.0, 5.0, 5.0]))
+    watch = Stopwatch(budget=0.0, least=3, clock=machine.clock)
+    assert watch.time("add", machine.work) == pytest.approx(1.0)
+    assert watch.judge(force=True)["disturbed"] == 1
+
+
+def test_time_without_a_core_does_not_count() -> None:
+    machine = Machine(repeat(1.0), share=0.95)
+    assert Stopwatch(budget=0.0, least=3, clock=machine.clock).time("add", machine.work) == pytest.approx(0.95)

@@ -107,6 +107,20 @@ def to_integers(limbs):
     return np.array([sum(int(limb) << (16 * t) for t, limb in enumerate(column)) for column in limbs.T], object)
 
 
+def test_mpc_to_he_fills_every_copy(shallow):
+    """What a linear step reads may lie in several places, also of a value that comes from shares."""
+    n = shallow.context.slots
+    layout = Layout(((3, 100), (40, 1)), n, copies=((2, n), (4, 512)))
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-40, 40, 120)
+    a = rng.integers(-(2**63), 2**63 - 1, 120)
+    b = np.rint(x * 65536).astype(np.int64) - a
+    step = shallow.step("convert.mpc_to_he", (120,), level=1, layout=layout.to_json())
+    values = shallow.run(he_mpc.mpc_to_he, step, (Value("mpc", (120,), a),), (Value("mpc", (120,), b),))
+    found = np.array([shallow.decrypt(c) for c in values[1].data])
+    assert np.abs(found - layout.pack(x)).max() < 2 * LSB
+
+
 @pytest.mark.parametrize("degree", [1024, 32768])
 def test_integer_slots_are_linear_and_right(degree):
     """decode of the sum = sum of the decodes, and both agree with the embedding in floating point."""

@@ -1,7 +1,9 @@
 """Helpers of the HE lowering's tests: a builder of CONVERTED modules and an interpreter of he.* steps in numpy."""
 
+import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,11 @@ from ppc.ir.module import Constant, Module, Op, Stage, Value
 from ppc.ir.types import Domain, TensorType
 from ppc.passes.calibrate import Calibrate
 from ppc.runtime.layout import layout_from_attrs
+from ppc.targets.he.graph import Kind
+from ppc.targets.he.lower import lower_he
+from ppc.targets.he.verify import verify_he
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # for `he_run`: tests run with importlib, which has no packages
 
 Array = NDArray[np.float64]
 CLIENT, SERVER = Label.secret("client"), Label.secret("server")
@@ -57,6 +64,43 @@ class Builder:
             self.constants,
             {"batch": self.batch},
         )
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step as level and scale planning see it."""
+
+    kind: Kind
+    op: Op
+    operands: tuple[str, ...]
+    result: str
+    largest: float = 1.0
+    typical: float = 1.0
+
+
+#: Kinds of a line of `program` that are not a step's own kind.
+LEAVES = {"share": "convert.he_to_mpc", "reveal": "reveal.he_to_client"}
+
+
+def program(text: str, **largest: float) -> list[Step]:
+    """Steps from lines `result = kind operand ...`; `largest` bounds values by name, all others by 1.
+
+    `poly3 x` is a polynomial of degree 3 on [-1, 1], `wide3 x` one on [-2, 2]; `share x` and `reveal x` leave.
+    """
+    found = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        result, _, words = line.rpartition(" = ")
+        kind, *operands = words.split()
+        name, attrs = kind, {}
+        if kind[:-1] in ("poly", "wide"):
+            end = 1.0 if kind.startswith("poly") else 2.0
+            attrs = {"coefficients": (0.5,) * (int(kind[-1]) + 1), "lo": -end, "hi": end}
+            name = kind = "polynomial"
+        elif kind in LEAVES:
+            name, kind, result = LEAVES[kind], "leave", f"{operands[0]}.out"
+        op = Op(name, tuple(operands), (result,), attrs, result, Domain.HE)
+        found.append(Step(kind, op, tuple(operands), result, largest.get(result, 1.0)))
+    return found
 
 
 def in_clear(module: Module) -> Module:
@@ -119,9 +163,14 @@ def interpret(module: Module, x: Array) -> dict[str, Any]:
     return env
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def builder() -> type[Builder]:
     return Builder
+
+
+@pytest.fixture(name="program")
+def program_() -> Callable[..., list[Step]]:
+    return program
 
 
 @pytest.fixture
@@ -137,8 +186,6 @@ def run() -> Callable[[Module, Array], dict[str, Any]]:
 @pytest.fixture
 def check() -> Callable[..., Module]:
     """check(module, x, expected): lower, verify, interpret, compare to 1e-9; gives the lowered module."""
-    from ppc.targets.he.lower import lower_he
-    from ppc.targets.he.verify import verify_he
 
     def compare(module: Module, x: Array, expected: Array) -> Module:
         lowered = lower_he(module)

@@ -1,89 +1,79 @@
-"""Golden values of parameter planning, and what happens where nothing fits."""
+"""Parameters are secure and leave room; what happens where nothing fits; what a revealed ciphertext holds."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from math import log2
 
 import numpy as np
 import pytest
 
 from ppc.ir.diagnostic import UserError
 from ppc.ir.module import Value
-from ppc.targets.he.levels import plan_levels, relinearised
+from ppc.runtime.levels import Chain
+from ppc.targets.he.levels import plan_levels
 from ppc.targets.he.lower import lower_he
-from ppc.targets.he.parameters import MODULUS_BITS, Demand, candidates, chain
+from ppc.targets.he.parameters import (
+    LARGEST_PRIME,
+    MODULUS_BITS,
+    SHARE_BITS,
+    SMALLEST_FIRST,
+    SMALLEST_PRIME,
+    candidates,
+    chains,
+    depths,
+    fits,
+)
+from ppc.targets.he.plan import plan_module
+from ppc.targets.he.scales import HEADROOM
 
 
-@dataclass(frozen=True)
-class Step:
-    operands: tuple[str, ...]
-    result: str
-    levels: int = 0
-    exit: str = ""
+def layers(program, count, leave="share"):
+    text, last = "x = enter\n", "x"
+    for i in range(count):
+        text += f"a{i} = linear {last}\ns{i} = square a{i}\n"
+        last = f"s{i}"
+    return program(f"{text}y = linear {last}\n{leave} y")
 
 
-def steps(depth, leave="convert.he_to_mpc"):
-    body = [Step((), "v0")] + [Step((f"v{i}",), f"v{i + 1}", 1) for i in range(depth)]
-    return [*body, Step((f"v{depth}",), "y", 0, leave)]
+@pytest.mark.parametrize("degree", sorted(MODULUS_BITS))
+@pytest.mark.parametrize("count", [0, 1, 3, 8])
+@pytest.mark.parametrize("exit_level", [0, 1, 2])
+def test_every_chain_is_secure(program, degree, count, exit_level):
+    plan = plan_levels(layers(program, count), lambda _: exit_level)
+    shares = [exit_level] if exit_level else []
+    found = list(chains(degree, plan, shares))
+    for bits in found:
+        *data, special = bits
+        assert sum(bits) <= MODULUS_BITS[degree], "more than 128-bit security allows"
+        assert len(data) == plan.top + 1
+        assert special == max(bits) <= LARGEST_PRIME, "the special prime is the largest"
+        assert data[0] >= SMALLEST_FIRST and all(b >= SMALLEST_PRIME for b in data[1:])
+        assert all(sum(data[: level + 1]) >= SHARE_BITS for level in shares)
+    assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize(
-    ("depth", "leave", "degree", "primes"),
+    ("count", "leave", "degree"),
     [
-        (1, "convert.he_to_mpc", 8192, (52, 50, 50, 52)),
-        (2, "convert.he_to_mpc", 16384, (52, 50, 50, 50, 52)),
-        (5, "convert.he_to_mpc", 16384, (52, *[50] * 6, 52)),
-        (9, "convert.he_to_mpc", 32768, (52, *[50] * 10, 52)),
-        (1, "reveal.he_to_client", 8192, (60, 50, 60)),
+        *[(0, "share", 8192), (1, "share", 8192), (2, "share", 16384), (6, "share", 16384), (9, "share", 32768)],
+        *[(0, "reveal", 4096), (1, "reveal", 4096), (2, "reveal", 8192), (4, "reveal", 8192), (5, "reveal", 16384)],
     ],
 )
-def test_finest_scale_at_the_smallest_degree(depth, leave, degree, primes):
-    # a scale below 40 bits is left to the noise model; here only what is secure counts
-    fits = [
-        p
-        for d in sorted(MODULUS_BITS)
-        for p in candidates(d, steps(depth, leave), Demand(8, False))
-        if p.scale_bits >= 40
-    ]
-    assert fits[0].degree == degree
-    assert fits[0].prime_bits == primes
-    assert sum(primes) <= MODULUS_BITS[degree]
+def test_smallest_degree(program, count, leave, degree):
+    """k layers and a last map take k primes beside those of the exit (102 bits for shares, one prime for a reveal)."""
+    steps = layers(program, count, leave)
+    assert next(d for d in sorted(MODULUS_BITS) if fits(d, steps)) == degree
 
 
-def test_shares_leave_with_a_hundred_bits():
-    for scale in (30, 36, 41, 50):
-        found = chain(16384, scale, steps(2), Demand(8, False))
-        level = found.plan.run[-1]
-        assert sum(found.prime_bits[: level + 1]) >= 100
-        assert sum(found.prime_bits[:level]) < 100 or level == 1
-
-
-def test_a_revealed_value_fits_its_modulus():
-    found = chain(8192, 50, steps(1, "reveal.he_to_client"), Demand(20, False))
-    level = found.plan.run[-1]
-    assert sum(found.prime_bits[: level + 1]) >= 50 + 20 + 2
-
-
-def test_integer_bits_come_from_ranges():
-    assert Demand.of([None], False).integer_bits == 8
-    assert Demand.of([100.0], False).integer_bits == 7
-    assert Demand.of([0.1], False).integer_bits == 0
-
-
-def test_values_run_as_low_as_their_consumers_allow():
-    program = [
-        Step((), "x"),
-        Step(("x",), "a", 1),
-        Step(("a",), "b", 1),
-        Step(("b", "x"), "c"),
-        Step(("c",), "y", 0, "leave"),
-    ]
-    found = plan_levels(program, lambda _: 1)
-    assert found.of == {"x": 3, "a": 2, "b": 1, "c": 1}
-    assert found.run == (3, 3, 2, 1, 1)
-    assert found.top == 3
-
-
-def test_relinearisation_levels():
-    assert relinearised([("mul", 4, 3), ("polynomial", 3, 1)]) == (2, 3, 4)
+def test_candidates_have_the_primes_of_seal_and_room_for_every_value(program):
+    steps = layers(program, 2)
+    found = list(candidates(16384, steps, next(depths(steps)), False))
+    assert found
+    for p in found[::50]:
+        assert p.chain == Chain.of(16384, p.prime_bits)
+        assert p.top == p.plan.top == 3
+        for step in steps[:-1]:
+            modulus = log2(p.chain.modulus(p.plan.of[step.result]))
+            assert log2(p.scales.of[step.result] * step.largest) + HEADROOM <= modulus
 
 
 def test_too_deep_is_a_user_error_with_numbers(builder):
@@ -99,7 +89,31 @@ def test_too_deep_is_a_user_error_with_numbers(builder):
     assert found.help
 
 
-def logistic(builder, batch=1, error=None):
+def test_too_precise_is_a_user_error_with_the_error_reached(builder):
+    b = logistic(builder)
+    module = b.module()
+    with pytest.raises(UserError, match=r"PPC4101.*the error of a result may reach \S+ times what is allowed"):
+        lower_he(replace(module, attrs={**module.attrs, "he.error": 1e-30}))
+
+
+def test_more_precision_is_paid_with_levels(builder, calibrated):
+    """First a map shares its prime with the square after it; where that is too coarse, each has its own."""
+    rng = np.random.default_rng(4)
+    b = builder((1, 20))
+    for _ in range(2):
+        b.op("Gemm", [b.last, b.weight(rng.normal(size=(20, 20)) / 5)], (1, 20))
+        b.op("Mul", [b.last, b.last], (1, 20))
+    b.op("Gemm", [b.last, b.weight(rng.normal(size=(20, 20)) / 5)], (1, 20))
+    module = calibrated(b.module(), rng.uniform(-1, 1, size=(1, 20)))
+    tops = []
+    for error in (2.0**-4, 2.0**-16):
+        found = plan_module(replace(module, attrs={**module.attrs, "he.error": error}))
+        assert found.error <= 1.0
+        tops.append(found.parameters.top)
+    assert tops[0] == 3 and tops[1] >= 5
+
+
+def logistic(builder, batch=1):
     rng = np.random.default_rng(3)
     b = builder((batch, 30), batch)
     b.op("Gemm", [b.last, b.weight(rng.normal(size=(30, 2)) / 5)], (batch, 2))
@@ -114,7 +128,8 @@ def test_flooding_where_the_weights_are_secret(builder, check):
     leave = lowered.ops[-1]
     assert leave.attrs["privacy"] == "flooding"
     assert leave.attrs["flood_bits"] >= 30
-    assert lowered.attrs["he.scale_bits"] >= 55
+    # 2^flood_bits, sqrt(N/2) times in a slot, is to be small beside a value of 1
+    assert log2(leave.attrs["scale"]) >= leave.attrs["flood_bits"] + log2(lowered.attrs["he.degree"] / 2) / 2 + 5
 
 
 def test_public_weights_need_no_flooding(builder, check):
@@ -137,13 +152,13 @@ def test_a_revealed_ciphertext_holds_nothing_but_the_result(builder, run, batch)
     assert np.abs(slots[:, None] - results[None, :]).min(axis=1).max() < 1e-9
 
 
-def test_a_wide_result_needs_a_larger_first_prime(builder):
+def test_a_wide_result_has_room(builder):
     b = logistic(builder)
     module = b.module("reveal.he_to_client", {"privacy": "public weights"})
     last = module.ops[-2].results[0]
-    values = dict(module.values)
-    values[last] = Value(values[last].type, values[last].label, values[last].domain, (-1000.0, 3.0))
-    lowered = lower_he(type(module)(**{f: getattr(module, f) for f in module.__slots__} | {"values": values}))
-    primes = lowered.attrs["he.prime_bits"]
-    level = lowered.ops[-1].attrs["level"]
-    assert sum(primes[: level + 1]) >= lowered.attrs["he.scale_bits"] + 10
+    value = module.values[last]
+    wide = Value(value.type, value.label, value.domain, (-1000.0, 3.0))
+    lowered = lower_he(replace(module, values={**module.values, last: wide}))
+    leave = lowered.ops[-1]
+    modulus = Chain.of(lowered.attrs["he.degree"], lowered.attrs["he.prime_bits"]).modulus(leave.attrs["level"])
+    assert log2(leave.attrs["scale"] * 1000) + HEADROOM <= log2(modulus)
