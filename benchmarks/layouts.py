@@ -87,7 +87,7 @@ class Found:
     def megabytes(self) -> float:
         """Of Galois and relinearisation keys."""
         size = sum(n * key_bytes(self.degree, k - 1) for k, n in self.keys().items())
-        squares = {self.primes[s.result] for s in self.steps if s.kind == "mul"}
+        squares = {self.primes[s.result] for s in self.steps if s.kind in ("square", "mul")}
         return (size + sum(key_bytes(self.degree, k - 1) for k in squares)) / 1e6
 
 

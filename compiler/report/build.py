@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ppc.compiler.report.he import he_section
 from ppc.ir.module import Module
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
 from ppc.passes.assign.milp import OutOfTime
 from ppc.passes.assign.problem import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome, dearer_by
+from ppc.targets.he.primitives import Primitives
 
 #: A why-not figure is one more exact solve; in larger graphs nodes are said to be dearer without the figure. A fixed
 #: number, not a clock: a plan must not depend on how busy the machine was.
@@ -29,6 +31,7 @@ class Findings:
     views: Views
     pricing: Pricing
     prices: Mapping[str, Any]  # which table they are of
+    he: Primitives  # of that table
 
 
 def build(f: Findings) -> dict[str, Any]:
@@ -60,10 +63,12 @@ def build(f: Findings) -> dict[str, Any]:
                 "lo": op.attrs["he_lo"],
                 "hi": op.attrs["he_hi"],
                 "error": op.attrs["he_error"],
+                "loss": op.attrs.get("he_loss"),
             }
             for op in module.ops
             if op.domain is Domain.HE and "he_coefficients" in op.attrs
         ],
+        "he": he_section(f.lowered, f.he),
         "levels": [
             {"node": op.loc, "step": op.name, "level": op.attrs["level"]} for op in f.lowered.ops if "level" in op.attrs
         ],

@@ -175,12 +175,22 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
         "modulus", f"{bits} = {sum(he['prime_bits'])} bits (the last for key switching), top level {he['top_level']}"
     )
     table.add_row("security", f"{he['security_bits']} bits (HomomorphicEncryption.org table; enforced by SEAL)")
-    table.add_row("Galois keys", str(keys))
+    found = manifest["report"]["he"]
+    table.add_row("keys", f"{keys} Galois, {len(he['relin'])} relinearisation: {size(found['key_bytes'])} once")
+    table.add_row("upload", f"{size(found['upload_bytes'])} of ciphertexts a pass")
+    if found["rotations"]:
+        turned = ", ".join(f"{n} over {k}" for k, n in found["rotations"].items())
+        table.add_row("rotations", f"{turned} primes; {found['products']} products with weights")
+        table.add_row("server", f"{seconds(found['server_seconds'])} on one thread (predicted)")
+    for way in found["privacy"]:
+        table.add_row("circuit privacy", way["why"])
     return table
 
 
 def _approximations(r: Mapping[str, Any]) -> RenderableType:
-    table = _table("\nApproximations in HE", "node", "op", "polynomial", "range", "max error")
+    table = _table(
+        "\nApproximations in HE", "node", "op", "polynomial", "range", "max error", "alone changes outputs by"
+    )
     for a in r["approximations"]:
         table.add_row(
             safe(a["node"]),
@@ -188,6 +198,7 @@ def _approximations(r: Mapping[str, Any]) -> RenderableType:
             f"degree {a['degree']}",
             f"[{a['lo']:.3g}, {a['hi']:.3g}]".replace("[", r"\["),
             f"{a['error']:.2e}",
+            "not measured" if a["loss"] is None else f"{a['loss']:.2%} of their range",
         )
     return table
 

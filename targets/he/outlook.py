@@ -9,7 +9,7 @@ from ppc.targets.he.graph import Node
 Factors = tuple[int, ...]
 
 #: Nodes that leave elements where they are.
-PLAIN = ("polynomial", "add", "sub", "mul")
+PLAIN = ("polynomial", "square", "add", "sub", "mul")
 
 
 @dataclass(frozen=True)
