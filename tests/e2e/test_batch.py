@@ -68,3 +68,4 @@ def test_two_passes(model: Path, policy: str | None, privacy: str, tmp_path: Pat
     assert case.compiled.manifest["he"]["galois"] == {}
     text = (tmp_path / "plan.py").read_text()
     assert "p.he.batch_linear(x_he, p.weight(" in text and "p.he.batch_square(" in text
+    assert "288 weights in 16 blocks" in text and "96 weights in 1 block," in text
