@@ -91,6 +91,10 @@ def _what(op: Op, step: Mapping[str, Any], errors: Mapping[str, float]) -> str:
         terms: Any = op.attrs["terms"]
         turns = {("b", t[0], t[2]) for t in terms if t[2]} | {("g", t[1], t[3]) for t in terms if t[3]}
         parts.append(f"{len(turns) + len(op.attrs.get('post', ()))} rotations, {len(terms)} products")  # type: ignore[arg-type]
+    if "blocks" in op.attrs:
+        blocks: Any = op.attrs["blocks"]
+        entries = sum(len(rows) * len(cols) for rows, cols in blocks)
+        parts.append(f"{entries} weights in {len(blocks)} block{'s' if len(blocks) > 1 else ''}")
     if "level" in op.attrs:
         parts.append(f"level {op.attrs['level']}")
     return ", ".join(parts)

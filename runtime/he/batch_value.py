@@ -18,7 +18,7 @@ from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch
 from ppc.runtime.he.schedule import Workers
 
 #: Words that the largest value of a block takes: blocks are as wide as this allows.
-_BLOCK_WORDS = 1 << 19
+BLOCK_WORDS = 1 << 19
 _NARROWEST, _WIDEST = 128, 4096
 #: Words of one array where an operation passes over several of them many times.
 _ROWS_WORDS = 1 << 15
@@ -225,7 +225,7 @@ def _ordered(value: Pending) -> list[Pending]:
 
 def _width(order: Sequence[Pending], degree: int) -> int:
     largest = max(v.elements * v.polynomials for v in order)
-    fitting = max(_NARROWEST, min(_WIDEST, _BLOCK_WORDS // largest))
+    fitting = max(_NARROWEST, min(_WIDEST, BLOCK_WORDS // largest))
     return min(degree, 1 << (fitting.bit_length() - 1))
 
 

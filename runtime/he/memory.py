@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ppc.runtime.he import batch_memory
 from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_terms, polynomial_attrs, sums_of
+from ppc.runtime.he.batch_attrs import BATCH
 from ppc.runtime.he.linear_order import most_alive, order
 from ppc.runtime.party import Step, last_reads
 
@@ -48,8 +50,12 @@ def server_memory(manifest: Mapping[str, Any], threads: int = 1) -> Memory:
     keys = Counter(galois) + Counter(map(int, he["relin"]))
     # of a key: for each of level + 1 digits two polynomials modulo level + 2 primes; the public key has one pair
     words = 2 * (top + 2) + sum(count * (level + 1) * 2 * (level + 2) for level, count in keys.items())
-    weights, peaks = _walk(manifest, degree, threads)
-    cipher_words = sum(count * 2 * (level + 1) for level, count in peaks.items()) + threads * _SWITCH * (top + 2)
+    if he.get("packing") == BATCH:
+        weights, cipher_words = 0, batch_memory.polynomials(manifest, threads)
+    else:
+        weights, peaks = _walk(manifest, degree, threads)
+        cipher_words = sum(count * 2 * (level + 1) for level, count in peaks.items())
+    cipher_words += threads * _SWITCH * (top + 2)
     return Memory(
         keys=_WORD * degree * words,
         weights=weights,

@@ -43,13 +43,12 @@ def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
 def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> float:
     """Seconds of what enters or leaves."""
     if step.kind == "enter":
-        return step.elements * (
-            primitives.enter(degree, step.level) + degree * (step.level + 1) * 2 * PRICES.convert / 1e9
-        )
+        kept = 2 * degree * (step.level + 1) * PRICES.convert / 1e9
+        return step.elements * (primitives.enter(degree, step.level) + kept)
     if step.kind != "leave":
         return 0.0
-    shared = masks(step.node.op)
-    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if shared else None
+    masked = masks(step.node.op)
+    found = primitives.to_shares(step.elements * samples, step.elements, degree, step.level) if masked else None
     return step.elements * primitives.leave(degree, step.level) if found is None else found
 
 
@@ -108,17 +107,3 @@ def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primiti
         return inf
     sums = sum(2 * size * words for n in nodes if n.kind in ("add", "sub")) / 1e9
     return linear + sums + product * sum(n.kind in PRODUCTS for n in nodes)
-
-
-def resident(schedule: Schedule) -> int:
-    """Bytes of the server's arrays that exist together, blocks of evaluation and SEAL's own memory apart.
-
-    What enters and what a rescale made stay while the pass lasts; a rescale and a conversion hold their whole operand
-    besides. Nothing else ever exists as a whole.
-    """
-    made = {s.result: s for s in schedule.steps}
-    entered = sum(s.elements * 2 * (s.level + 1) for s in schedule.steps if s.kind == "enter")
-    kept = sum(s.elements * 2 * (s.out_level + 1) for s in schedule.steps if s.kind == "rescale")
-    read = [made[s.operands[0]] for s in schedule.steps if s.kind in ("rescale", "leave")]
-    whole = max((s.elements * s.polynomials * (s.out_level + 1) for s in read if s.kind != "enter"), default=0)
-    return 8 * schedule.degree * (entered + kept + whole)

@@ -32,7 +32,6 @@ class BatchProgram:
     schedule: Schedule
     seconds: float  # of a pass: client and server, one core
     error: float  # of the worst value that leaves (a bound), as a share of what is allowed
-    resident: int  # bytes of the server's largest values that exist together
 
     @property
     def samples(self) -> int:
@@ -79,7 +78,7 @@ def _cheapest(graph: Graph, degree: int, primitives: Primitives) -> BatchProgram
         return None
     _, worst, found = best
     seconds = batch_cost.seconds(graph, found, primitives)
-    return BatchProgram(graph, found, seconds, worst, batch_cost.resident(found))
+    return BatchProgram(graph, found, seconds, worst)
 
 
 def _knobs(graph: Graph) -> Iterator[Knobs]:

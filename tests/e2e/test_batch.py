@@ -1,4 +1,4 @@
-"""Batch packing by separate processes: with secret weights (shares) and with public ones (revealed directly)."""
+"""Batch packing by separate processes: with secret weights (a mask) and with public ones (decrypted directly)."""
 
 from math import inf
 from pathlib import Path
@@ -49,8 +49,8 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("policy,leaves", [(None, "convert.he_to_mpc"), (PUBLIC, "reveal.he_to_client")])
-def test_two_passes(model: Path, policy: str | None, leaves: str, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("policy,privacy", [(None, "masking"), (PUBLIC, "public weights")])
+def test_two_passes(model: Path, policy: str | None, privacy: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(choice, "program_seconds", lambda program, primitives: inf)
     case = assert_three_ways(
         tmp_path,
@@ -62,9 +62,10 @@ def test_two_passes(model: Path, policy: str | None, leaves: str, tmp_path: Path
         budget=0.01,
         calibrate=model.with_suffix(".npz"),
     )
-    steps = [s["step"] for s in case.compiled.manifest["steps"]]
-    assert "he.batch_rescale" in steps and leaves in steps
+    steps = {s["step"]: s["attrs"] for s in case.compiled.manifest["steps"]}
+    assert "he.batch_rescale" in steps and steps["reveal.he_to_client"]["privacy"] == privacy
     assert case.compiled.manifest["he"]["packing"] == "batch"
     assert case.compiled.manifest["he"]["galois"] == {}
     text = (tmp_path / "plan.py").read_text()
     assert "p.he.batch_linear(x_he, p.weight(" in text and "p.he.batch_square(" in text
+    assert "288 weights in 16 blocks" in text and "96 weights in 1 block," in text

@@ -176,7 +176,7 @@ def test_scales_are_what_the_primes_make_of_them(builder):
 @pytest.mark.parametrize(
     "build,leave,reason",
     [
-        (lambda b: None, ("reveal.he_to_client", {"privacy": "flooding"}), "only through shares"),
+        (lambda b: None, ("reveal.he_to_client", {"privacy": "flooding"}), "to be flooded"),
         (
             lambda b: b.op("Polynomial", [b.last], (BATCH, 4), {"coefficients": (0.0, 1.0, 0.0, 0.5)}),
             ("convert.he_to_mpc", None),
