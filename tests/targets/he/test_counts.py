@@ -113,7 +113,6 @@ def test_counts(builder, calibrated, net):
     )
     assert rotations <= most_rotations
     assert products <= most_products
-    assert seconds < 10
 
 
 def test_a_batch_costs_no_more_than_a_sample_where_it_fits(builder):
