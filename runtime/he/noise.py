@@ -3,7 +3,8 @@
 Coefficient noise of standard deviation σ becomes slot noise σ·sqrt(N/2) / scale (real part of the embedding). The
 secret is ternary (variance 2/3), errors have σ = 3.2 (SEAL's `noise_standard_deviation`), a rounding has variance
 1/12, and the encoding of real slots twice that in effect: coefficients i and N-i are rounded alike. Following Costache,
-Curtis, Hales, Murphy, Ogilvie, Player: On the precision loss in approximate homomorphic encryption (2022), average case.
+Curtis, Hales, Murphy, Ogilvie, Player: On the precision loss in approximate homomorphic encryption (2022),
+average case.
 """
 
 from dataclasses import dataclass, field
