@@ -65,11 +65,11 @@ class Lowered:
         for s in self.post:
             summed = np.concatenate([summed, summed + s])
         shift = self.terms[:, 2] + self.terms[:, 3]
-        places = np.unique(self.out.addresses)
+        results = np.unique(self.out.addresses)
         most = 0
-        for at in places[:: max(1, len(places) // SAMPLED)]:
-            mine = self.terms[:, 1] == at // ring
-            slots = (at % ring + summed[:, None] + shift[mine]) % ring
+        for address in results[:: max(1, len(results) // SAMPLED)]:
+            mine = self.terms[:, 1] == address // ring
+            slots = (address % ring + summed[:, None] + shift[mine]) % ring
             most = max(most, int(filled[self.terms[mine, 0], slots].sum()))
         return most
 

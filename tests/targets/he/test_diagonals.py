@@ -152,6 +152,32 @@ def test_every_layout_of_a_convolution_computes_it(builder, seed, filters, strid
 
 
 @settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(1, 40),
+    columns=st.integers(1, 100),
+    kind=st.sampled_from(["hybrid", "window", "inner"]),
+    clean=st.booleans(),
+)
+def test_reads_are_what_a_map_of_ones_counts(seed, rows, columns, kind, clean):
+    """With 1 in every slot of every diagonal and in every slot in which something lies, a result is the count."""
+    rng = np.random.default_rng(seed)
+    source = Packing.of(((columns, 1),), RING, clean=clean)
+    lowered = lower_map(random_map(rng, rows, columns, 0.3), source, Placement(kind, 8, None))
+    if lowered is None:
+        return
+    slots = np.full((source.ciphertexts, RING), 0.0 if clean else 1.0)
+    for copy in range(RING // source.period):
+        slots.reshape(-1)[(source.addresses + copy * source.period) % slots.size] = 1.0
+    out = np.zeros((lowered.out.ciphertexts, RING))
+    for ct_in, ct_out, baby, giant in lowered.terms:
+        out[ct_out] += np.roll(slots[ct_in], -baby - giant)
+    for step in lowered.post:
+        out = out + np.roll(out, -step, axis=1)
+    assert lowered.reads == out.reshape(-1)[lowered.out.addresses].max()
+
+
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 16), columns=st.integers(1, 16))
 def test_maps_of_periodic_inputs(seed, rows, columns):
     """Two dense layers in a row: the first leaves its result repeated, the second makes use of it."""

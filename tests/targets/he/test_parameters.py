@@ -24,6 +24,7 @@ from ppc.targets.he.parameters import (
 )
 from ppc.targets.he.plan import plan_module
 from ppc.targets.he.scales import HEADROOM
+from ppc.targets.prices import Prices
 
 
 def layers(program, count, leave="share"):
@@ -38,9 +39,10 @@ def layers(program, count, leave="share"):
 @pytest.mark.parametrize("count", [0, 1, 3, 8])
 @pytest.mark.parametrize("exit_level", [0, 1, 2])
 def test_every_chain_is_secure(program, degree, count, exit_level):
-    plan = plan_levels(layers(program, count), lambda _: exit_level)
+    steps = layers(program, count, "share" if exit_level else "reveal")
+    plan = plan_levels(steps, lambda _: exit_level)
     shares = [exit_level] if exit_level else []
-    found = list(chains(degree, plan, shares))
+    found = list(chains(degree, plan, steps))
     for bits in found:
         *data, special = bits
         assert sum(bits) <= MODULUS_BITS[degree], "more than 128-bit security allows"
@@ -107,7 +109,7 @@ def test_more_precision_is_paid_with_levels(builder, calibrated):
     module = calibrated(b.module(), rng.uniform(-1, 1, size=(1, 20)))
     tops = []
     for error in (2.0**-4, 2.0**-16):
-        found = plan_module(replace(module, attrs={**module.attrs, "he.error": error}))
+        found = plan_module(replace(module, attrs={**module.attrs, "he.error": error}), Prices.shipped().he)
         assert found.error <= 1.0
         tops.append(found.parameters.top)
     assert tops[0] == 3 and tops[1] >= 5

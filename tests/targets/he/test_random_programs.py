@@ -16,7 +16,7 @@ from ppc.targets.he.plan import Program, plan_module
 from ppc.targets.he.verify import verify_he
 
 #: (seed, operators, products one after another)
-FEW = [(seed, (5, 12, 20, 30)[seed % 4], (1, 3, 5, 8)[seed // 4 % 4]) for seed in range(10)]
+FEW = [(seed, (5, 12, 20, 30)[seed % 4], (1, 3, 5, 8)[seed // 4 % 4]) for seed in range(8)]
 MANY = [(seed, 3 + seed % 28, seed % 9) for seed in range(100, 300)]
 ENCRYPTED = [(seed, 6 + seed % 12, 1 + seed % 4) for seed in range(40, 44)]
 MANY_ENCRYPTED = [(seed, 4 + seed % 25, seed % 7) for seed in range(600, 640)]
@@ -66,8 +66,6 @@ def case(builder, calibrated, seed, operators, depth):
 
 
 def check_in_clear_and_simulated(found):
-    if found is None:
-        return
     (output,) = found.lowered.outputs
     clear = on_slots(found.lowered, found.x, noise=False)[output].data
     found.compare(clear, 1e-6 * max(1.0, np.abs(found.expected).max()))
@@ -75,34 +73,35 @@ def check_in_clear_and_simulated(found):
 
 
 def check_encrypted(found):
-    if found is not None:
-        (output,) = found.lowered.outputs
-        found.compare(encrypted(found.lowered, found.x).result(output), found.tolerance)
+    (output,) = found.lowered.outputs
+    found.compare(encrypted(found.lowered, found.x).result(output), found.tolerance)
 
 
 @pytest.mark.parametrize("graph", FEW)
 def test_random_programs(builder, calibrated, graph):
-    check_in_clear_and_simulated(case(builder, calibrated, *graph))
+    found = case(builder, calibrated, *graph)
+    assert found is not None, "these few have parameters, so that something is tested"
+    check_in_clear_and_simulated(found)
 
 
 @pytest.mark.parametrize("graph", ENCRYPTED)
 def test_random_programs_encrypted(builder, calibrated, graph):
-    check_encrypted(case(builder, calibrated, *graph))
+    found = case(builder, calibrated, *graph)
+    assert found is not None, "these few have parameters, so that something is tested"
+    check_encrypted(found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("graph", MANY)
 def test_many_random_programs(builder, calibrated, graph):
-    check_in_clear_and_simulated(case(builder, calibrated, *graph))
+    found = case(builder, calibrated, *graph)
+    if found is not None:
+        check_in_clear_and_simulated(found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("graph", MANY_ENCRYPTED)
 def test_many_random_programs_encrypted(builder, calibrated, graph):
-    check_encrypted(case(builder, calibrated, *graph))
-
-
-def test_most_random_graphs_have_parameters(builder, calibrated):
-    """So that the tests above test something."""
-    found = [case(builder, calibrated, *graph) for graph in FEW]
-    assert sum(c is not None for c in found) >= len(FEW) * 2 // 3
+    found = case(builder, calibrated, *graph)
+    if found is not None:
+        check_encrypted(found)

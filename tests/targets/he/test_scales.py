@@ -7,16 +7,21 @@ import pytest
 
 from ppc.runtime.levels import MATCHED, Chain
 from ppc.targets.he.levels import plan_levels
-from ppc.targets.he.scales import HEADROOM, SHARE_HEADROOM, Precision, plan_scales
+from ppc.targets.he.scales import HEADROOM, SHARE_HEADROOM, plan_scales
 
 BITS = 50
+
+
+def waterlines(plan, top, slope):
+    """Bits by level: `top` at the highest, `slope` more for each further down."""
+    return tuple(top + slope * (plan.top - level) for level in range(plan.top + 1))
 
 
 def scales_of(steps, precision, bits=BITS, degree=32768, eager=False):
     """(levels, chain, scales or None) with primes of one size and a first one of 60 bits."""
     plan = plan_levels(steps, lambda _: 1, eager)
     chain = Chain.of(degree, (60, *[bits] * plan.top, 60))
-    return plan, chain, plan_scales(steps, plan, chain, precision)
+    return plan, chain, plan_scales(steps, plan, chain, waterlines(plan, *precision))
 
 
 def holds(steps, plan, chain, scales):
@@ -52,7 +57,7 @@ def holds(steps, plan, chain, scales):
 
 def test_a_chain_of_layers(program):
     steps = program("x = enter\na = linear x\nb = square a\nc = linear b\nd = square c\ny = linear d\nshare y", a=4.0)
-    plan, chain, scales = scales_of(steps, Precision(30, 0))
+    plan, chain, scales = scales_of(steps, (30, 0))
     holds(steps, plan, chain, scales)
     assert not scales.raised
     assert scales.of["x"] == 2.0**30
@@ -67,7 +72,7 @@ def test_a_chain_of_layers(program):
 
 def test_bits_grow_by_slope_and_shrink_with_the_bound(program):
     steps = program("x = enter\na = linear x\nb = linear a\nc = linear b\nshare c", a=16.0)
-    plan, chain, scales = scales_of(steps, Precision(30, 4))
+    plan, chain, scales = scales_of(steps, (30, 4))
     holds(steps, plan, chain, scales)
     assert (plan.of["x"], plan.of["a"], plan.of["b"]) == (3, 2, 1)
     assert [log2(scales.of[name]) for name in "xab"] == [30, 30 + 4 - 4, 30 + 8]
@@ -79,11 +84,11 @@ def test_add_of_a_map_and_a_product(program):
     The sum has the larger scale of what it reads, to the last bit: the one that was raised may end up above the other.
     """
     steps = program("x = enter\na = linear x\nb = square a\nc = linear b\nd = add c b\ne = linear d\nshare e")
-    plan, chain, scales = scales_of(steps, Precision(30, 0))
+    plan, chain, scales = scales_of(steps, (30, 0))
     holds(steps, plan, chain, scales)
     assert scales.of["b"] != scales.of["c"]
     late = program("x = enter\na = linear x\nb = square a\nc = linear b\nd = add c b\nshare d")
-    plan, chain, scales = scales_of(late, Precision(30, 0))
+    plan, chain, scales = scales_of(late, (30, 0))
     holds(late, plan, chain, scales)
     ((at, operand),) = scales.raised
     assert late[at].result == "d" and late[at].operands[operand] == "b", "the last map has the larger scale"
@@ -92,7 +97,7 @@ def test_add_of_a_map_and_a_product(program):
 def test_a_value_read_by_a_map_and_by_a_product(program):
     """The map wants its waterline; the product reads a copy that is scaled up."""
     steps = program("x = enter\na = linear x\nb = mul x x\nc = add a b\nd = linear c\nshare d")
-    plan, chain, scales = scales_of(steps, Precision(30, 0))
+    plan, chain, scales = scales_of(steps, (30, 0))
     holds(steps, plan, chain, scales)
     assert scales.of["x"] == 2.0**30
     (product,) = (i for i, s in enumerate(steps) if s.kind == "mul")
@@ -103,7 +108,7 @@ def test_squares_of_squares(program):
     """No map in between gives a scale back: each product asks the one before for what it needs."""
     text = "x = enter\n" + "".join(f"{b} = square {a}\n" for a, b in zip("xabc", "abcd", strict=True))
     steps = program(text + "share d")
-    plan, chain, scales = scales_of(steps, Precision(36, 0))
+    plan, chain, scales = scales_of(steps, (36, 0))
     holds(steps, plan, chain, scales)
     raised = [scales.read(i, k, steps[i].operands[k]) / scales.of[steps[i].operands[k]] for i, k in scales.raised]
     assert all(ratio == 2 for ratio in raised), "the halves of bits that are rounded away on the way down, no more"
@@ -114,7 +119,7 @@ def test_squares_of_squares(program):
 @pytest.mark.parametrize("kind", ["poly3", "wide3"])
 def test_a_polynomial_reads_the_scale_of_its_prime(program, kind):
     steps = program(f"x = enter\na = linear x\nb = add a x\nc = {kind} b\nd = linear c\nshare d")
-    plan, chain, scales = scales_of(steps, Precision(30, 2))
+    plan, chain, scales = scales_of(steps, (30, 2))
     holds(steps, plan, chain, scales)
     at = next(i for i, s in enumerate(steps) if s.kind == "polynomial")
     assert log2(scales.read(at, 0, "b")) == pytest.approx(BITS, abs=0.6)
@@ -124,7 +129,7 @@ def test_a_polynomial_reads_the_scale_of_its_prime(program, kind):
 def test_a_polynomial_of_a_square_reads_a_copy(program):
     """A square's scale is what it is: a map reads it as it is, a polynomial a copy with the scale of its prime."""
     steps = program("x = enter\na = square x\nb = poly3 a\nc = linear a\nd = add b c\nshare d")
-    plan, chain, scales = scales_of(steps, Precision(30, 0))
+    plan, chain, scales = scales_of(steps, (30, 0))
     holds(steps, plan, chain, scales)
     assert (2, 0) in scales.raised
     assert log2(scales.of["a"]) == pytest.approx(30, abs=1)
@@ -134,18 +139,18 @@ def test_a_polynomial_of_a_square_reads_a_copy(program):
 def test_whatever_leaves_for_shares_has_room_that_it_does_not_wrap(program, last):
     steps = program(f"x = enter\na = linear x\n{last}\nshare b", b=256.0)
     for waterline in range(20, 60, 4):
-        _, chain, scales = scales_of(steps, Precision(waterline, 2), bits=42)
+        _, chain, scales = scales_of(steps, (waterline, 2), bits=42)
         if scales is not None:
             assert log2(scales.of["b"]) + 8 + SHARE_HEADROOM <= log2(chain.modulus(1)) + 1e-9
-    assert scales_of(steps, Precision(24, 2), bits=42)[2] is not None
+    assert scales_of(steps, (24, 2), bits=42)[2] is not None
 
 
 def test_a_value_fits_the_lowest_level_that_it_is_read_at(program):
     """A last map gets a large scale only as far as every exit has room, through sums as well."""
     steps = program("x = enter\na = linear x\nb = add a x\nreveal b\nshare b")
-    plan = plan_levels(steps, lambda name: 0 if name.startswith("reveal") else 1)
+    plan = plan_levels(steps, lambda op: 0 if op.name.startswith("reveal") else 1)
     chain = Chain.of(32768, (60, *[BITS] * plan.top, 60))
-    scales = plan_scales(steps, plan, chain, Precision(38, 0))
+    scales = plan_scales(steps, plan, chain, waterlines(plan, 38, 0))
     assert plan.of["b"] == 1
     holds(steps, plan, chain, scales)
     assert log2(scales.of["a"]) == 56, "not 38 + 26: level 0 has just under 60 bits, of which sign and slack take 3"
@@ -154,17 +159,17 @@ def test_a_value_fits_the_lowest_level_that_it_is_read_at(program):
 @pytest.mark.parametrize("bound", [2.0**60, 2.0**90])
 def test_what_does_not_fit_its_modulus_gives_none(program, bound):
     text = "x = enter\na = linear x\nb = square a\nc = linear b\nshare c"
-    assert scales_of(program(text), Precision(30, 0))[2] is not None
-    assert scales_of(program(text, c=bound), Precision(30, 0))[2] is None
+    assert scales_of(program(text), (30, 0))[2] is not None
+    assert scales_of(program(text, c=bound), (30, 0))[2] is None
 
 
 def test_weights_that_would_have_no_bits_give_none(program):
     """A prime of 34 bits, shared by a map that reads 60 bits and the square after it, leaves nothing to the weights."""
     steps = program("x = enter\na = linear x\nb = square a\nc = linear b\nshare c")
-    assert scales_of(steps, Precision(60, 0), bits=34)[2] is None
-    assert scales_of(steps, Precision(60, 0), bits=34, eager=True)[2] is None
-    assert scales_of(steps, Precision(40, 0), bits=34)[2] is None
-    assert scales_of(steps, Precision(40, 0), bits=34, eager=True)[2] is not None
+    assert scales_of(steps, (60, 0), bits=34)[2] is None
+    assert scales_of(steps, (60, 0), bits=34, eager=True)[2] is None
+    assert scales_of(steps, (40, 0), bits=34)[2] is None
+    assert scales_of(steps, (40, 0), bits=34, eager=True)[2] is not None
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -182,6 +187,6 @@ def test_equations_hold_in_random_programs(program, seed):
         plan = plan_levels(steps, lambda _: 1, eager)
         chain = Chain.of(32768, (60, *[bits] * plan.top, 60))
         for waterline in (24, 34):
-            scales = plan_scales(steps, plan, chain, Precision(waterline, 2))
+            scales = plan_scales(steps, plan, chain, waterlines(plan, waterline, 2))
             if scales is not None:
                 holds(steps, plan, chain, scales)
