@@ -182,7 +182,7 @@ class Search:
             return [self._aligned(state, node, node.operands)]
         found = []
         for i, target in ((0, right), (1, left)):
-            moved, name = self._realigned(state, node, node.operands[i], target)
+            moved, name = self._realigned(state, node, node.operands[i], target, self.sizes[node.operands[i]])
             names = tuple(name if j == i else o for j, o in enumerate(node.operands))
             found.append(self._aligned(moved, node, names))
         return found
@@ -205,10 +205,13 @@ class Search:
             return state, name
         raw = f"{name}.unmasked"
         made = next(step.op for step in state.steps if step.result == name)
-        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing)
+        sizes = self.sizes[name]
+        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing, sizes)
         return moved.renamed(masked, name), name
 
-    def _realigned(self, state: State, node: Node, name: str, target: Packing) -> tuple[State, str]:
+    def _realigned(
+        self, state: State, node: Node, name: str, target: Packing, sizes: tuple[float, float]
+    ) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""
         moved = f"{name}.at{len(state.steps)}"
         step = Node("linear", node.op, (name,), moved, node.like)
@@ -216,7 +219,7 @@ class Search:
         map = _identity(target.size)
         found = self._cover(map, state.packings[name], places)
         assert found is not None, "a direct placement always fits"
-        after = self._apply(state, step, map, self._split(found), self.sizes[name])
+        after = self._apply(state, step, map, self._split(found), sizes)
         # one more level makes all that came before dearer, and may ask for a larger ring
         top = max(self.level_of.values(), default=1)
         extra = LEVEL_SHARE * state.cost + LEVEL_ROTATIONS * self.primitives.rotate(self.degree, top)

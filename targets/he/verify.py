@@ -142,8 +142,8 @@ class _Walk:
             level, scale = self._polynomial(op, level), float_attr(op, "scale")
         elif op.name == "he.upscale":
             ratio = float_attr(op, "scale") / scale
-            exact = ratio >= 1.5 and abs(ratio / round(ratio) - 1) < SAME
-            require(exact, op, f"scales up by {ratio:g}, which is no integer")
+            exact = 1.5 < ratio < self.chain.modulus(self.top) and abs(ratio / round(ratio) - 1) < SAME
+            require(exact, op, f"scales up by {ratio:g}, which is not exact")
             scale *= round(ratio)
         elif op.name == "he.square":
             require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")

@@ -56,7 +56,7 @@ def test_every_chain_is_secure(program, degree, count, exit_level):
 @pytest.mark.parametrize(
     ("count", "leave", "degree"),
     [
-        *[(0, "share", 8192), (1, "share", 8192), (2, "share", 16384), (6, "share", 16384), (9, "share", 32768)],
+        *[(0, "share", 8192), (1, "share", 8192), (2, "share", 8192), (6, "share", 16384), (9, "share", 32768)],
         *[(0, "reveal", 4096), (1, "reveal", 4096), (2, "reveal", 8192), (4, "reveal", 8192), (5, "reveal", 16384)],
     ],
 )
@@ -122,9 +122,18 @@ def logistic(builder, batch=1):
     return b
 
 
-def test_flooding_where_the_weights_are_secret(builder, check):
+def test_a_mask_where_the_weights_are_secret(builder, check):
     b = logistic(builder)
-    module = b.module("reveal.he_to_client")
+    x = np.random.default_rng(0).normal(size=(1, 30))
+    lowered = check(b.module("reveal.he_to_client"), x, x @ b.constants["@w0"].data)
+    leave, bits = lowered.ops[-1], lowered.attrs["he.prime_bits"]
+    assert leave.attrs["privacy"] == "masking" and "flood_bits" not in leave.attrs
+    assert sum(bits[: leave.attrs["level"] + 1]) >= SHARE_BITS
+
+
+def test_flooding_where_it_is_asked_for(builder, check):
+    b = logistic(builder)
+    module = b.module("reveal.he_to_client", {"privacy": "flooding"})
     x = np.random.default_rng(0).normal(size=(1, 30))
     lowered = check(module, x, x @ b.constants["@w0"].data)
     leave = lowered.ops[-1]
@@ -145,8 +154,8 @@ def test_public_weights_need_no_flooding(builder, check):
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_a_revealed_ciphertext_holds_nothing_but_the_result(builder, run, batch):
-    """Every slot is a copy of a result or zero: no partial sums, which would tell of the weights."""
-    module = logistic(builder, batch).module("reveal.he_to_client")
+    """Every slot is a copy of a result or zero: no partial sums, which would tell of the weights (a mask hides all)."""
+    module = logistic(builder, batch).module("reveal.he_to_client", {"privacy": "flooding"})
     lowered = lower_he(module)
     env = run(lowered, np.random.default_rng(0).normal(size=(batch, 30)))
     slots = env[lowered.ops[-1].operands[0]].reshape(-1)

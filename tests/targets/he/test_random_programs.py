@@ -14,6 +14,7 @@ from ppc.targets.he.lower import emit
 from ppc.targets.he.noise import TAIL, Noise
 from ppc.targets.he.plan import Program, plan_module
 from ppc.targets.he.verify import verify_he
+from ppc.targets.prices import Prices
 
 #: (seed, operators, products one after another)
 FEW = [(seed, (5, 12, 20, 30)[seed % 4], (1, 3, 5, 8)[seed // 4 % 4]) for seed in range(8)]
@@ -55,7 +56,7 @@ def case(builder, calibrated, seed, operators, depth):
     grown = Grown(builder, seed, operators, depth)
     module, expected = grown.module_and_result(calibrated)
     try:
-        program = plan_module(module)
+        program = plan_module(module, Prices.shipped().he)
     except UserError as e:
         assert {d.code for d in e.diagnostics} == {"PPC4101"}
         return None

@@ -75,7 +75,7 @@ def test_dividing_by_a_secret_is_refused(builder):
     [
         ("Mul", 2, {}, 1, 1),
         ("Add", 2, {}, 0, 0),
-        ("Neg", 1, {}, 1, 0),  # the last linear map takes no prime; in the middle of a program it may
+        ("Neg", 1, {}, 0, 0),  # merges with any map beside it
         ("Reshape", 1, {"shape": (1, 4)}, 0, 0),
         ("Polynomial", 1, {"coefficients": (0.0, 1.0, 1.0, 1.0), "lo": -1.0, "hi": 1.0}, 2, 2),
         ("Polynomial", 1, {"coefficients": (0.0,) * 4 + (1.0,), "lo": -2.0, "hi": 2.0}, 4, 4),
