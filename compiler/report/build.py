@@ -6,11 +6,13 @@ from typing import Any
 
 from ppc.compiler.report.he import he_section
 from ppc.ir.module import Module
+from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
 from ppc.passes.assign.milp import OutOfTime
 from ppc.passes.assign.problem import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome, dearer_by
+from ppc.targets.he.count import counted
 from ppc.targets.he.primitives import Primitives
 
 #: A why-not figure is one more exact solve; in larger graphs nodes are said to be dearer without the figure. A fixed
@@ -147,9 +149,17 @@ def _segments(module: Module) -> list[dict[str, Any]]:
 
 
 def predicted(f: Findings) -> dict[str, Any]:
-    """Totals of the plan as it will run: every node and every conversion of the converted module."""
+    """Totals of the plan as it will run: every node and every conversion of the assigned module.
+
+    What is under HE counts as it was lowered (merged, laid out, at its levels) where elements share ciphertexts.
+    """
     total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
     module, rung = f.assigned.module, f.assigned.rung
+    degree, top = f.lowered.attrs.get("he.degree"), f.lowered.attrs.get("he.top_level")
+    as_lowered = isinstance(degree, int) and isinstance(top, int) and f.lowered.attrs.get("he.packing") != "batch"
+    if as_lowered:
+        assert isinstance(degree, int) and isinstance(top, int)
+        rung = HeRung(degree, top)
 
     def add(cost: Any) -> None:
         total["seconds"] += f.pricing.network.seconds(cost)
@@ -158,7 +168,10 @@ def predicted(f: Findings) -> dict[str, Any]:
 
     for op in module.ops:
         assert op.domain is not None
-        add(f.pricing.targets[op.domain].cost(op, module, rung))
+        if op.domain is not Domain.HE or not as_lowered:
+            add(f.pricing.targets[op.domain].cost(op, module, rung))
+    if as_lowered:
+        add(Cost(seconds=sum(step.seconds for step in counted(f.lowered, f.he))))
     for source, target, value in moves(f.assigned):
         if (cost := f.pricing.conversions.cost(source, target, value, module, rung)) is not None:
             add(cost)
