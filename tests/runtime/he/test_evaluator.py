@@ -62,12 +62,12 @@ def test_every_operation_has_the_same_residues(shallow, both, level):
 def test_operands_are_not_changed(shallow, both):
     direct, _, keys = both
     a = shallow.encrypt(np.ones(4), 2).data[0]
-    before, operand = blob.dump(a), direct.operand(plain(shallow.context, 0, 2))
-    kept = operand.copy()
+    residues = native.plaintext_residues(plain(shallow.context, 0, 2), shallow.context.degree)
+    before, operand, kept = blob.dump(a), direct.operand_of(residues, 2, 2.0**30), residues.copy()
     direct.rotate(a, 1, keys.galois[2][1])
     direct.multiply(a, a)
     direct.sum_of_products([(a, operand)], a.scale * 2.0**30)
-    assert blob.dump(a) == before and np.array_equal(operand, kept)
+    assert blob.dump(a) == before and np.array_equal(residues, kept)
 
 
 def test_the_self_check_notices_wrong_results(monkeypatch):
