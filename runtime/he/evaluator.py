@@ -1,7 +1,8 @@
 """Arithmetic on ciphertexts, in two ways with the same residues: SEAL's functions called directly, so that threads run
 at the same time (`ppc.runtime.he.native`), and SEAL's evaluator through its binding.
 
-`choose` takes the first where a self-check shows, once a process, that both agree; `describe` says which it was.
+`choose` takes the first where a self-check shows, once a process, that both agree; `ppc.runtime.he.ways` asks for it in
+steps with work for several threads, and `describe` says so.
 Errors are the same too: ValueError for what SEAL refuses, a result whose c1 is zero among it.
 """
 
@@ -246,10 +247,11 @@ def choose(context: "Context") -> Evaluator:
     return NativeEvaluator(context) if unavailable() is None else OfficialEvaluator(context)
 
 
-def describe() -> str:
-    """Which of them runs here, for the report of a run."""
-    why = unavailable()
-    return "SEAL, called directly: threads run at the same time" if why is None else f"SEAL through its binding: {why}"
+def describe(threads: int = 1) -> str:
+    """Which of them a party with this many threads uses (`ppc.runtime.he.ways`), for the report of a run."""
+    if (why := "one thread" if threads == 1 else unavailable()) is not None:
+        return f"SEAL through its binding: {why}"
+    return "SEAL, called directly in steps with work for several threads, else through its binding"
 
 
 def unavailable() -> str | None:

@@ -300,8 +300,8 @@ def _reversed(numbers: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
 
 
 def _view(address: int, shape: tuple[int, ...], owner: Any) -> Residues:
-    memory = (ctypes.c_uint64 * prod(shape)).from_address(address)
-    memory.owner = owner  # type: ignore[attr-defined]  # numpy keeps `memory` as the base of the array
+    memory: Any = (ctypes.c_uint64 * prod(shape)).from_address(address)
+    memory.owner = owner  # numpy keeps `memory` as the base of the array
     return np.frombuffer(memory, np.uint64).reshape(shape)
 
 
