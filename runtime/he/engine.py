@@ -31,7 +31,7 @@ def setup(session: Session) -> None:
     else:
         workers = Workers.from_environment()
         ways = Ways(context, workers)
-        session.meter.notes["he"] = f"{describe(workers.threads)}; {workers.threads} threads"
+        session.meter.notes["he"] = describe(workers.threads)
         predicted = server_memory(session.manifest, workers.threads).total
         session.meter.notes["he memory"] = f"predicted {predicted / 1e6:,.0f} MB beside the interpreter"
         cache = WeightCache.from_environment()

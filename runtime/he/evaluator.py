@@ -2,7 +2,7 @@
 at the same time (`ppc.runtime.he.native`), and SEAL's evaluator through its binding.
 
 `choose` takes the first where a self-check shows, once a process, that both agree; `ppc.runtime.he.ways` asks for it in
-steps with work for several threads, and `describe` says so.
+steps with work for several threads; `describe` says so.
 Errors are the same too: ValueError for what SEAL refuses, a result whose c1 is zero among it.
 """
 
@@ -249,9 +249,11 @@ def choose(context: "Context") -> Evaluator:
 
 def describe(threads: int = 1) -> str:
     """Which of them a party with this many threads uses (`ppc.runtime.he.ways`), for the report of a run."""
-    if (why := "one thread" if threads == 1 else unavailable()) is not None:
-        return f"SEAL through its binding: {why}"
-    return "SEAL, called directly in steps with work for several threads, else through its binding"
+    if threads == 1:
+        return "SEAL through its binding, on one thread"
+    if (why := unavailable()) is not None:
+        return f"SEAL through its binding, on one of {threads} threads: {why}"
+    return f"SEAL, called directly in steps with work for {threads} threads, else through its binding on one"
 
 
 def unavailable() -> str | None:

@@ -81,11 +81,11 @@ def test_the_self_check_notices_wrong_results(monkeypatch):
 
 
 def test_which_way_is_taken_is_told(monkeypatch, shallow):
-    assert evaluator.describe(2).startswith("SEAL, called directly in steps with work for several threads")
-    assert evaluator.describe(1) == "SEAL through its binding: one thread"
+    assert evaluator.describe(2).startswith("SEAL, called directly in steps with work for 2 threads")
+    assert evaluator.describe(1) == "SEAL through its binding, on one thread"
     assert isinstance(evaluator.choose(shallow.context), NativeEvaluator)
     monkeypatch.setenv(evaluator.SWITCH, "0")
-    assert evaluator.describe(2) == "SEAL through its binding: PPC_HE_NATIVE is 0"
+    assert evaluator.describe(2) == "SEAL through its binding, on one of 2 threads: PPC_HE_NATIVE is 0"
     assert isinstance(evaluator.choose(shallow.context), OfficialEvaluator)
 
 
