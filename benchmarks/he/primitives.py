@@ -29,7 +29,7 @@ from ppc.runtime.status import Status
 
 #: SEAL's method -> row of the table of prices
 PRICED = {
-    "rotate_vector": "rotate",
+    "apply_galois": "rotate",
     "multiply_plain": "multiply_plain",
     "add_inplace": "add",
     "add_plain_inplace": "add",
@@ -40,7 +40,7 @@ PRICED = {
 }
 #: The same of `NativeEvaluator`; `sum_of_products` is several of them.
 NATIVE = {
-    "rotate": "rotate_vector",
+    "rotate": "apply_galois",
     "add": "add_inplace",
     "add_plain": "add_plain_inplace",
     "multiply": "multiply",
@@ -152,7 +152,7 @@ def priced(calls: Mapping[tuple[str, int], int], degree: int, table: PriceTable)
 def linear_counts(manifest: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     """Rotations and products of a plan's linear steps by level, from the plan alone: for plans that HE only begins."""
     slots = manifest["he"]["degree"] // 2
-    found: dict[str, Counter[str]] = {"rotate_vector": Counter(), "multiply_plain": Counter()}
+    found: dict[str, Counter[str]] = {"apply_galois": Counter(), "multiply_plain": Counter()}
     for step in manifest["steps"]:
         if step["step"] != "he.linear":
             continue
@@ -162,6 +162,6 @@ def linear_counts(manifest: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         sets = [{t[2] for t in terms if t[0] == c} for c in inputs]
         sets += [{t[3] for t in terms if t[1] == o} for o in outputs]
         turned = sum(len(rotation_tree(steps, keys, slots)) for steps in sets)
-        found["rotate_vector"][level] += turned + len(outputs) * len(step["attrs"].get("post", ()))
+        found["apply_galois"][level] += turned + len(outputs) * len(step["attrs"].get("post", ()))
         found["multiply_plain"][level] += len(terms)
     return {name: dict(counts) for name, counts in found.items()}

@@ -17,6 +17,7 @@ from ppc.runtime.he import wire
 from ppc.runtime.he.prepare import Encoded
 from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
+from ppc.runtime.he.ways import Ways
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
@@ -103,7 +104,7 @@ def _parties(made: Bench, clock: Clock) -> tuple[Session, Session, _Marked]:
     marked: Any = _Marked(other, clock)
     server.channels["client"] = marked
     client.engines["he"] = ClientEngine(made.context, made.client)
-    server.engines["he"] = ServerEngine(made.context, made.server, Encoded(), Workers(1))
+    server.engines["he"] = ServerEngine(made.context, made.server, Encoded(), Ways(made.context, Workers(1)))
     return client, server, marked
 
 

@@ -22,7 +22,8 @@ def finish(engine: ServerEngine, value: Held, level: int) -> Held:
     """Relinearise where there are three polynomials, then divide by the primes above `level`."""
     if not 0 <= level <= value.level:
         raise PartyError("PPC6006", f"the plan rescales a value of level {value.level} to level {level}")
-    context, scale = engine.context, value.scale
+    way, scale = engine.ways.across(value.elements), value.scale
+    context = way.context
     for q in context.chain.primes[level + 1 : value.level + 1]:
         scale /= q
     out = np.empty((value.elements, 2, level + 1, context.degree), np.uint64)
@@ -37,7 +38,7 @@ def finish(engine: ServerEngine, value: Held, level: int) -> Held:
             context.arithmetic.rescale(ciphertext)
         out[e] = limbs.ciphertext_residues(ciphertext)
 
-    engine.workers.map(run, range(value.elements))
+    way.workers.map(run, range(value.elements))
     return Held(out, scale)
 
 

@@ -1,6 +1,7 @@
 """CKKS parameters of a plan: from plan.json to a SEAL context and its levels."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from math import log2
@@ -14,7 +15,7 @@ try:
 except ImportError as e:
     raise PartyError("PPC6007", f"this plan runs nodes under HE and TenSEAL cannot be loaded: {e}") from None
 
-from ppc.runtime.he.evaluator import Evaluator, choose
+from ppc.runtime.he.evaluator import Evaluator, OfficialEvaluator, choose
 
 #: Relative drift of SEAL's float64 scale that is put right; more is a wrong program, not rounding.
 SCALE_DRIFT = 1e-9
@@ -91,8 +92,15 @@ class Context:
 
     @cached_property
     def arithmetic(self) -> Evaluator:
-        """Operations on ciphertexts of this context."""
-        return choose(self)
+        """Operations on ciphertexts of this context: through SEAL's binding, the quicker on one thread."""
+        return OfficialEvaluator(self)
+
+    @cached_property
+    def direct(self) -> "Context":
+        """The same context with SEAL called directly where that is possible: for steps on several threads."""
+        other = copy(self)
+        other.arithmetic = choose(self)
+        return other
 
     def at(self, level: int) -> "LevelContext":
         """Where the keys of a level live. Raises PartyError PPC6006 where the plan lists none for it."""

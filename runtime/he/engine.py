@@ -7,6 +7,7 @@ from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
 from ppc.runtime.he.memory import server_memory
 from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
+from ppc.runtime.he.ways import Ways
 from ppc.runtime.he.weight_cache import VARIABLE, WeightCache
 from ppc.runtime.party import Session
 
@@ -29,13 +30,14 @@ def setup(session: Session) -> None:
         session.meter.notes["he"] = describe()
     else:
         workers = Workers.from_environment()
-        session.meter.notes["he"] = f"{describe()}; {workers.threads} threads"
+        ways = Ways(context, workers)
+        session.meter.notes["he"] = describe(workers.threads)
         predicted = server_memory(session.manifest, workers.threads).total
         session.meter.notes["he memory"] = f"predicted {predicted / 1e6:,.0f} MB beside the interpreter"
         cache = WeightCache.from_environment()
-        encoded = prepare.all_linear(session, context, cache)  # while the client makes its keys
+        encoded = prepare.all_linear(session, ways, cache)  # while the client makes its keys
         if cache:
             session.meter.notes["he weights"] = f"files in {VARIABLE}: {cache.report()}"
         channel = session.channel("client")
         blobs = (channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context)))
-        session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded, workers)
+        session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded, ways)

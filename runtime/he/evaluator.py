@@ -1,13 +1,15 @@
 """Arithmetic on ciphertexts, in two ways with the same residues: SEAL's functions called directly, so that threads run
 at the same time (`ppc.runtime.he.native`), and SEAL's evaluator through its binding.
 
-`choose` takes the first where a self-check shows, once a process, that both agree; `describe` says which it was.
+`choose` takes the first where a self-check shows, once a process, that both agree; `ppc.runtime.he.ways` asks for it in
+steps with work for several threads; `describe` says so.
 Errors are the same too: ValueError for what SEAL refuses, a result whose c1 is zero among it.
 """
 
 import os
 from functools import cache
 from math import frexp, inf
+from sys import float_info
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -115,14 +117,16 @@ class NativeEvaluator:
 
     def __init__(self, context: "Context"):
         self._context = context
-        self._ring = native.Ring(context.degree, context.chain.primes)
+        self._ring = native.Ring(context.degree, context.chain.primes, context.seal)
+        self._take = self._ring.take
+        self._bits = [context.chain.modulus(level).bit_length() for level in range(context.chain.top + 1)]
         self._usable: dict[int, Any] = {}  # keys that were checked, by id; kept, so that an id stays theirs
 
     def operand(self, plaintext: Any) -> Any:
-        return native.plaintext_residues(plaintext, self._context.degree)
+        return self._ring.operand(native.plaintext_residues(plaintext, self._context.degree))
 
     def operand_of(self, residues: Residues, level: int, scale: float) -> Any:
-        return residues
+        return self._ring.operand(residues)
 
     def sum_of_products(self, pairs: list[tuple[Any, Any]], scale: float, total: Any | None = None) -> Any:
         taken = [(self._take(a), operand) for a, operand in pairs]
@@ -132,83 +136,81 @@ class NativeEvaluator:
         else:
             fresh = False
             self._same_scale(total, scale)
-        self._scale_fits(total, scale)
         out = self._take(total)
+        self._scale_fits(out, scale)
         self._ring.add_products(taken, out, fresh)
-        _refuse_transparent(total, out)
+        _refuse_transparent(total)
         return total
 
     def add(self, total: Any, a: Any) -> None:
         added, out = self._take(a), self._take(total)
         self._same_scale(total, a.scale)
-        if len(added) > len(out):
-            had = len(out)
-            del out  # resizing moves the residues
-            total.resize(len(added))
+        if added.primes != out.primes:
+            raise ValueError("a sum takes two ciphertexts at one level")
+        both = min(added.size, out.size)
+        if added.size > both:
+            total.resize(added.size)  # moves the residues
             out = self._take(total)
-            out[had:] = added[had:]
-            added = added[:had]
-        for to, one in zip(out, added, strict=False):
-            self._ring.add(to, one, to)
-        _refuse_transparent(total, out)
+            native.residues(total)[both:] = native.residues(a)[both:]
+        for i in range(both):
+            self._ring.add(out, i, added, i, out, i)
+        _refuse_transparent(total)
 
     def add_plain(self, total: Any, operand: Any) -> None:
         out = self._take(total)
-        self._ring.add(out[0], operand, out[0])
-        _refuse_transparent(total, out)
+        self._ring.add_operand(out, 0, operand, out, 0)
+        _refuse_transparent(total)
 
     def multiply(self, a: Any, b: Any) -> Any:
         x, y = self._take(a), self._take(b)
-        if len(x) != 2 or x.shape != y.shape:
+        if x.size != 2 or y.size != 2 or x.primes != y.primes:
             raise ValueError("a product takes two ciphertexts of two polynomials at one level")
+        scale = a.scale * b.scale
+        self._scale_fits(x, scale)
         out = native.copy(a)
         out.resize(3)
-        scale = a.scale * b.scale
-        self._scale_fits(out, scale)
         out.scale = scale
-        z, cross = self._take(out), np.empty_like(x[0])
-        self._ring.multiply(x[0], y[0], z[0])
-        self._ring.multiply(x[1], y[1], z[2])
-        self._ring.multiply(x[0], y[1], z[1])
+        z, ring = self._take(out), self._ring
+        ring.multiply(x, 0, y, 1, z, 1)
         if a is b:
-            cross = z[1]
+            ring.add(z, 1, z, 1, z, 1)
         else:
-            self._ring.multiply(x[1], y[0], cross)
-        self._ring.add(z[1], cross, z[1])
-        _refuse_transparent(out, z)
+            ring.multiply(x, 1, y, 0, z, 0)  # until it is added
+            ring.add(z, 1, z, 0, z, 1)
+        ring.multiply(x, 0, y, 0, z, 0)
+        ring.multiply(x, 1, y, 1, z, 2)
+        _refuse_transparent(out)
         return out
 
     def relinearise(self, raw: Any, key: Any) -> None:
-        parts = self._take(raw)
-        if len(parts) != 3:
-            raise ValueError(f"a product of three polynomials was due, not {len(parts)}")
+        size = self._take(raw).size
+        if size != 3:
+            raise ValueError(f"a product of three polynomials was due, not {size}")
         if not self._known(key, self._context.level(raw)) or not key.has_key(2):
             raise ValueError("no relinearisation key of this level")
-        self._switch(raw, parts[2].copy(), key, 0)
-        del parts  # resizing moves the residues
+        self._switch(raw, native.residues(raw)[2].copy(), key, 0)
         raw.resize(2)
-        _refuse_transparent(raw, self._take(raw))
+        _refuse_transparent(raw)
 
     def rescale(self, a: Any) -> None:
         self._take(a)
         self._ring.divide(self._context.evaluator, self._context.seal, a, a)
-        _refuse_transparent(a, self._take(a))
+        _refuse_transparent(a)
 
     def rotate(self, a: Any, step: int, keys: Any) -> Any:
-        source = self._take(a)
-        element = galois_element(step, self._context.degree)
-        if len(source) != 2:
-            raise ValueError(f"a rotation takes two polynomials, not {len(source)}")
+        size, element = self._take(a).size, galois_element(step, self._context.degree)
+        if size != 2:
+            raise ValueError(f"a rotation takes two polynomials, not {size}")
         if not self._known(keys, self._context.level(a)) or not keys.has_key(element):
             raise ValueError(f"no Galois key for rotation by {step}")
         order = native.galois_permutation(self._context.degree, element)
         out = native.copy(a)
-        to = self._take(out)
+        source, to = native.residues(a), native.residues(out)
         np.take(source[0], order, axis=1, out=to[0], mode="clip")  # "clip" lets numpy write straight into `out`
         turned = np.take(source[1], order, axis=1, mode="clip")
         to[1] = 0
         self._switch(out, turned, keys, seal.GaloisKeys.get_index(element))
-        _refuse_transparent(out, to)
+        _refuse_transparent(out)
         return out
 
     def _switch(self, total: Any, polynomial: Residues, keys: Any, index: int) -> None:
@@ -223,23 +225,15 @@ class NativeEvaluator:
             self._usable[id(keys)] = (level, keys)
         return True
 
-    def _take(self, a: Any) -> Residues:
-        """Residues of a ciphertext of this context in NTT form."""
-        if type(a) is not seal.Ciphertext:
-            raise TypeError(f"a ciphertext was due, not {type(a).__name__}")
-        if not seal.is_metadata_valid_for(a, self._context.seal) or not a.is_ntt_form() or a.size() < 2:
-            raise ValueError("a ciphertext does not belong to the context, or is not in NTT form")
-        return native.residues(a)
-
-    def _scale_fits(self, a: Any, scale: float) -> None:
+    def _scale_fits(self, a: native.Polynomials, scale: float) -> None:
         """As SEAL: log2 of the scale, floored, is less than the bits of the modulus."""
-        bits = self._context.chain.modulus(self._context.level(a)).bit_length()
-        if not 0 < scale < inf or frexp(scale)[1] - 1 >= bits:
+        if not 0 < scale < inf or frexp(scale)[1] - 1 >= self._bits[a.primes - 1]:
             raise ValueError("scale out of bounds")
 
     @staticmethod
     def _same_scale(a: Any, scale: float) -> None:
-        if not abs(a.scale - scale) < np.finfo(float).eps * max(a.scale, scale, 1.0):
+        have = a.scale
+        if not abs(have - scale) < float_info.epsilon * max(have, scale, 1.0):
             raise ValueError("scale mismatch")
 
 
@@ -253,10 +247,13 @@ def choose(context: "Context") -> Evaluator:
     return NativeEvaluator(context) if unavailable() is None else OfficialEvaluator(context)
 
 
-def describe() -> str:
-    """Which of them runs here, for the report of a run."""
-    why = unavailable()
-    return "SEAL, called directly: threads run at the same time" if why is None else f"SEAL through its binding: {why}"
+def describe(threads: int = 1) -> str:
+    """Which of them a party with this many threads uses (`ppc.runtime.he.ways`), for the report of a run."""
+    if threads == 1:
+        return "SEAL through its binding, on one thread"
+    if (why := unavailable()) is not None:
+        return f"SEAL through its binding, on one of {threads} threads: {why}"
+    return f"SEAL, called directly in steps with work for {threads} threads, else through its binding on one"
 
 
 def unavailable() -> str | None:
@@ -274,7 +271,7 @@ def difference() -> str | None:
     return first_difference()
 
 
-def _refuse_transparent(a: Any, residues: Residues) -> None:
-    """As SEAL does. One look suffices unless somebody works at it: a residue is zero by chance once in 2^50."""
-    if not residues[1, 0, 0] and a.is_transparent():
+def _refuse_transparent(a: Any) -> None:
+    """As SEAL does."""
+    if a.is_transparent():
         raise ValueError("result ciphertext is transparent")

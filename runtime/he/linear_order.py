@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.attrs import Term
 
+#: Work of an operation in products with a plaintext, as measured: a rotation is 10 of them at one prime, 15 at three.
+ROTATION, RESCALING, ADDITION = 12.0, 4.0, 0.25
+
 #: Most products that one task adds up for each output that it reads: long enough to keep a sum in the cache.
 BLOCK = 4
 
@@ -125,6 +128,30 @@ def order(terms: Sequence[Term], outputs: int, keys: frozenset[int], slots: int,
             closed.append(len(out) - 1)
         ended.append([writer[s] for s in sums if s in writer])
     return out
+
+
+def parallelism(operations: Sequence[Operation], inputs: int, pre: int, post: int) -> float:
+    """Work of a linear step over that of the longest chain in it: how many threads it can keep busy.
+
+    `inputs`: the ciphertexts that `pre` rotate-and-adds come before; each output has `post` of them in its `Finish`.
+    """
+    turn = ROTATION + ADDITION
+
+    def work(op: Operation) -> float:
+        match op:
+            case Turn() | TurnSum():
+                return ROTATION
+            case Multiply():
+                return len(op.pairs) * (1 + ADDITION)
+            case Merge():
+                return ADDITION
+            case Finish():
+                return post * turn + RESCALING
+
+    ends: list[float] = []
+    for op in operations:
+        ends.append(work(op) + max((ends[i] for i in op.after), default=pre * turn))
+    return (inputs * pre * turn + sum(map(work, operations))) / max(ends, default=1.0)
 
 
 def most_alive(operations: Sequence[Operation]) -> int:

@@ -6,7 +6,8 @@ exception that meets ctypes aborts the process, and a wrong address ends it, so:
   and `relinearize` refuse a result whose c1 is zero ("transparent"), which a peer's ciphertexts or keys could bring
   about; here are the pieces that they are made of, and who calls them looks at the result;
 - what they do throw for (level, size, scale, a missing key) is asked before each call, with SEAL's own predicates;
-- arrays are checked for type, shape and order; lengths always come from the arrays themselves;
+- ciphertexts and arrays are looked at before their address is used (type, context, shape, order), each once in an
+  operation; lengths always come from the objects themselves;
 - it works for builds of TenSEAL that are known here, and only after `ppc.runtime.he.evaluator` saw that every
   function gives what the official one gives.
 """
@@ -17,7 +18,8 @@ import sys
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 import tenseal.sealapi as seal
@@ -97,46 +99,84 @@ def _library() -> _Library:
     return _Library()
 
 
+class Polynomials(NamedTuple):
+    """Where the residues of a ciphertext are that `Ring.take` looked at; until it is resized, loaded or released."""
+
+    at: int
+    size: int
+    primes: int
+
+
+class Operand:
+    """Residues of a plaintext, shape (primes, degree), looked at once: by `Ring.operand`, which makes them."""
+
+    __slots__ = ("_residues", "at", "primes")
+
+    def __init__(self, residues: Residues, at: int):
+        self._residues = residues  # kept: their address is used
+        self.at, self.primes = at, len(residues)
+
+
 class Ring:
     """Arithmetic on residues modulo the primes of a plan, and key switching, on objects of one SEAL context.
 
-    Residues have shape (..., primes, degree), are uint64 in C order, and go with the first primes of the chain.
+    Residues have shape (..., primes, degree), are uint64 in C order, and go with the first primes of the chain. What
+    is looked at once (`take`, `operand`) is plain integers from then on: a numpy view costs as much as a sum.
     """
 
-    def __init__(self, degree: int, primes: Sequence[int]):
+    def __init__(self, degree: int, primes: Sequence[int], context: Any):
         self.degree, self.count = degree, len(primes)
+        self._context, self._width = context, 8 * degree
         self._moduli = [seal.Modulus(q) for q in primes]  # kept: their addresses are used
         self._at = [_address(m, seal.Modulus) for m in self._moduli]
         self._library = _library()
 
-    def multiply(self, a: Residues, b: Residues, out: Residues) -> None:
-        """out = a * b, of shape (primes, degree) each."""
-        self._pointwise(self._library.multiply, a, b, out)
+    def take(self, a: Any) -> Polynomials:
+        """A ciphertext of this context in NTT form. Raises TypeError and ValueError for anything else."""
+        at = _address(a, seal.Ciphertext)
+        if not seal.is_metadata_valid_for(a, self._context) or not a.is_ntt_form() or (size := a.size()) < 2:
+            raise ValueError("a ciphertext does not belong to the context, or is not in NTT form")
+        if not seal.is_buffer_valid(a) or (primes := a.coeff_modulus_size()) > self.count:
+            raise ValueError("a ciphertext is empty")
+        return Polynomials(self._library.data(at, 0), size, primes)
 
-    def add(self, a: Residues, b: Residues, out: Residues) -> None:
-        """out = a + b, of shape (primes, degree) each; `out` may be one of them."""
-        self._pointwise(self._library.add, a, b, out)
+    def operand(self, residues: Residues) -> Operand:
+        """Residues of shape (primes, degree) for products and sums; shares their memory."""
+        if not isinstance(residues, np.ndarray) or residues.ndim != 2:
+            raise ValueError("residues are not an array of the shape and type that was due")
+        return Operand(residues, self._checked(residues, 2, residues.shape[0]))
 
-    def add_products(self, pairs: Sequence[tuple[Residues, Residues]], out: Residues, fresh: bool) -> None:
-        """out = Σ a * b, or out += Σ a * b where it is not fresh; a and out (polynomials, primes, degree), b
-        (primes, degree).
+    def multiply(self, a: Polynomials, i: int, b: Polynomials, j: int, out: Polynomials, k: int) -> None:
+        """Polynomial k of out = polynomial i of a * polynomial j of b."""
+        self._pointwise(self._library.multiply, self._part(a, i, out), self._part(b, j, out), out, k)
+
+    def add(self, a: Polynomials, i: int, b: Polynomials, j: int, out: Polynomials, k: int) -> None:
+        """Polynomial k of out = polynomial i of a + polynomial j of b; they may be the same."""
+        self._pointwise(self._library.add, self._part(a, i, out), self._part(b, j, out), out, k)
+
+    def add_operand(self, a: Polynomials, i: int, operand: Operand, out: Polynomials, k: int) -> None:
+        """Polynomial k of out = polynomial i of a + a plaintext."""
+        self._pointwise(self._library.add, self._part(a, i, out), self._same_primes(operand, out).at, out, k)
+
+    def add_products(self, pairs: Sequence[tuple[Polynomials, Operand]], out: Polynomials, fresh: bool) -> None:
+        """out = Σ a * b, or out += Σ a * b where it is not fresh; `out` is none of them.
 
         Residue polynomial by residue polynomial, so that the sum and the product stay in the processor's cache: up to a
         fifth faster than SEAL's two calls on whole ciphertexts. Nine tenths of it is the reduction of each product.
         Adding up unreduced products in numpy (low words modulo 2^64, quotients in float64, one reduction at the end)
         takes as long, four times the memory for weights, and primes of at most 50 bits.
         """
-        primes, degree, width = out.shape[-2], self.degree, 8 * self.degree
-        total = self._checked(out, out.ndim, primes, written=True)
-        added = [(self._checked(a, out.ndim, primes), self._checked(b, 2, primes)) for a, b in pairs]
-        if any(a.shape != out.shape for a, _ in pairs):
-            raise ValueError("a sum of products takes ciphertexts of one size")
+        if any(a.size != out.size or a.primes != out.primes for a, _ in pairs):
+            raise ValueError("a sum of products takes ciphertexts of one size and level")
+        added = [(a.at, self._same_primes(b, out).at) for a, b in pairs]
+        degree, width, primes = self.degree, self._width, out.primes
         product = np.empty(degree, np.uint64)
         scratch, multiply, add = product.ctypes.data, self._library.multiply, self._library.add
         for i in range(primes):
             modulus = self._at[i]
-            for polynomial in range(len(out)):
-                offset, at, first = (polynomial * primes + i) * width, total + (polynomial * primes + i) * width, fresh
+            for polynomial in range(out.size):
+                offset = (polynomial * primes + i) * width
+                at, first = out.at + offset, fresh
                 for a, b in added:
                     if first:
                         multiply(a + offset, b + i * width, degree, modulus, at)
@@ -181,17 +221,27 @@ class Ring:
         )
         del pool
 
-    def _pointwise(self, function: Any, a: Residues, b: Residues, out: Residues) -> None:
-        primes, width = out.shape[-2], 8 * self.degree
-        left, right = self._checked(a, 2, primes), self._checked(b, 2, primes)
-        to = self._checked(out, 2, primes, written=True)
-        for i in range(primes):
-            function(left + i * width, right + i * width, self.degree, self._at[i], to + i * width)
+    def _pointwise(self, function: Any, left: int, right: int, out: Polynomials, k: int) -> None:
+        to, degree, width = self._part(out, k, out), self.degree, self._width
+        for i in range(out.primes):
+            function(left + i * width, right + i * width, degree, self._at[i], to + i * width)
 
-    def _checked(self, array: Residues, dimensions: int, primes: int, written: bool = False) -> int:
+    def _part(self, a: Polynomials, i: int, out: Polynomials) -> int:
+        """Address of polynomial i."""
+        if not 0 <= i < a.size or a.primes != out.primes:
+            raise ValueError("ciphertexts do not have the same level and enough polynomials")
+        return a.at + i * a.primes * self._width
+
+    @staticmethod
+    def _same_primes(operand: Operand, out: Polynomials) -> Operand:
+        if type(operand) is not Operand or operand.primes != out.primes:
+            raise ValueError("a plaintext operand of the same level was due")
+        return operand
+
+    def _checked(self, array: Residues, dimensions: int, primes: int) -> int:
         """Address of an array that has this form."""
-        good = isinstance(array, np.ndarray) and array.dtype == np.uint64 and array.flags.c_contiguous
-        good = good and array.flags.aligned and (array.flags.writeable or not written)
+        good = isinstance(array, np.ndarray) and array.dtype == np.uint64
+        good = good and array.flags.c_contiguous and array.flags.aligned
         if not good or array.ndim != dimensions or array.shape[-2:] != (primes, self.degree) or primes > self.count:
             raise ValueError("residues are not an array of the shape and type that was due")
         return int(array.ctypes.data)
@@ -250,9 +300,9 @@ def _reversed(numbers: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
 
 
 def _view(address: int, shape: tuple[int, ...], owner: Any) -> Residues:
-    memory = (ctypes.c_uint64 * int(np.prod(shape))).from_address(address)
-    memory.owner = owner  # type: ignore[attr-defined]  # numpy keeps `memory` as the base of the array
-    return np.ctypeslib.as_array(memory).reshape(shape)
+    memory: Any = (ctypes.c_uint64 * prod(shape)).from_address(address)
+    memory.owner = owner  # numpy keeps `memory` as the base of the array
+    return np.frombuffer(memory, np.uint64).reshape(shape)
 
 
 def _address(thing: Any, kind: type) -> int:

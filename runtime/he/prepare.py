@@ -10,6 +10,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he.attrs import linear_arrays, linear_levels, linear_terms, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.limbs import plaintext_residues
+from ppc.runtime.he.ways import Ways
 from ppc.runtime.he.weight_cache import WeightCache, key_of
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Weight
@@ -34,7 +35,7 @@ class Encoded:
     kept: dict[int, Plaintexts] = field(default_factory=dict, repr=False)
 
     def of(self, context: Context, step: Step, diagonals: Weight, bias: Weight | None) -> Plaintexts:
-        """Encode the weights of a linear step, or remember them."""
+        """Encode the weights of a linear step, or remember them: for the arithmetic of this context."""
         if step.id in self.kept:
             return self.kept[step.id]
         (level, out_level), (terms, outputs) = linear_levels(step), linear_terms(step)
@@ -84,11 +85,12 @@ def _plaintext(context: Context, row: NDArray[np.float64], level: int, scale: fl
     return context.encode(1 / scale, level, scale) if plaintext.is_zero() else plaintext
 
 
-def all_linear(session: Session, context: Context, cache: WeightCache | None = None) -> Encoded:
+def all_linear(session: Session, ways: Ways, cache: WeightCache | None = None) -> Encoded:
     """Encode every linear step that names its weights in attrs; the others are encoded when they are first met."""
     encoded = Encoded(cache)
     for j in session.manifest["steps"]:
         if j["step"] == "he.linear" and j["attrs"].get("diagonals"):
             step, bias = Step.from_json(j), j["attrs"].get("bias")
-            encoded.of(context, step, session.weight(j["attrs"]["diagonals"]), session.weight(bias) if bias else None)
+            diagonals, offsets = session.weight(j["attrs"]["diagonals"]), session.weight(bias) if bias else None
+            encoded.of(ways.linear(step).context, step, diagonals, offsets)
     return encoded

@@ -8,6 +8,7 @@ from ppc.runtime.he.context import Context
 from ppc.runtime.he.keys import ClientKeys, ServerKeys
 from ppc.runtime.he.prepare import Encoded
 from ppc.runtime.he.schedule import Workers
+from ppc.runtime.he.ways import Ways
 from ppc.runtime.party import Session
 
 
@@ -22,8 +23,13 @@ class ServerEngine:
     context: Context
     keys: ServerKeys
     encoded: Encoded
-    workers: Workers
+    ways: Ways
     matrices: dict[int, tuple[BlockMatrix, tuple[int, ...]]] = field(default_factory=dict)  # by step, of batch packing
+
+    @property
+    def workers(self) -> Workers:
+        """Threads for what is no arithmetic of SEAL's."""
+        return self.ways.workers
 
 
 def client_engine(session: Session) -> ClientEngine:

@@ -42,11 +42,12 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
     engine = server_engine(session)
     _at_level(engine, step, x)
     terms, _ = linear_terms(step, len(x.data))
-    rows, offsets = engine.encoded.of(engine.context, step, diagonals, bias)
+    way = engine.ways.linear(step)
+    rows, offsets = engine.encoded.of(way.context, step, diagonals, bias)
     pre, post = sums_of(step, "pre"), sums_of(step, "post")
     weight_scale, result = scale_of(step, "weight_scale"), (linear_levels(step)[1], scale_of(step))
     exact = weight_scale, result
-    data = bsgs.evaluate(engine.context, engine.keys, x.data, terms, rows, offsets, pre, post, *exact, engine.workers)
+    data = bsgs.evaluate(way.context, engine.keys, x.data, terms, rows, offsets, pre, post, *exact, way.workers)
     return Value("he", step.shape, data, layout_of(step.attrs, "out_layout"))
 
 
@@ -56,11 +57,9 @@ def polynomial(session: Session, step: Step, x: Value) -> Value:
     engine = server_engine(session)
     _at_level(engine, step, x)
     coefficients, lo, hi, out_level = polynomial_attrs(step)
-    arithmetic = CipherArithmetic(engine.context, engine.keys)
-    scale = scale_of(step)
-    data = engine.workers.map(
-        lambda c: chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale), x.data
-    )
+    way = engine.ways.across(len(x.data))
+    arithmetic, scale = CipherArithmetic(way.context, engine.keys), scale_of(step)
+    data = way.workers.map(lambda c: chebyshev.evaluate(arithmetic, c, coefficients, lo, hi, out_level, scale), x.data)
     return Value("he", step.shape, data, x.layout)
 
 
@@ -81,9 +80,10 @@ def mul(session: Session, step: Step, x: Value, y: Value) -> Value:
     """attrs: scale. Ciphertext times ciphertext: relinearised and rescaled, one level down."""
     engine = server_engine(session)
     _above_last(step, _same_level(engine, step, x, y))
-    arithmetic, scale = CipherArithmetic(engine.context, engine.keys), scale_of(step)
+    way = engine.ways.across(len(x.data))
+    arithmetic, scale = CipherArithmetic(way.context, engine.keys), scale_of(step)
     pairs = zip(x.data, y.data, strict=True)
-    data = engine.workers.map(lambda pair: arithmetic.finish(arithmetic.product(*pair), scale), pairs)
+    data = way.workers.map(lambda pair: arithmetic.finish(arithmetic.product(*pair), scale), pairs)
     return Value("he", step.shape, data, x.layout)
 
 
@@ -92,8 +92,9 @@ def square(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, scale, negate, plus. x² + plus, or plus - x²: relinearised and rescaled, one level down."""
     engine = server_engine(session)
     _above_last(step, _at_level(engine, step, x))
-    arithmetic, scale = CipherArithmetic(engine.context, engine.keys), scale_of(step)
-    data = engine.workers.map(lambda a: arithmetic.finish(arithmetic.product(a, a), scale), x.data)
+    way = engine.ways.across(len(x.data))
+    arithmetic, scale = CipherArithmetic(way.context, engine.keys), scale_of(step)
+    data = way.workers.map(lambda a: arithmetic.finish(arithmetic.product(a, a), scale), x.data)
     for c in data:
         if step.attrs.get("negate", False):
             engine.context.evaluator.negate_inplace(c)
@@ -106,7 +107,8 @@ def upscale(session: Session, step: Step, x: Value) -> Value:
     """attrs: level, scale. The same value at a larger scale, for an operand that another one is to meet."""
     engine, scale = server_engine(session), scale_of(step)
     _at_level(engine, step, x)
-    data = engine.workers.map(lambda c: vector.upscaled(engine.context, c, scale), x.data)
+    way = engine.ways.across(len(x.data))
+    data = way.workers.map(lambda c: vector.upscaled(way.context, c, scale), x.data)
     return Value("he", step.shape, data, x.layout)
 
 

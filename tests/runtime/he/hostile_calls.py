@@ -122,7 +122,7 @@ def main():
     for name, key in {"of another level": keys.relin[1], "of rotation": rotation, "empty": seal.RelinKeys()}.items():
         refused(f"relinearise with a key {name}", lambda k=key: e.relinearise(e.multiply(c, c), k))
 
-    writable = np.ascontiguousarray(good)
+    writable = np.ascontiguousarray(native.plaintext_residues(context.encode(0.5, 2, 2.0**30), context.degree))
     for name, array in {
         "of floats": writable.astype(float),
         "of bytes": writable.view(np.uint8),
@@ -136,8 +136,13 @@ def main():
         "a list": writable.tolist(),
         "of none": None,
     }.items():
-        refused(f"product with an array {name}", lambda a=array: e.sum_of_products([(c, a)], 2.0**70))
-        refused(f"add an array {name}", lambda a=array: e.add_plain(native.copy(c), a))
+        refused(
+            f"product with an array {name}",
+            lambda a=array: e.sum_of_products([(c, e.operand_of(a, 2, 2.0**30))], 2.0**70),
+        )
+        refused(f"product with a bare array {name}", lambda a=array: e.sum_of_products([(c, a)], 2.0**70))
+        refused(f"add an array {name}", lambda a=array: e.add_plain(native.copy(c), e.operand_of(a, 2, 2.0**80)))
+        refused(f"add a bare array {name}", lambda a=array: e.add_plain(native.copy(c), a))
     refused("product at scale -1", lambda: e.sum_of_products([(c, good)], -1.0))
     for scale in (0.0, float("nan"), float("inf"), 2.0**150, 2.0**1000):
         refused(f"product at scale {scale}", lambda s=scale: e.sum_of_products([(c, good)], s))
@@ -152,7 +157,10 @@ def main():
     refused("rescale transparent", lambda: e.rescale(native.copy(clear)))
     refused("multiply transparent", lambda: e.multiply(clear, clear))
     refused("product with transparent", lambda: e.sum_of_products([(clear, good)], 2.0**70))
-    refused("product with zero", lambda: e.sum_of_products([(c, np.zeros_like(good))], 2.0**70))
+    refused(
+        "product with zero",
+        lambda: e.sum_of_products([(c, e.operand_of(np.zeros_like(writable), 2, 2.0**30))], 2.0**70),
+    )
     opposite = seal.Ciphertext()
     context.evaluator.negate(c, opposite)
     refused("add the opposite", lambda: e.add(native.copy(c), opposite))

@@ -1,5 +1,6 @@
 """A server's part of a small plan, and what it took: predicted and resident bytes, one line. Run as a script."""
 
+import os
 import resource
 import sys
 
@@ -10,6 +11,7 @@ from ppc.runtime.he import engine, steps
 from ppc.runtime.he.context import Context, Parameters
 from ppc.runtime.he.keys import ClientKeys
 from ppc.runtime.he.memory import server_memory
+from ppc.runtime.he.schedule import VARIABLE
 from ppc.runtime.layout import Layout
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
@@ -60,9 +62,9 @@ def main(threads):
         client.channel("server").send_bytes(f"he.setup.{i}", key)
     before = resident()
     server.weights = {"d": rng.normal(size=(TERMS, N // 2)), "b": rng.normal(size=(8, N // 2))}
+    os.environ[VARIABLE] = str(threads)
     engine.setup(server)
     held = server.engines["he"]
-    held.workers.threads = threads
     c = seal.Ciphertext()
     held.keys.encryptor.encrypt(context.encode(0.5, LEVEL, scale), c)
     step = Step.from_json(manifest["steps"][1])

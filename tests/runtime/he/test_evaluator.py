@@ -62,12 +62,12 @@ def test_every_operation_has_the_same_residues(shallow, both, level):
 def test_operands_are_not_changed(shallow, both):
     direct, _, keys = both
     a = shallow.encrypt(np.ones(4), 2).data[0]
-    before, operand = blob.dump(a), direct.operand(plain(shallow.context, 0, 2))
-    kept = operand.copy()
+    residues = native.plaintext_residues(plain(shallow.context, 0, 2), shallow.context.degree)
+    before, operand, kept = blob.dump(a), direct.operand_of(residues, 2, 2.0**30), residues.copy()
     direct.rotate(a, 1, keys.galois[2][1])
     direct.multiply(a, a)
     direct.sum_of_products([(a, operand)], a.scale * 2.0**30)
-    assert blob.dump(a) == before and np.array_equal(operand, kept)
+    assert blob.dump(a) == before and np.array_equal(residues, kept)
 
 
 def test_the_self_check_notices_wrong_results(monkeypatch):
@@ -81,10 +81,11 @@ def test_the_self_check_notices_wrong_results(monkeypatch):
 
 
 def test_which_way_is_taken_is_told(monkeypatch, shallow):
-    assert evaluator.describe().startswith("SEAL, called directly")
+    assert evaluator.describe(2).startswith("SEAL, called directly in steps with work for 2 threads")
+    assert evaluator.describe(1) == "SEAL through its binding, on one thread"
     assert isinstance(evaluator.choose(shallow.context), NativeEvaluator)
     monkeypatch.setenv(evaluator.SWITCH, "0")
-    assert evaluator.describe() == "SEAL through its binding: PPC_HE_NATIVE is 0"
+    assert evaluator.describe(2) == "SEAL through its binding, on one of 2 threads: PPC_HE_NATIVE is 0"
     assert isinstance(evaluator.choose(shallow.context), OfficialEvaluator)
 
 

@@ -149,6 +149,8 @@ def test_wrong_levels_and_missing_keys_are_plan_errors(shallow, make):
 
 def test_weights_named_in_the_plan_are_encoded_at_set_up(shallow, make):
     from ppc.runtime.he import prepare
+    from ppc.runtime.he.schedule import Workers
+    from ppc.runtime.he.ways import Ways
     from ppc.runtime.party import Session
 
     n = shallow.context.slots
@@ -159,7 +161,7 @@ def test_weights_named_in_the_plan_are_encoded_at_set_up(shallow, make):
     steps_ = [make.line("he.linear", (n,), 3, named), make.line("he.linear", (n,), 4, attrs)]
     session = Session("server", {"weights": weights, "steps": steps_})
     session.weights = {"d": np.ones((1, n)), "b": np.zeros((1, n))}
-    encoded = prepare.all_linear(session, shallow.context)
+    encoded = prepare.all_linear(session, Ways(shallow.context, Workers(2)))
     assert set(encoded.kept) == {3} and encoded.size == 8 * 8192 * (3 + 2)
     encoded.limit = encoded.size
     encoded.of(shallow.context, make.step("he.linear", (n,), id=9, **attrs), make.weight(np.ones((1, n))), None)
