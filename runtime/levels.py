@@ -17,6 +17,9 @@ MAX_MODULUS_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768:
 #: Modulus that an exit to shares needs: a coefficient wraps with a chance of about |message| / q.
 EXIT_MODULUS_BITS = 100
 
+#: Most of the lowest bits of a result that stay with the server: a result that hides more would say nothing.
+MOST_HIDDEN_BITS = 40
+
 #: Relative difference of two scales that are added as if equal.
 MATCHED = 2.0**-12
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector, wide
 from ppc.runtime.he import blob as blobs
-from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
+from ppc.runtime.he.attrs import hidden_bits, level_of, packed_layout, scale_of
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.random import expand, uniform_residues
 from ppc.runtime.he.state import client_engine, server_engine
@@ -39,16 +39,18 @@ def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
 def masked_to_client(session: Session, step: Step, x: Value) -> Shares | None:
     """As `he_to_mpc`; then the server sends its share. The client's sum, at FRACTION_BITS; None at the server.
 
-    Beside the values at the slots that are used, rounded to that many bits, the client learns nothing: its own share
-    is uniform, and the server's is their difference.
+    attrs: hidden_bits, t: the server keeps the t lowest bits of its share to itself. Beside the values at the slots
+    that are used, but for their t lowest bits, the client learns nothing: its own share is uniform, and the server's
+    is their difference. These bits hold the computation's noise, which depends on the weights. The sum is off by at
+    most half of 2^t.
     """
-    tag = f"{step.tag}.share"
+    tag, hidden = f"{step.tag}.share", hidden_bits(step)
     if session.role == "server":
-        session.channel("client").send(tag, np.ascontiguousarray(_mask(session, step, x)))
+        session.channel("client").send(tag, np.ascontiguousarray(_mask(session, step, x) >> hidden))
         return None
     own = _decrypted_share(session, step)
     (other,) = session.channel("server").receive(tag, ("int64", step.shape))
-    total: Shares = own + other  # modulo 2^64
+    total: Shares = own + (other << hidden) + ((1 << hidden) >> 1)  # modulo 2^64
     return total
 
 

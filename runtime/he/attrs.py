@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.layout import Layout, layout_from_attrs
+from ppc.runtime.levels import MOST_HIDDEN_BITS
 from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
@@ -52,6 +53,14 @@ def scale_of(step: Step, key: str = "scale") -> float:
     if not isinstance(found, int | float) or not 1 < found < 2.0**120:
         raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})")
     return float(found)
+
+
+def hidden_bits(step: Step) -> int:
+    """How many of the lowest bits of a result stay with the server that reveals it under a mask."""
+    found = step.attrs.get("hidden_bits", 0)
+    if not isinstance(found, int) or not 0 <= found <= MOST_HIDDEN_BITS:
+        raise PartyError("PPC6006", f"plan.json has no valid hidden_bits for step {step.id} ({step.name})")
+    return found
 
 
 def linear_levels(step: Step) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import polynomial as recursion
 from ppc.runtime.he.attrs import (
+    hidden_bits,
     layout_of,
     level_of,
     linear_arrays,
@@ -60,7 +61,8 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
     layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
     slots = x.data
     if noise is not None and step.attrs.get("privacy") == "masking":
-        slots = np.floor(slots * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+        hidden = 2.0 ** (hidden_bits(step) - FRACTION_BITS)
+        slots = slots + noise.rng.uniform(-hidden / 2, hidden / 2, slots.shape)
     if noise is not None and step.attrs.get("privacy") == "flooding":
         slots = slots + noise.flood(slots.shape, int(step.attrs["flood_bits"]), scale_of(step))
     return Value("client", step.shape, layout.unpack(slots, step.shape))

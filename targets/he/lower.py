@@ -142,6 +142,8 @@ class _Emitter:
         attrs.update(layout_attrs(self._layout(step.packing).alone()))  # one copy is read
         if floods(step.op):
             attrs["flood_bits"] = found.flood_bits[step.result]
+        if found.hidden_bits.get(step.result):
+            attrs["hidden_bits"] = found.hidden_bits[step.result]
         self.ops.append(replace(step.op, operands=(name, *step.op.operands[1:]), attrs={**step.op.attrs, **attrs}))
 
     def _linear(self, step: Chosen, level: int, attrs: dict[str, Attr]) -> tuple[str, str]:

@@ -14,12 +14,13 @@ is carried beside the noise of all slots; a linear map multiplies one that it is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, log2, sqrt
+from math import floor, hypot, log2, sqrt
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from ppc.runtime.levels import Chain
+from ppc.runtime.levels import MOST_HIDDEN_BITS, Chain
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.he.graph import polynomial, polynomial_levels
 from ppc.targets.he.levels import LevelPlan
 from ppc.targets.he.scales import ScalePlan
@@ -147,6 +148,11 @@ class Noise:
         moved = each.times(1 / (scale * weights))
         encoding = Error(self.encoding / weights * size * sqrt(lowered.reads))
         return inside.plus(moved, encoding, Error(self.rounding / out))
+
+    @staticmethod
+    def hidden_bits(error: float) -> int:
+        """Bits of a fixed-point value that an error of this size spoils anyway: hidden, at half as much error again."""
+        return min(max(0, floor(log2(error) + FRACTION_BITS)), MOST_HIDDEN_BITS) if error > 0 else 0
 
     def flood_bits(self, error: float, scale: float) -> int:
         """log2 of the standard deviation of flooding noise, in coefficients, for a value's error in slots."""

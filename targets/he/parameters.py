@@ -47,6 +47,7 @@ class Parameters:
     scales: ScalePlan
     chain: Chain
     flood_bits: dict[str, int] = field(default_factory=dict)  # of each value revealed with flooding
+    hidden_bits: dict[str, int] = field(default_factory=dict)  # of each value revealed under a mask
 
     @property
     def top(self) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ppc.ir.module import Module, Op
-from ppc.targets.he.graph import Node, build, floods
+from ppc.runtime.schema import FRACTION_BITS
+from ppc.targets.he.graph import REVEAL, Node, build, floods, masks
 from ppc.targets.he.levels import plan_levels
 from ppc.targets.he.merge import merge
 from ppc.targets.he.noise import TAIL, Noise
@@ -123,8 +124,12 @@ def _error(module: Module, steps: tuple[Chosen, ...], found: Parameters) -> floa
         if floods(step.op):
             bits = found.flood_bits[step.result] = noise.flood_bits(deviation, scale)
             deviation = (deviation**2 + noise.flooded(bits, scale) ** 2) ** 0.5
+        error = TAIL * deviation
+        if step.op.name == REVEAL and masks(step.op):
+            bits = found.hidden_bits[step.result] = noise.hidden_bits(error)
+            error += 2.0 ** (bits - 1 - FRACTION_BITS) if bits else 0.0
         size = _spread(module, step.like) or 1.0
-        worst = max(worst, TAIL * deviation / max(size, SMALLEST_SIZE) / allowed_error(module, step.op))
+        worst = max(worst, error / max(size, SMALLEST_SIZE) / allowed_error(module, step.op))
     return worst
 
 

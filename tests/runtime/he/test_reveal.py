@@ -126,3 +126,47 @@ def test_where_there_is_little_room_masks_are_small_and_results_right(shallow):
     value = shallow.encrypt(x, 0, layout)
     got = reveal(shallow, value, (4,), level=0, layout=layout.to_json(), privacy="flooding", flood_bits=20)
     assert np.abs(got - x).max() < 1e-5
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_a_mask_keeps_the_value_but_for_hidden_bits(deep, hidden):
+    """What the client adds up is within half of 2^hidden units of the value; unused slots (7777) never show."""
+    n = deep.context.slots
+    layout = Layout(((200, 3),), n)
+    x = np.full(n, 7777.0)
+    x[layout.addresses()] = np.random.default_rng(0).uniform(-4, 4, 200)
+    value = deep.encrypt(x, 2)
+    attrs = {"level": 2, "layout": layout.to_json(), "privacy": "masking", "hidden_bits": hidden}
+    got = np.array([reveal(deep, value, (200,), **attrs) for _ in range(3)])
+    error = (got - x[layout.addresses()]) * 2.0**16
+    assert np.abs(error).max() <= 2.0**hidden / 2 + 3
+    if hidden:  # its own share is uniform, so the bits that it lacks make the sum a uniform number away from the value
+        assert np.abs(error).max() > 2.0**hidden / 4
+        assert np.abs(np.diff(got, axis=0)).max() * 2.0**16 > 2.0**hidden / 4, "new in every run"
+
+
+@pytest.mark.parametrize("hidden", [-1, 41, 1.5, "5"])
+def test_hidden_bits_of_a_damaged_plan_are_refused(deep, hidden):
+    layout = Layout.dense(4, deep.context.slots)
+    value = deep.encrypt(np.ones(4), 2, layout)
+    with pytest.raises(PartyError, match=r"PPC6006.*hidden_bits"):
+        reveal(deep, value, (4,), level=2, layout=layout.to_json(), privacy="masking", hidden_bits=hidden)
+
+
+def test_what_the_client_gets_under_a_mask_is_uniform_for_any_weights(deep):
+    """Two results whose noise and unused slots differ as those of two sets of weights do: the client's own share,
+    modulo 2^16, cannot tell them apart (Kolmogorov and Smirnov at 1e-6)."""
+    from ppc.runtime.convert import he_mpc
+
+    n = deep.context.slots
+    layout, shares = Layout.dense(2000, n), []
+    for garbage, noise in ((0.0, 1e-5), (900.0, 1e-3)):
+        x = np.full(n, garbage)
+        x[:2000] = 1.0 + noise * np.random.default_rng(1).normal(size=2000)
+        value = deep.encrypt(x, 2)
+        step = deep.step("convert.he_to_mpc", (2000,), value, level=2, layout=layout.to_json())
+        own = deep.run(he_mpc.he_to_mpc, step, (Value("he", (2000,)),), (value,))[0].data
+        shares.append(np.sort((own & 0xFFFF) / 2.0**16))
+    grid = np.linspace(0, 1, 4001)
+    apart = np.abs(np.searchsorted(shares[0], grid) - np.searchsorted(shares[1], grid)).max() / 2000
+    assert apart < 2.69 * np.sqrt(2 / 2000)
