@@ -88,18 +88,21 @@ def test_parties_started_by_hand(deployed) -> None:  # type: ignore[no-untyped-d
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_server_that_dies_or_hangs(deployed, how: signal.Signals) -> None:  # type: ignore[no-untyped-def]
-    """The client ends within ten seconds, with one error; so does everybody else; the input is still there."""
+    """The client ends within its timeout, with one error; so does everybody else; the input is still there.
+
+    The timeout is one that a server on a busy machine keeps.
+    """
     there = deployed("mpc", batch=1)
-    there.start(samples=256, timeout=5.0)
+    there.start(samples=256, timeout=15.0)
     _wait_for_traffic(there)
     there.processes["server"].send_signal(how)
     killed = time.monotonic()
-    _, errors = there.processes["client"].communicate(timeout=20)
-    assert time.monotonic() - killed < 10
+    _, errors = there.processes["client"].communicate(timeout=40)
+    assert time.monotonic() - killed < 25
     assert there.processes["client"].returncode == 1
     assert errors.count("error[PPC") == 1, errors
     assert ("PPC6001" if how is signal.SIGKILL else "PPC6002") in errors
-    there.processes["dealer"].communicate(timeout=20)
+    there.processes["dealer"].communicate(timeout=40)
     assert not (there.folder / "y.npz").exists()
     assert (there.folder / "x.npz").exists()
 
