@@ -25,15 +25,7 @@ from ppc.runtime.plan import Plan
 #: Model and samples a pass: the slots of the ring that it takes.
 MODELS = {"w1": 2048, "w2_sq": 4096, "w3": 4096}
 CALIBRATION, REPEATS = 128, 3
-POLICY = """party client, server, dealer
-input  *  secret of client
-weight *  public
-output *  reveal to client because "the client asked for its own prediction"
-trust client semi_honest
-trust server semi_honest
-trust dealer non_colluding
-place operator * in he
-"""
+POLICY = Path("examples/policies/he_public_weights.ppc")
 
 
 def main() -> int:
@@ -57,9 +49,8 @@ def measure(model: Path, batch: int, out: Path) -> dict[str, Any]:
     data = np.load(model.with_suffix(".npz"))
     x = np.resize(data["x"], (batch, *data["x"].shape[1:]))
     np.savez(out / "calibration.npz", x=data["x"][:CALIBRATION])
-    (out / "public.policy").write_text(POLICY, encoding="utf-8")
-    policy, calibration = out / "public.policy", out / "calibration.npz"
-    compiled = ppc.compile(model, policy=policy, targets=("he",), calibrate=calibration, batch=batch)
+    calibration = out / "calibration.npz"
+    compiled = ppc.compile(model, policy=POLICY, targets=("he",), calibrate=calibration, batch=batch)
     plan, program = Plan.load(compiled.save(out / f"{model.stem}_batch.py"))
     client, server = parties(plan)
     cores = os.sched_getaffinity(0)

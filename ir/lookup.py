@@ -8,13 +8,8 @@ from ppc.ir.opdef import OpDef, joins_operands
 
 
 def _table() -> Mapping[str, str]:
-    table: Mapping[str, str] = getattr(import_module("ppc.ir.ops"), "OPS", {})
+    table: Mapping[str, str] = import_module("ppc.ir.ops").OPS
     return table
-
-
-def table_is_there() -> bool:
-    """False in a tree without operator declarations."""
-    return bool(_table())
 
 
 def find_opdef(name: str) -> OpDef | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ppc.ir.approximation import POLYNOMIAL
 from ppc.ir.diagnostic import InternalError
-from ppc.ir.lookup import find_opdef, result_label, table_is_there
+from ppc.ir.lookup import find_opdef, result_label
 from ppc.ir.module import Module, Op, Stage
 from ppc.ir.opdef import OpDef
 from ppc.ir.parameters import parameters_of
@@ -109,8 +109,6 @@ def _attributes(m: Module) -> Iterator[Violation]:
 
 
 def _declared(m: Module) -> Iterator[Violation]:
-    if not table_is_there():
-        return
     for op in m.ops:
         if "." in op.name:
             if m.stage < Stage.CONVERTED:

@@ -1,6 +1,7 @@
 """Lower the HE part of a module to he.batch_* steps (docs/architecture.md, "Batch packing")."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ppc.targets.he.batch_graph import blocks_of
 from ppc.targets.he.batch_plan import BatchProgram
 from ppc.targets.he.batch_schedule import Step
 from ppc.targets.he.parameters import SECURITY_BITS
+from ppc.targets.he.weave import weave, woven
 
 
 def lower_batch(module: Module, program: BatchProgram) -> Module:
@@ -34,22 +36,8 @@ class _Emitter:
     def run(self) -> Module:
         self.values.update(self.module.values)
         self.constants.update(self.module.constants)
-        of_op: dict[tuple[str, ...], list[Step]] = {}
-        for step in self.program.schedule.steps:
-            of_op.setdefault(step.node.op.results, []).append(step)
-        for op in self.module.ops:
-            if op.results in of_op:
-                for step in of_op[op.results]:
-                    self._emit(step)
-            elif op.domain is not Domain.HE:
-                self.ops.append(op)
-        return self._finished()
-
-    def _finished(self) -> Module:
-        live = set(self.module.inputs) | {r for op in self.ops for r in op.results}
-        read = {o for op in self.ops for o in op.operands}
-        gone = {o for op in self.module.ops if op.domain is Domain.HE for o in op.operands} - read
         found = self.program.schedule
+        weave(self.module, ((step.node.op, partial(self._emit, step)) for step in found.steps), self.ops)
         parameters: dict[str, Attr] = {
             "he.packing": "batch",
             "he.degree": found.degree,
@@ -59,13 +47,7 @@ class _Emitter:
             "he.relin": found.relinearised(),
             "he.security_bits": SECURITY_BITS,
         }
-        return replace(
-            self.module,
-            ops=tuple(self.ops),
-            values={n: v for n, v in self.values.items() if n in live},
-            constants={n: c for n, c in self.constants.items() if n not in gone},
-            attrs={**self.module.attrs, **parameters},
-        )
+        return woven(self.module, self.ops, self.values, self.constants, parameters)
 
     def _emit(self, step: Step) -> None:
         self.elements[step.result] = step.elements

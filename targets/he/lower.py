@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import log2
 
 import numpy as np
@@ -22,6 +23,7 @@ from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import SECURITY_BITS
 from ppc.targets.he.plan import Program
 from ppc.targets.he.select import Chosen
+from ppc.targets.he.weave import weave, woven
 from ppc.targets.prices import Prices
 
 
@@ -65,29 +67,9 @@ class _Emitter:
     def run(self) -> Module:
         self.values.update(self.module.values)
         self.constants.update(self.module.constants)
-        of_op: dict[tuple[str, ...], list[int]] = {}
-        for i, step in enumerate(self.program.steps):
-            of_op.setdefault(step.op.results, []).append(i)
-        for op in self.module.ops:
-            taken = of_op.get(op.results)
-            if taken is not None:
-                for i in taken:
-                    self._emit(i)
-            elif op.domain is not Domain.HE:
-                self.ops.append(op)
-        return self._finished()
-
-    def _finished(self) -> Module:
-        live = set(self.module.inputs) | {r for op in self.ops for r in op.results}
-        read = {o for op in self.ops for o in op.operands}
-        gone = {o for op in self.module.ops if op.domain is Domain.HE for o in op.operands} - read
-        return replace(
-            self.module,
-            ops=tuple(self.ops),
-            values={n: v for n, v in self.values.items() if n in live},
-            constants={n: c for n, c in self.constants.items() if n not in gone},
-            attrs={**self.module.attrs, **self._parameters()},
-        )
+        steps = ((step.op, partial(self._emit, i)) for i, step in enumerate(self.program.steps))
+        weave(self.module, steps, self.ops)
+        return woven(self.module, self.ops, self.values, self.constants, self._parameters())
 
     def _parameters(self) -> Mapping[str, Attr]:
         found = self.program.parameters

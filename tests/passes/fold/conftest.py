@@ -1,57 +1,21 @@
-"""Small ONNX models made on the spot, and the numpy kernels as the meaning of what was imported."""
+"""Models made on the spot, as fixtures; `small_models` as a module: tests run with importlib, without test packages."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
 
-from ppc.ir.module import Module
-from ppc.runtime import kernels
-
-
-def _make(
-    nodes: Sequence[onnx.NodeProto],
-    inputs: dict[str, Sequence[Any]],
-    outputs: Sequence[str],
-    constants: dict[str, np.ndarray] | None = None,
-    opset: int = 21,
-    types: dict[str, int] | None = None,
-    domains: dict[str, int] | None = None,
-) -> onnx.ModelProto:
-    types = types or {}
-    make = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        list(nodes),
-        "g",
-        [make(n, types.get(n, onnx.TensorProto.FLOAT), list(s)) for n, s in inputs.items()],
-        [make(n, types.get(n, onnx.TensorProto.FLOAT), None) for n in outputs],
-        [onnx.numpy_helper.from_array(a, n) for n, a in (constants or {}).items()],
-    )
-    rows = [onnx.helper.make_opsetid(d, v) for d, v in {"": opset, **(domains or {})}.items()]
-    return onnx.helper.make_model(graph, opset_imports=rows, ir_version=10)
-
-
-def _evaluate(module: Module, *feeds: np.ndarray) -> list[np.ndarray]:
-    missing = sorted({op.name for op in module.ops} - set(kernels.KERNELS))
-    if missing:
-        pytest.skip(f"NOT CHECKED: ppc.runtime.kernels has no kernel yet for {', '.join(missing)}")
-    env: dict[str, Any] = dict(zip(module.inputs, feeds, strict=True))
-    env |= {name: c.data for name, c in module.constants.items()}
-    for op in module.ops:
-        results = kernels.run(op.name, [np.asarray(env[o]) if o else None for o in op.operands], op.attrs)
-        for name, array in zip(op.results, results, strict=False):
-            assert array.shape == module.values[name].type.shape, (op.loc, array.shape, module.values[name].type)
-            env[name] = array
-    return [env[o] for o in module.outputs]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+import small_models
 
 
 @pytest.fixture
-def make_model() -> Callable[..., onnx.ModelProto]:
-    return _make
+def make_model() -> Callable[..., Any]:
+    return small_models.make_model
 
 
 @pytest.fixture
-def evaluate() -> Callable[..., list[np.ndarray]]:
-    return _evaluate
+def evaluate() -> Callable[..., Any]:
+    return small_models.evaluate
