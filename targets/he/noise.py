@@ -27,7 +27,9 @@ from ppc.targets.he.scales import ScalePlan
 from ppc.targets.he.select import Chosen
 
 SIGMA = 3.2  # of SEAL's error distribution
-TAIL = 4.5  # standard deviations that bound an error, but for 7e-6
+#: Standard deviations that parameters are chosen by. A Gaussian exceeds them with 7e-6; a rounding times the key, in a
+#: slot the product of two complex Gaussians, is Laplacian: exp(-sqrt(2) t), 2e-3.
+TAIL = 4.5
 
 #: Rotations in a chain of the key tree, in the mean over the rotations of a step (at most `keytree.MOST_HOPS`).
 TYPICAL_HOPS = 3
