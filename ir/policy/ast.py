@@ -119,7 +119,12 @@ class AllowParameters(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Allow(Statement):
+    """Use `domains`. Without a scope: and none that no such line names. With one: only for what matches it (nodes), or
+    for what depends on nothing else that is secret (inputs and weights)."""
+
     domains: tuple[Domain, ...]
+    scope: str | None = None
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,14 @@ class Security(Statement):
 @dataclass(frozen=True, slots=True)
 class NonInteractive(Statement):
     """No party has to answer between the upload of the input and the download of the output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity(Statement):
+    """None of `parties` takes part in computing the outputs that match, so none of them can alter one unseen."""
+
+    patterns: tuple[str, ...]
+    parties: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

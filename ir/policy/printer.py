@@ -35,8 +35,8 @@ def _reveal(s: ast.Reveal) -> str:
     return f"reveal {_names(s.patterns)} to {s.party} because {json.dumps(s.because)}"
 
 
-def _deny(s: ast.Deny) -> str:
-    return f"deny {_domains(s.domains)}{f' for {s.scope} {_names(s.patterns)}' if s.scope else ''}"
+def _choice(word: str, s: ast.Allow | ast.Deny) -> str:
+    return f"{word} {_domains(s.domains)}{f' for {s.scope} {_names(s.patterns)}' if s.scope else ''}"
 
 
 def _network(s: ast.NetworkIs) -> str:
@@ -58,11 +58,12 @@ _FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
     ast.SeeActivations: lambda s: f"allow {s.party} to see activations because {json.dumps(s.because)}",
     ast.AllowSimulatedTee: lambda s: "allow simulated tee",
     ast.AllowParameters: lambda s: f"allow parameters in plan because {json.dumps(s.because)}",
-    ast.Allow: lambda s: f"allow {_domains(s.domains)}",
-    ast.Deny: _deny,
+    ast.Allow: lambda s: _choice("allow", s),
+    ast.Deny: lambda s: _choice("deny", s),
     ast.Place: lambda s: f"place {s.scope} {_names(s.patterns)} in {s.domain}",
     ast.Security: lambda s: f"require security >= {s.bits}",
     ast.NonInteractive: lambda s: "require non_interactive",
+    ast.Integrity: lambda s: f"require integrity of output {_names(s.patterns)} against {', '.join(s.parties)}",
     ast.Limit: lambda s: f"limit {s.measure} <= {number(s.most)} {ast.MEASURES[s.measure]}".rstrip(),
     ast.NetworkIs: _network,
 }
