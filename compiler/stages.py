@@ -73,9 +73,10 @@ class Placing:
             raise fail("PPC5001", f"there is no network {self.network!r}", help=help)
         return found
 
-    def recipients(self, module: Module) -> dict[str, Domain]:
-        """Where each output has to be in clear."""
-        return {v: Domain(next(g.party for g in self.resolved.grants if g.value == v)) for v in module.outputs}
+    def recipients(self, module: Module) -> dict[str, tuple[Domain, ...]]:
+        """Where each output has to be in clear; the client first."""
+        learns = {(g.value, g.party) for g in self.resolved.grants if g.output}
+        return {v: tuple(d for d in (Domain.CLIENT, Domain.SERVER) if (v, d.value) in learns) for v in module.outputs}
 
     def candidates(self, module: Module) -> Candidates:
         return candidates(module, self.resolved, self.targets, self.wanted)

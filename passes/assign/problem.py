@@ -61,7 +61,7 @@ class Pricing:
 
 
 def build(
-    module: Module, allowed: Allowed, recipients: Mapping[str, Domain], rung: HeRung, pricing: Pricing
+    module: Module, allowed: Allowed, recipients: Mapping[str, tuple[Domain, ...]], rung: HeRung, pricing: Pricing
 ) -> Problem:
     """The problem of a LABELLED or APPROXIMATED module.
 
@@ -92,8 +92,8 @@ def build(
         v = node(op.results[0], sources, costs, levels, op.results[0])
         at.update(dict.fromkeys(op.results, v))
     for value in module.outputs:
-        goal = recipients[value]
-        node(f"output {value}", [at[value]], [0.0 if d is goal else None for d in DOMAINS], 0, None)
+        for goal in recipients[value]:
+            node(f"output {value}", [at[value]], [0.0 if d is goal else None for d in DOMAINS], 0, None)
     setup = tuple(pricing.setup.get(d, 0.0) for d in DOMAINS)
     return Problem(tuple(names), tuple(preds), tuple(cost), tuple(depth), tuple(move), setup, rung.levels)
 

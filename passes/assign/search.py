@@ -43,7 +43,7 @@ class Assign:
 
     name: ClassVar[str] = "assign"
     allowed: Allowed
-    recipients: Mapping[str, Domain]
+    recipients: Mapping[str, tuple[Domain, ...]]
     pricing: Pricing
     rungs: tuple[HeRung, ...]
     time_limit: float = 60.0
