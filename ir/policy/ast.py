@@ -36,6 +36,10 @@ UNITS = {
 }
 
 
+#: What can have a price: the unit that it is for, and the field of `ppc.ir.objective.Tariff`.
+TARIFF = {"cpu": ("hour", "cpu_hour"), "tee": ("hour", "tee_hour"), "traffic": ("GB", "gigabyte")}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """Where a statement stands; two statements are equal wherever they stand."""
@@ -167,6 +171,22 @@ class Limit(Statement):
 
     measure: str
     most: float
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveIs(Statement):
+    """What the plan is to be best in, as `ppc.ir.objective.Objective` has it."""
+
+    weights: tuple[tuple[str, float], ...]
+    total: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Price(Statement):
+    """`what` is a key of TARIFF; `amount` is in dollars, for one of its unit."""
+
+    what: str
+    amount: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.label import Label, join
 from ppc.ir.module import Module, Op, Stage
+from ppc.ir.objective import Objective, Tariff
 from ppc.ir.policy import ast
 from ppc.ir.policy.integrity import Intact, bind_integrity
 from ppc.ir.policy.patterns import about, bind_names, most_specific
@@ -129,6 +130,14 @@ class ResolvedPolicy:
         for limit in self.policy.all(ast.Limit):
             found[limit.measure] = min(limit.most, found.get(limit.measure, limit.most))
         return found
+
+    @property
+    def objective(self) -> Objective:
+        """What the plan is to be best in; latency where the policy does not say."""
+        prices = {ast.TARIFF[p.what][1]: p.amount for p in self.policy.all(ast.Price)}
+        for s in self.policy.all(ast.ObjectiveIs):
+            return Objective(s.weights, s.total, Tariff(**prices))
+        return Objective(tariff=Tariff(**prices))
 
     @property
     def network(self) -> Network:

@@ -43,6 +43,10 @@ def _contradictions(policy: ast.Policy) -> Iterator[Diagnostic]:
             yield from _twice(by_key, key, p, f"there can be one {key[0]} '{key[1]}'")
     for n in policy.all(ast.NetworkIs):
         yield from _twice(by_key, ("network", ""), n, "there can be one network")
+    for o in policy.all(ast.ObjectiveIs):
+        yield from _twice(by_key, ("objective", ""), o, "there can be one objective")
+    for price in policy.all(ast.Price):
+        yield from _twice(by_key, ("price", price.what), price, f"there can be one price of {price.what}")
     distrusted = {roles.get(t.party): t for t in policy.all(ast.Trust) if t.level == "malicious"}
     for t in policy.all(ast.Trust):
         if t.level != "malicious" and (other := distrusted.get(roles.get(t.party))):

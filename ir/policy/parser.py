@@ -13,6 +13,7 @@ from lark.exceptions import UnexpectedInput, VisitError
 from lark.tree import Meta
 
 from ppc.ir.diagnostic import UserError, fail
+from ppc.ir.objective import MEASURES
 from ppc.ir.policy import ast
 from ppc.ir.policy.consistent import check_consistent
 from ppc.ir.syntax import at, explain, suggest
@@ -214,6 +215,24 @@ class _Build(Transformer[Token, tuple[ast.Statement, ...]]):
 
     def error_limit(self, _: Token, number: Token) -> ast.Statement:
         return ast.Limit("error", self._quantity(number, None, "", "error"))
+
+    def weighted(self, measure: Token, weight: Token | None) -> tuple[Token, float]:
+        self._pick(MEASURES, measure, "measure of an objective")
+        return measure, 1.0 if weight is None else self._quantity(weight, None, "", "weight")
+
+    def objective(self, total: Token | None, *weights: tuple[Token, float]) -> ast.Statement:
+        for i, (measure, _) in enumerate(weights):
+            if measure in (m for m, _ in weights[:i]):
+                raise self._fail("PPC2005", measure, f"an objective weighs {measure} once")
+        return ast.ObjectiveIs(tuple((str(m), weight) for m, weight in weights), total is not None)
+
+    def price(self, what: Token, number: Token, unit: Token) -> ast.Statement:
+        due, _ = ast.TARIFF[self._pick(ast.TARIFF, what, "price")]
+        self._pick([due], unit, "unit of the price of " + what)
+        return ast.Price(str(what), self._quantity(number, None, "", "price"))
+
+    def prices(self, *prices: ast.Statement) -> tuple[ast.Statement, ...]:
+        return prices
 
     def network(self, name: Token, bw: Token | None, bits: Any, rtt: Token | None, unit: Any) -> ast.Statement:
         bandwidth = None if bw is None else self._quantity(bw, bits, "bps", "bandwidth")

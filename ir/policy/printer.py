@@ -44,6 +44,11 @@ def _network(s: ast.NetworkIs) -> str:
     return f"network {s.name}{bandwidth}{f' rtt {number(s.rtt)} s' if s.rtt is not None else ''}"
 
 
+def _objective(s: ast.ObjectiveIs) -> str:
+    weights = ", ".join(name if weight == 1.0 else f"{name} {number(weight)}" for name, weight in s.weights)
+    return f"objective {'total ' if s.total else ''}{weights}"
+
+
 def number(x: float) -> str:
     """Shortest text that reads back as the same float."""
     return str(int(x)) if x.is_integer() and abs(x) < 1e15 else repr(x)
@@ -65,5 +70,7 @@ _FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
     ast.NonInteractive: lambda s: "require non_interactive",
     ast.Integrity: lambda s: f"require integrity of output {_names(s.patterns)} against {', '.join(s.parties)}",
     ast.Limit: lambda s: f"limit {s.measure} <= {number(s.most)} {ast.MEASURES[s.measure]}".rstrip(),
+    ast.ObjectiveIs: _objective,
+    ast.Price: lambda s: f"price {s.what} {number(s.amount)} per {ast.TARIFF[s.what][0]}",
     ast.NetworkIs: _network,
 }

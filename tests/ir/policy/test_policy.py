@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from ppc.ir.diagnostic import UserError
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Module, Stage
+from ppc.ir.objective import Objective, Tariff
 from ppc.ir.parser import parse
 from ppc.ir.policy import DEFAULT, Policy, ast, parse_policy, print_policy
+from ppc.ir.policy.consistent import check_consistent
 from ppc.ir.policy.patterns import matches
 from ppc.ir.target import WAN
 from ppc.ir.types import Domain
@@ -40,6 +42,8 @@ limit latency <= 2 s, traffic <= 50 MB
 limit memory <= 1.5 GiB
 error <= 1e-2
 network wan bandwidth 100 Mbps rtt 40 ms
+objective total latency 2, money
+price cpu 0.5 per hour, traffic 1e-2 per GB
 """
 
 
@@ -71,7 +75,7 @@ def codes(text: str, *weights: str) -> list[str]:
 
 def test_full_example_round_trips() -> None:
     p = parse_policy(FULL, "p.ppc")
-    assert len(p.statements) == 29
+    assert len(p.statements) == 32
     again = parse_policy(print_policy(p))
     assert again == p and again.sha256 == p.sha256
     assert p.statements[3].at.line == 3 and p.statements[4].at.column == 32
@@ -98,12 +102,22 @@ statements = st.one_of(
     st.builds(ast.Place, st.sampled_from(["node", "operator"]), patterns, st.sampled_from(Domain)),
     st.builds(ast.Security, st.integers(1, 256)),
     st.builds(ast.NonInteractive),
+    st.builds(ast.Price, st.sampled_from(sorted(ast.TARIFF)), amounts),
+    st.builds(ast.ObjectiveIs, st.just((("latency", 1.0), ("money", 20.0))), st.booleans()),
     st.builds(ast.Limit, st.sampled_from(sorted(ast.MEASURES)), amounts),
 )
 
 
+def consistent(p: Policy) -> bool:
+    try:
+        check_consistent(p)
+    except UserError:
+        return False
+    return True
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.lists(statements, max_size=8).map(tuple).map(Policy))
+@given(st.lists(statements, max_size=8).map(tuple).map(Policy).filter(consistent))
 def test_round_trip(p: Policy) -> None:
     assert parse_policy(print_policy(p)) == p
 
@@ -124,6 +138,9 @@ def test_mistakes_come_with_suggestions() -> None:
         "trust server semihonest": "did you mean 'semi_honest'?",
         'deny tee for inputs "x"': "did you mean 'input'?",
         "limit latency <= 2": "write one of s, ms, us, min after the number",
+        "objective latancy": "did you mean 'latency'?",
+        "price cpu 1 per GB": "known: hour",
+        "require integrity of outptu * against server": "did you mean 'output'?",
     }.items():
         with pytest.raises(UserError) as e:
             parse_policy(text)
@@ -168,6 +185,12 @@ def test_integrity_keeps_a_party_out_of_what_leads_to_an_output() -> None:
     b = bound("allow simulated tee\nrequire integrity of output * against server, enclave")
     assert all(set(row) == {Domain.HE, Domain.MPC, Domain.TEE, Domain.SERVER} for row in b.node_denials.values())
     assert [(i.output, i.party) for i in b.integrity] == [("y", "server"), ("y", "enclave")]
+
+
+def test_objective_and_tariff() -> None:
+    assert bound("").objective == Objective()
+    found = bound("objective total latency 2, money\nprice tee 1 per hour").objective
+    assert found == Objective((("latency", 2.0), ("money", 1.0)), True, Tariff(tee_hour=1.0))
 
 
 def test_presets_of_networks() -> None:
