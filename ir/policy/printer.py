@@ -14,7 +14,7 @@ def print_policy(policy: ast.Policy) -> str:
 
 
 def print_statement(s: ast.Statement) -> str:
-    return _FORMS[type(s)](s)
+    return FORMS[type(s)](s)
 
 
 def _names(patterns: Iterable[str]) -> str:
@@ -54,7 +54,8 @@ def number(x: float) -> str:
     return str(int(x)) if x.is_integer() and abs(x) < 1e15 else repr(x)
 
 
-_FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
+#: How each kind of statement is written; a kind that is missing here is none.
+FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
     ast.Party: lambda s: f"party {s.name}" + (f" is {s.role}" if s.name != s.role else ""),
     ast.Owned: _owned,
     ast.Reveal: _reveal,

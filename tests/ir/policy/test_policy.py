@@ -157,8 +157,8 @@ def test_default_policy() -> None:
 
 
 def test_names_of_parties_become_roles() -> None:
-    text = FULL.replace("fc2*", "conv*").replace('"emb*"', "*").replace("Conv, Gemm", "Conv")
-    text = text.replace("weight * secret of cloud", "").replace("place operator Conv in he", "")
+    text = FULL.replace("fc2*", "conv*").replace('weight "emb*" public', "").replace("Conv, Gemm", "Conv")
+    text = text.replace("place operator Conv in he", "")
     b = parse_policy(text.replace("operator Softmax", "operator TopK")).resolve(module("w"))
     assert b.inputs["x"] == Label.secret("client") and b.roles == {"client", "server", "dealer", "enclave"}
     assert b.limits == {"latency": 2.0, "traffic": 50e6, "memory": 1.5 * 2**30, "error": 0.01}
@@ -207,7 +207,8 @@ def test_reveal_by_node_means_every_result() -> None:
 def test_a_full_name_beats_a_pattern() -> None:
     b = bound('input * secret of client\ninput "mask" public')
     assert b.inputs == {"x": Label.secret("client"), "mask": PUBLIC}
-    assert "PPC2005" in codes(OUT + 'input "m*" public\ninput * secret of client')
+    assert bound('input "m*" public\ninput * secret of client').inputs == b.inputs, "and a pattern beats a lone *"
+    assert "PPC2005" in codes(OUT + 'input "m*" public\ninput "*k" secret of client')
 
 
 def test_merged_weights_are_judged_by_what_they_came_from() -> None:
