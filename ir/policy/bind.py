@@ -264,7 +264,7 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
             if s.output or (v, role) not in grants:
                 grants[v, role] = grant
     for v in module.outputs:
-        if not any(g.value == v for g in grants.values()):
+        if not any(g.value == v and g.output for g in grants.values()):
             help = f'output "{v}" reveal to client because "..."'
             found.append(Diagnostic("PPC2011", "the policy lets nobody learn this output", value=v, help=help))
     for op in filter(_computes, reversed(module.ops)):
