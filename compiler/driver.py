@@ -14,7 +14,7 @@ from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
 from ppc.compiler.stages import Placing, assumed_ranges, domains, within_limits, without_pins
 from ppc.ir.diagnostic import UserError
-from ppc.ir.module import Array
+from ppc.ir.module import Array, Module
 from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
@@ -57,9 +57,7 @@ def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function."""
     said = read_policy(request.policy)
     policy = said.policy
-    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
-    verify(imported)
-    module = Fold()(imported)
+    imported, module = read_model(request)
     prices = request.table.prices
     bound = policy.resolve(module, imported)
     placing = Placing(bound, domains(request.targets), request.network, prices, load_targets(prices))
@@ -89,6 +87,13 @@ def compile_model(request: Request) -> Compiled:
         raise UserError(*errors)
     name = Path(request.model).name if isinstance(request.model, (str, Path)) else lowered.name
     return assemble(name, policy, said.text, placing.resolved, findings, request.options, tuple(diagnostics))
+
+
+def read_model(request: Request) -> tuple[Module, Module]:
+    """The model as it was imported, and folded: what a policy is bound to (`Policy.resolve`)."""
+    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
+    verify(imported)
+    return imported, Fold()(imported)
 
 
 @dataclass(frozen=True)
