@@ -100,7 +100,7 @@ def _sees(r: Mapping[str, Any]) -> RenderableType:
 
 def _holds(r: Mapping[str, Any]) -> RenderableType:
     table = _table("\nWho holds what without being able to read it", "party", "holds", "because")
-    for party, held in r["holds"].items():
+    for party, held in r.get("holds", {}).items():
         for i, h in enumerate(held):
             table.add_row(party if i == 0 else "", f"{h['what']} of {h['values']} values", safe(h["why"]))
     return table
@@ -108,7 +108,7 @@ def _holds(r: Mapping[str, Any]) -> RenderableType:
 
 def _soundness(r: Mapping[str, Any]) -> RenderableType:
     table = _table("\nWho takes part in computing a result, and so could alter it", "output", "to", "parties")
-    for s in r["soundness"]:
+    for s in r.get("soundness", []):
         table.add_row(safe(s["output"]), s["to"], ", ".join(s["altered_by"]) or "[dim]nobody[/]")
     return table
 
