@@ -33,6 +33,7 @@ def verify_plan(
             tuple(options["targets"]),
             calibrate,
             options["network"],
+            options["objective"],
             manifest["batch"],
             options["dims"],
             options["fixed"],
