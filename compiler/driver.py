@@ -9,6 +9,7 @@ from ppc.compiler.assemble import assemble
 from ppc.compiler.calibration import load_calibration
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
+from ppc.compiler.policy_file import policy_text
 from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
 from ppc.compiler.stages import Placing, assumed_ranges, domains, objective_of, within_limits, without_pins
@@ -65,7 +66,7 @@ def compile_model(request: Request) -> Compiled:
     bound = policy.resolve(module, imported)
     targets = load_targets(prices)
     placing = Placing(
-        bound, domains(request.targets), request.network, prices, targets, objective=objective_of(request.objective)
+        bound, domains(request.targets), request.network, prices, targets, wished=objective_of(request.objective)
     )
     module = LabelFlow(policy, imported).run(module)
     samples: tuple[Mapping[str, Array], ...] = ()
@@ -114,5 +115,5 @@ def read_policy(policy: Path | str | Policy | PolicyText | None) -> PolicyText:
     elif isinstance(policy, str) and ("\n" in policy or " " in policy):
         text, source = policy, "policy"
     else:
-        text, source = Path(policy).read_text(encoding="utf-8"), Path(policy).name
+        text, source = policy_text(Path(policy)), Path(policy).name
     return PolicyText(parse_policy(text, source), text)

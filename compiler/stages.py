@@ -45,7 +45,7 @@ class Placing:
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
     targets: Targets = field(default_factory=load_targets, repr=False)  # at the same prices
     most_levels: int | None = None  # HE levels in a row, where fewer fit than the rungs of the ring have
-    objective: Objective = field(default_factory=Objective)
+    wished: Objective | None = None  # --objective; None: what the policy asks for
 
     @property
     def hides_weights(self) -> bool:
@@ -63,6 +63,11 @@ class Placing:
         conversions = Conversions(self.hides_weights, self.prices)
         return Pricing(self.targets, conversions, self._network(), SETUP, self.objective)
 
+    @property
+    def objective(self) -> Objective:
+        said = self.resolved.objective
+        return said if self.wished is None else replace(self.wished, tariff=said.tariff)
+
     def _network(self) -> Network:
         if self.network is None:
             return self.resolved.network
@@ -72,9 +77,10 @@ class Placing:
             raise fail("PPC5001", f"there is no network {self.network!r}", help=help)
         return found
 
-    def recipients(self, module: Module) -> dict[str, Domain]:
-        """Where each output has to be in clear."""
-        return {v: Domain(next(g.party for g in self.resolved.grants if g.value == v)) for v in module.outputs}
+    def recipients(self, module: Module) -> dict[str, tuple[Domain, ...]]:
+        """Where each output has to be in clear; the client first."""
+        learns = {(g.value, g.party) for g in self.resolved.grants if g.output}
+        return {v: tuple(d for d in (Domain.CLIENT, Domain.SERVER) if (v, d.value) in learns) for v in module.outputs}
 
     def candidates(self, module: Module) -> Candidates:
         return candidates(module, self.resolved, self.targets, self.wanted)

@@ -19,6 +19,7 @@ from ppc.ir.module import Module, Op, Stage
 from ppc.ir.parameters import parameters_of
 from ppc.ir.policy.ast import Line
 from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
+from ppc.ir.policy.integrity import COMPUTES, HOLDS
 from ppc.ir.printer import print_op
 from ppc.ir.trust import missing_trust
 from ppc.ir.types import Domain
@@ -77,6 +78,7 @@ class _Check:
             self._op(op)
         self._dataflow()
         self._outputs()
+        self._integrity()
         self._parameters()
         self._security()
 
@@ -112,7 +114,8 @@ class _Check:
         sources = frozenset[str]().union(*(f.sources for f in operands))
         sources = sources.union(*(self.policy.weight_sources(*w) for w in made_from))
         late = spec.reveals or any(f.late for f in operands)
-        fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late)
+        altered = _altered_by(spec, operands)
+        fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late, altered)
         carried: Fact | None = None
         if op.name.startswith(("convert.", "reveal.")) or self._only_carries(op, operands):
             if len(operands) != 1 or len(op.results) != 1:
@@ -336,6 +339,14 @@ class _Check:
             if g.output and (g.value, g.party) not in given:
                 self._refuse("PPC2017", f"the {g.party} never gets this output", None, g.value, line=g.at)
 
+    def _integrity(self) -> None:
+        """No party takes part in computing an output that the policy keeps from it."""
+        for fact in self.facts.values():
+            for rule in self.policy.integrity:
+                if rule.origin == fact.origin and rule.party in fact.altered_by:
+                    message = f"the {rule.party} takes part in computing this output, so it could alter it"
+                    self._refuse("PPC2026", message, None, rule.output, line=rule.at)
+
     def _parameters(self) -> None:
         """Trained numbers in attributes are public with the plan."""
         if not self.policy.parameter_label.owners:
@@ -359,6 +370,17 @@ class _Check:
         node = node_name(op) if op is not None else None
         source = str(line) if line else None
         self.found.append(Diagnostic(code, message, node=node, value=value, source=source, excerpt=excerpt or None))
+
+
+def _altered_by(spec: StepSpec, operands: list[Fact]) -> frozenset[str]:
+    """Who could have made the result of a step another value: whoever could alter an operand, held one or computed."""
+    found = frozenset[str]().union(*(f.altered_by for f in operands))
+    if spec.reads is None:
+        return found
+    if spec.reads == spec.writes:
+        return found | COMPUTES[spec.reads]
+    back = any(f.late for f in operands) and spec.reads == "client"  # what it passes on is not its own input
+    return found | HOLDS[spec.reads] | (COMPUTES["client"] if back else frozenset())
 
 
 def _is(fact: Fact, grant: Grant) -> bool:

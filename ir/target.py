@@ -21,6 +21,9 @@ class Network:
         return cost.seconds + 8 * cost.bytes / self.bandwidth + cost.rounds * self.rtt / 2
 
 
+#: Bits of security of the HE parameters that are chosen; a policy that requires more has no HE.
+HE_SECURITY_BITS = 128
+
 #: Levels that must be left in a ciphertext when it leaves HE through shares (>= 100 bits of modulus).
 EXIT_LEVEL = 1
 

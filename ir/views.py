@@ -66,6 +66,7 @@ class Fact:
     names: frozenset[str]  # of the origin and of every conversion on the way
     sources: frozenset[str]  # inputs and constants named in a `deny ... for`
     late: bool = False  # depends on a reveal
+    altered_by: frozenset[str] = frozenset()  # parties that took part in computing it (`ppc.ir.policy.integrity`)
 
 
 def views_of(

@@ -12,10 +12,10 @@ from ppc.ir.approximation import without_polynomial
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Module, Op
 from ppc.ir.parameters import parameters_of
-from ppc.ir.policy.ast import Line
+from ppc.ir.policy.ast import Line, Security
 from ppc.ir.policy.bind import ResolvedPolicy, node_name
 from ppc.ir.printer import print_op
-from ppc.ir.target import Targets
+from ppc.ir.target import HE_SECURITY_BITS, Targets
 from ppc.ir.types import Domain
 from ppc.passes.visibility import sources, visible
 
@@ -123,6 +123,9 @@ class _Judge:
         for denied, names, line in self.policy.source_denials:
             if denied is domain and (hit := sorted(names & tainted)):
                 return Reason("policy", f"it depends on '{hit[0].lstrip('@')}', which {domain} may not touch", line)
+        if domain is Domain.HE and (need := self.policy.security_bits) > HE_SECURITY_BITS:
+            line = next(s.at for s in self.policy.policy.all(Security) if s.bits == need)
+            return Reason("policy", f"HE is planned with {HE_SECURITY_BITS} bits of security", line)
         if domain is Domain.MPC and (rule := self.policy.non_interactive):
             return Reason("policy", "mpc needs the client online, and the policy requires non_interactive", rule.at)
         return None

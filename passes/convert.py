@@ -1,6 +1,6 @@
 """Make every move of a value between domains an explicit operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -50,7 +50,7 @@ class Convert:
 
     name: ClassVar[str] = "convert"
     because: Callable[[str, str], str]
-    recipients: dict[str, Domain] = field(default_factory=dict)
+    recipients: Mapping[str, tuple[Domain, ...]] = field(default_factory=dict)
 
     def run(self, module: Module) -> Module:
         return _Converter(self, module).run()
@@ -83,10 +83,10 @@ class _Converter:
             self.ops.append(replace(run, operands=operands))
         outputs = []
         for name, shown in zip(m.outputs, self._names("output_names", m.outputs), strict=True):
-            goal = self.options.recipients.get(name, CLIENT)
-            copy = self._in_domain(name, goal)
-            outputs.append(copy)
-            self.ops.append(Op(f"{goal}.output", (copy,), (), {"name": shown}, shown, goal))
+            for goal in self.options.recipients.get(name, (CLIENT,)):
+                copy = self._in_domain(name, goal)
+                outputs.append(copy)
+                self.ops.append(Op(f"{goal}.output", (copy,), (), {"name": shown}, shown, goal))
         return replace(m, stage=Stage.CONVERTED, outputs=tuple(outputs), ops=tuple(self.ops), values=self.values)
 
     def _names(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class Rules:
 
     allowed: Mapping[str, frozenset[Domain]]
     shares: frozenset[str]
-    recipients: Mapping[str, Domain]
+    recipients: Mapping[str, tuple[Domain, ...]]
     interactive: bool = True
     limits: Mapping[str, float] = field(default_factory=dict)
 
@@ -56,7 +56,8 @@ class Rules:
 
 
 def build(module: Module, rules: Rules, rung: HeRung, pricing: Pricing) -> Problem:
-    """The problem of a LABELLED or APPROXIMATED module: graph inputs, ops, then one node an output.
+    """The problem of a LABELLED or APPROXIMATED module: graph inputs, ops, then one node an output
+    and recipient.
 
     Graph inputs start in clear at the client; an output ends in its recipient's domain.
     """
@@ -94,9 +95,9 @@ class _Builder:
                           op.results[0])  # fmt: skip
             at.update(dict.fromkeys(op.results, v))
         for value in module.outputs:
-            goal = self.rules.recipients[value]
-            place = AFTER if goal is Domain.CLIENT and not self.rules.interactive else DOMAINS.index(goal)
-            self._add(f"output {value}", [at[value]], {place: nothing[:1]}, 0, None)
+            for goal in self.rules.recipients[value]:
+                place = AFTER if goal is Domain.CLIENT and not self.rules.interactive else DOMAINS.index(goal)
+                self._add(f"output {value}", [at[value]], {place: nothing[:1]}, 0, None)
         levels = tuple(self.rung.levels if d is Domain.HE else 0 for d in self.places)
         made = [
             Costs(tuple(node), tuple(move), self._setup(m))

@@ -27,9 +27,9 @@ LENET = MODELS / "lenet5_relu_maxpool_mnist.onnx"
 class Deployment:
     """A plan's files and keys in a folder, and its parties as processes of their own."""
 
-    def __init__(self, folder: Path, policy: str, batch: int):
+    def __init__(self, folder: Path, policy: Path | str, batch: int):
         self.folder = folder
-        self.plan = ppc.compile(LENET, POLICIES / f"{policy}.ppc", batch=batch).save(folder / "plan.py")
+        self.plan = ppc.compile(LENET, policy, batch=batch).save(folder / "plan.py")
         self.manifest = Plan.load(self.plan)[0].manifest
         self.parties = roles(self.manifest)
         make_keys(folder / "keys", self.parties)
@@ -47,6 +47,8 @@ class Deployment:
             line += [part for q in sorted(peers) for part in ("--connect", f"{q}={where[q]}")]
             if party == "client":
                 line += ["--data", str(self.folder / "x.npz"), "-o", str(self.folder / "y.npz")]
+            if party == "server":
+                line += ["-o", str(self.folder / "server.npz")]
             self.processes[party] = subprocess.Popen(
                 line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
             )
@@ -63,7 +65,7 @@ class Deployment:
 def deployed(tmp_path: Path) -> Iterator[type[Deployment]]:
     made: list[Deployment] = []
 
-    def make(policy: str, batch: int = 1) -> Deployment:
+    def make(policy: Path | str, batch: int = 1) -> Deployment:
         made.append(Deployment(tmp_path, policy, batch))
         return made[-1]
 
@@ -74,7 +76,7 @@ def deployed(tmp_path: Path) -> Iterator[type[Deployment]]:
 
 def test_parties_started_by_hand(deployed) -> None:  # type: ignore[no-untyped-def]
     """All four parties, each its own process with its own keys; the result is the model's."""
-    there = deployed("he_mpc_tee", batch=2)
+    there = deployed(POLICIES / "he_mpc_tee.ppc", batch=2)
     there.start(samples=2)
     ids = {p.pid for p in there.processes.values()} | {os.getpid()}
     assert len(ids) == 5
@@ -84,6 +86,18 @@ def test_parties_started_by_hand(deployed) -> None:  # type: ignore[no-untyped-d
     feed, _ = load_inputs(there.folder / "x.npz", there.manifest["model"]["inputs"])
     want = reference(LENET, feed, 2)["output"]
     assert np.abs(np.load(there.folder / "y.npz")["output"] - want).max() < 0.05
+    assert not (there.folder / "server.npz").exists(), "it learns nothing"
+
+
+def test_an_output_for_both_parties(deployed) -> None:  # type: ignore[no-untyped-def]
+    text = (POLICIES / "mpc.ppc").read_text().replace("reveal to client", "reveal to client, server")
+    there = deployed(text, batch=2)
+    there.start(samples=2)
+    for party, process in there.processes.items():
+        _, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, f"{party}: {errors}"
+    client, server = (np.load(there.folder / name)["output"] for name in ("y.npz", "server.npz"))
+    assert client.shape == (2, 10) and np.array_equal(client, server)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -92,7 +106,7 @@ def test_a_server_that_dies_or_hangs(deployed, how: signal.Signals) -> None:  # 
 
     The timeout is one that a server on a busy machine keeps.
     """
-    there = deployed("mpc", batch=1)
+    there = deployed(POLICIES / "mpc.ppc", batch=1)
     there.start(samples=256, timeout=15.0)
     _wait_for_traffic(there)
     there.processes["server"].send_signal(how)
@@ -123,7 +137,7 @@ def _wait_for_traffic(there: Deployment, cpu_seconds: float = 2.5) -> None:
 
 def test_another_plan_is_refused(deployed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """A party with other files than its peers ends, and says which files to compare."""
-    there = deployed("mpc", batch=1)
+    there = deployed(POLICIES / "mpc.ppc", batch=1)
     other = tmp_path / "other"
     other.mkdir()
     changed = ppc.compile(LENET, POLICIES / "mpc.ppc", batch=2).save(other / "plan.py")

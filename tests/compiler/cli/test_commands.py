@@ -142,6 +142,25 @@ def test_every_code_is_explained() -> None:
     assert ppc("explain", "PPC0000").returncode == 2
 
 
+def test_fmt(tmp_path: Path) -> None:
+    policy = tmp_path / "p.ppc"
+    policy.write_text("deny  tee,he  # no hardware\n\n\n\nrequire security>=128")
+    done = ppc("fmt", "--check", policy)
+    assert done.returncode == 1 and "+deny tee, he  # no hardware" in done.stdout
+    assert ppc("fmt", policy).returncode == 0
+    assert policy.read_text() == "deny tee, he  # no hardware\n\nrequire security >= 128\n"
+    assert ppc("fmt", "--check", policy).returncode == 0
+    policy.write_bytes(b"deny \xff")
+    done = ppc("fmt", policy)
+    assert done.returncode == 1 and "error[PPC2001]" in done.stderr
+    assert ppc("fmt", tmp_path / "absent.ppc").returncode == 2
+
+
+def test_the_example_policies_are_formatted() -> None:
+    done = ppc("fmt", "--check", *sorted(POLICIES.glob("*.ppc")), ROOT / "examples" / "demo" / "policy.ppc")
+    assert done.returncode == 0, done.stdout
+
+
 def test_keys_and_doctor(tmp_path: Path) -> None:
     assert ppc("keys", tmp_path / "keys").returncode == 0
     made = {str(f.relative_to(tmp_path / "keys")) for f in (tmp_path / "keys").rglob("*.pem")}
