@@ -9,6 +9,7 @@ from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.levels import polynomial_depth
 from ppc.targets.he import batch_cost
+from ppc.targets.he.alike import grown, signature, smaller
 from ppc.targets.he.diagonals import cover
 from ppc.targets.he.entries import entries
 from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
@@ -17,9 +18,9 @@ from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import MODULUS_BITS
 from ppc.targets.he.primitives import Primitives, ciphertext_bytes, key_bytes
-from ppc.targets.he.reasons import refusal
+from ppc.targets.he.reasons import entry_count, judged_values, refusal
 from ppc.targets.he.sample import Refusal, Samples
-from ppc.targets.he.select import polynomial_cost
+from ppc.targets.he.work import Work
 from ppc.targets.prices import Prices
 
 #: Linear operators that do not merge with one another.
@@ -36,6 +37,8 @@ class HETarget:
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
     # an op is kept with what is known of it, so that its id stays its own
     _refusals: dict[int, tuple[Op, str | None]] = field(default_factory=dict, repr=False)
+    _refused: dict[object, str | None] = field(default_factory=dict, repr=False)  # of operators that are alike
+    _worked: dict[object, Work | None] = field(default_factory=dict, repr=False)
     _graph: tuple[Module, dict[str, Op], dict[str, list[Op]]] | None = field(default=None, repr=False)
     _costs: dict[tuple[int, HeRung], tuple[Op, tuple[Cost, ...]]] = field(default_factory=dict, repr=False)
 
@@ -45,7 +48,11 @@ class HETarget:
 
     def refuses(self, op: Op, module: Module) -> str | None:
         if id(op) not in self._refusals:
-            self._refusals[id(op)] = (op, refusal(as_polynomial(op), module))
+            run = as_polynomial(op)
+            key = signature(run, module), judged_values(run, module)
+            if key not in self._refused:
+                self._refused[key] = refusal(run, module)
+            self._refusals[id(op)] = (op, self._refused[key])
         return self._refusals[id(op)][1]
 
     def depth(self, op: Op, module: Module) -> int:
@@ -123,8 +130,16 @@ class HETarget:
             found.append(Cost(seconds=seconds, memory=memory))
         return tuple(found)
 
-    def _work(self, op: Op, samples: Samples, rung: HeRung) -> "Work | None":
+    def _work(self, op: Op, samples: Samples, rung: HeRung) -> Work | None:
         """What the operator takes packed for latency; None where it is not lowered."""
+        key = signature(op, samples.module), rung.degree
+        if key not in self._worked:
+            small = smaller(op, samples.module, entry_count(op, samples))
+            found = self._counted(small.op, Samples(small.module), rung)
+            self._worked[key] = found and grown(found, small.left, small.right)
+        return self._worked[key]
+
+    def _counted(self, op: Op, samples: Samples, rung: HeRung) -> Work | None:
         largest = max(samples.size(v) for v in (*samples.secrets(op), *op.results))
         batching = Batching.choose(rung.slots, samples.batch, largest)
         if "coefficients" in op.attrs:
@@ -137,7 +152,7 @@ class HETarget:
             return None  # a pass asks `refuses` first
         return sum((self._node(node, samples, batching, rung.degree) for node in nodes), Work())
 
-    def _node(self, node: Node, samples: Samples, batching: Batching, degree: int) -> "Work":
+    def _node(self, node: Node, samples: Samples, batching: Batching, degree: int) -> Work:
         size = samples.size(node.like)
         count = Packing.dense(size, batching.ring).ciphertexts * batching.groups
         if node.kind in ("square", "mul"):
@@ -146,6 +161,8 @@ class HETarget:
             return Work(sums=count, results=count)
         if node.kind == "view" or node.map is None:
             return Work()
+        if node.map.pointwise:
+            return Work(weights=count, outputs=count, results=count)
         name = node.operands[0]
         shape = samples.shape(name) if name in samples.module.values else (node.map.in_size,)
         best: tuple[float, Work] | None = None
@@ -160,43 +177,6 @@ class HETarget:
                 best = seconds, work
         assert best is not None, "a value has a layout in which it enters"
         return best[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Counted primitives of one operator: of linear maps, products of ciphertexts, sums and polynomials."""
-
-    rotations: int = 0
-    weights: int = 0  # products with encoded weights
-    outputs: int = 0  # ciphertexts that linear maps give
-    products: int = 0
-    sums: int = 0
-    polynomials: tuple[tuple[Node, int], ...] = ()  # and how many ciphertexts of each
-    results: int = 0
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(
-            self.rotations + other.rotations,
-            self.weights + other.weights,
-            self.outputs + other.outputs,
-            self.products + other.products,
-            self.sums + other.sums,
-            self.polynomials + other.polynomials,
-            self.results + other.results,
-        )
-
-    def seconds(self, primitives: Primitives, degree: int, level: int) -> float:
-        """One thread, everything at this level."""
-        return (
-            primitives.linear(self.rotations, self.weights, self.outputs, degree, level)
-            + self.products * primitives.multiply(degree, level)
-            + self.sums * primitives.at("add", degree, level)
-            + sum(count * polynomial_cost(node, primitives, degree, level) for node, count in self.polynomials)
-        )
-
-    def memory(self, degree: int, level: int) -> float:
-        """Bytes of encoded weights (one polynomial each) and of results (two)."""
-        return (self.weights + 2 * self.results) * degree * (level + 1) * 8
 
 
 def rungs(scale_bits: int = 45) -> Mapping[int, HeRung]:
