@@ -95,6 +95,7 @@ class Placing:
             table.shared,
             self.recipients(module),
             interactive=self.resolved.non_interactive is None,
+            refreshes=Domain.MPC in self.wanted,
             limits=self.resolved.limits,
         )
         return Assign(rules, self.pricing, tuple(rungs_)).search(module)

@@ -20,7 +20,7 @@ HE, MPC, TEE, CLIENT, SERVER = range(len(DOMAINS))
 #: own: nothing leads from there to the others.
 AFTER = len(DOMAINS)
 
-#: Moves that take a value through shares on the way.
+#: Moves that take a value through shares on the way; the last is a refresh.
 THROUGH_SHARES = frozenset({(HE, TEE), (TEE, HE), (HE, HE)})
 
 
@@ -40,13 +40,15 @@ class Rules:
     """What is legal, from the policy and the targets; the reasons are kept elsewhere (`candidates`).
 
     `allowed`: domains of each op, by its first result. `shares`: values that may be shared between client and server on
-    their way. `recipients`: where each output has to be in clear. `limits`: by the words of a policy.
+    their way. `recipients`: where each output has to be in clear. `refreshes`: a value may go out of HE and back for
+    its levels. `limits`: by the words of a policy.
     """
 
     allowed: Mapping[str, frozenset[Domain]]
     shares: frozenset[str]
     recipients: Mapping[str, tuple[Domain, ...]]
     interactive: bool = True
+    refreshes: bool = True
     limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -164,6 +166,8 @@ class _Builder:
         """By level of arrival; nothing where there is no such move."""
         if source is goal and goal is not Domain.HE:
             return [Cost()] if j == k or (j, k) == (CLIENT, AFTER) else []
+        if j == k and not self.rules.refreshes:
+            return []
         one_way = not self.rules.interactive and (j == AFTER or k == CLIENT)
         if value is None or one_way or ((j, k) in THROUGH_SHARES and not shared):
             return []
