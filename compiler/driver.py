@@ -12,13 +12,13 @@ from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.policy_file import policy_text
 from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
-from ppc.compiler.stages import Placing, assumed_ranges, domains, within_limits, without_pins
+from ppc.compiler.stages import Placing, assumed_ranges, domains, objective_of, within_limits, without_pins
 from ppc.ir.diagnostic import UserError
 from ppc.ir.module import Array, Module
 from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
-from ppc.passes.assign.problem import DOMAINS
+from ppc.passes.assign.build import DOMAINS
 from ppc.passes.calibrate import Calibrate
 from ppc.passes.degrees import ChooseDegrees
 from ppc.passes.fold import Fold
@@ -35,6 +35,7 @@ class Request:
     targets: tuple[str, ...] = tuple(str(d) for d in DOMAINS)
     calibrate: Path | None = None
     network: str | None = None
+    objective: str | None = None  # as `Objective.parse` reads it; None: what the policy asks for, or latency
     batch: int = 1
     dims: Mapping[str, int] = field(default_factory=dict)
     fixed: Mapping[str, float] = field(default_factory=dict)  # public values of inputs, part of the plan
@@ -46,6 +47,7 @@ class Request:
         return {
             "targets": list(self.targets),
             "network": self.network,
+            "objective": self.objective,
             "dims": dict(sorted(self.dims.items())),
             "fixed": dict(sorted(self.fixed.items())),
             "calibrated": self.calibrate is not None,
@@ -60,7 +62,10 @@ def compile_model(request: Request) -> Compiled:
     imported, module = read_model(request)
     prices = request.table.prices
     bound = policy.resolve(module, imported)
-    placing = Placing(bound, domains(request.targets), request.network, prices, load_targets(prices))
+    targets = load_targets(prices)
+    placing = Placing(
+        bound, domains(request.targets), request.network, prices, targets, wished=objective_of(request.objective)
+    )
     module = LabelFlow(policy, imported).run(module)
     samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:

@@ -6,14 +6,16 @@ from typing import Any
 from ppc.ir.check import check
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Module
+from ppc.ir.objective import Objective
 from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import Place
-from ppc.ir.target import LAN, WAN, HeRung, Network, Targets
+from ppc.ir.target import LAN, WAN, Cost, HeRung, Network, Targets
 from ppc.ir.types import Domain
 from ppc.ir.verify import verify
 from ppc.ir.views import Views
 from ppc.passes.approximate import ASSUMED_RANGE
-from ppc.passes.assign.problem import DOMAINS, Pricing
+from ppc.passes.assign.build import DOMAINS, Pricing, Rules
+from ppc.passes.assign.measures import LIMITED
 from ppc.passes.assign.search import Assign, Outcome
 from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.convert import Convert
@@ -24,11 +26,8 @@ from ppc.targets.he.target import rungs
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
 
-#: Seconds that using a domain costs once per session: keys, attestation, dealer material.
-SETUP = {Domain.HE: 0.3, Domain.MPC: 0.05, Domain.TEE: 0.3}
-
-#: Set-up is paid once for many passes; this many passes carry it in the objective.
-PASSES_PER_SETUP = 100
+#: What using a domain costs once per session: keys, attestation, dealer material.
+SETUP = {Domain.HE: Cost(seconds=0.3), Domain.MPC: Cost(seconds=0.05), Domain.TEE: Cost(seconds=0.3)}
 
 #: Change of the outputs that polynomials may make where the policy sets no `error` limit.
 APPROXIMATION_ERROR = 0.01
@@ -46,6 +45,7 @@ class Placing:
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
     targets: Targets = field(default_factory=load_targets, repr=False)  # at the same prices
     most_levels: int | None = None  # HE levels in a row, where fewer fit than the rungs of the ring have
+    wished: Objective | None = None  # --objective; None: what the policy asks for
 
     @property
     def hides_weights(self) -> bool:
@@ -60,9 +60,13 @@ class Placing:
 
     @property
     def pricing(self) -> Pricing:
-        setup = {d: s / PASSES_PER_SETUP for d, s in SETUP.items()}
         conversions = Conversions(self.hides_weights, self.prices)
-        return Pricing(self.targets, conversions, self._network(), setup)
+        return Pricing(self.targets, conversions, self._network(), SETUP, self.objective)
+
+    @property
+    def objective(self) -> Objective:
+        said = self.resolved.objective
+        return said if self.wished is None else replace(self.wished, tariff=said.tariff)
 
     def _network(self) -> Network:
         if self.network is None:
@@ -86,7 +90,15 @@ class Placing:
         most = self.most_levels
         rungs_ = [HeRung(r.degree, r.levels if most is None else min(r.levels, most)) for r in rungs().values()]
         allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
-        return Assign(allowed, self.recipients(module), self.pricing, tuple(rungs_)).search(module)
+        rules = Rules(
+            allowed,
+            table.shared,
+            self.recipients(module),
+            interactive=self.resolved.non_interactive is None,
+            refreshes=Domain.MPC in self.wanted,
+            limits=self.resolved.limits,
+        )
+        return Assign(rules, self.pricing, tuple(rungs_)).search(module)
 
     def convert(self, module: Module) -> Module:
         because = {(g.value, g.party): g.because for g in self.resolved.grants}
@@ -111,7 +123,7 @@ class Placing:
             try:
                 return Placed(placing, table, outcome, verified(placing.lower(converted)), tuple(notes))
             except UserError as error:
-                depth = outcome.he_depth
+                depth = outcome.he_levels
                 if error.diagnostics[0].code != "PPC4101" or depth < 2:
                     raise
                 placing, notes = replace(placing, most_levels=depth - 1), [_split(depth, error.diagnostics[0])]
@@ -158,6 +170,15 @@ def domains(names: tuple[str, ...]) -> frozenset[Domain]:
     return frozenset(known[n] for n in names)
 
 
+def objective_of(text: str | None) -> Objective:
+    """`--objective` as an objective. Raises UserError PPC5011."""
+    try:
+        return Objective() if text is None else Objective.parse(text)
+    except ValueError as why:
+        help = "latency, throughput, traffic or money; `total money`; or a weighting: latency=1,money=20"
+        raise fail("PPC5011", f"{text!r} is no objective: {why}", help=help) from None
+
+
 def without_pins(policy: Policy) -> Policy | None:
     """The policy without its `place` lines; None where it has none."""
     if not policy.all(Place):
@@ -187,6 +208,8 @@ def within_limits(resolved: ResolvedPolicy, predicted: dict[str, Any]) -> list[D
     found = []
     for measure, most in resolved.limits.items():
         key = {"latency": "seconds", "traffic": "bytes"}.get(measure)
+        if key is None and measure in LIMITED:
+            continue
         if key is None:
             message = f"the policy limits {measure} to {most:g}, which is not predicted yet: measure it with `ppc run`"
             found.append(Diagnostic("PPC3005", message, severity="warning"))

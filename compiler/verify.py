@@ -55,6 +55,7 @@ def _request(manifest: Mapping[str, Any], model: Path) -> Request:
         None if policy["assumed"] else PolicyText(parse_policy(policy["text"], policy["source"]), policy["text"]),
         tuple(options["targets"]),
         network=options["network"],
+        objective=options["objective"],
         batch=manifest["batch"],
         dims=options["dims"],
         fixed=options["fixed"],

@@ -39,6 +39,7 @@ class Cost:
     bytes: float = 0.0  # traffic while the input is waiting (online)
     rounds: float = 0.0  # sequential messages, each half a round trip
     offline_bytes: float = 0.0  # traffic of the dealer, ahead of the run
+    memory: float = 0.0  # bytes that the machine that runs it holds for it: weights as it needs them, and results
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -46,6 +47,7 @@ class Cost:
             self.bytes + other.bytes,
             self.rounds + other.rounds,
             self.offline_bytes + other.offline_bytes,
+            self.memory + other.memory,
         )
 
 
@@ -70,8 +72,9 @@ class Target(Protocol):
         """Why this target cannot run `op` (what is missing), or None where it can."""
         ...
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Cost of `op` here for one pass, from counted primitives. `rung` matters to HE only."""
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
+        """Cost of `op` here for one pass, from counted primitives. `rung`, and the level at which operands are read,
+        matter to HE only."""
         ...
 
     def depth(self, op: Op, module: Module) -> int:
@@ -82,8 +85,11 @@ class Target(Protocol):
 class ConversionCosts(Protocol):
     """Cost of moving a value between domains."""
 
-    def cost(self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung) -> Cost | None:
-        """Cost, or None where there is no such conversion."""
+    def cost(
+        self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung, level: int | None = None
+    ) -> Cost | None:
+        """Cost, or None where there is no such conversion. `level`: at which the value arrives in HE (None: the rung's
+        highest); from HE to HE is a refresh."""
         ...
 
 

@@ -13,6 +13,7 @@ from ppc.ir.module import Module, Op, Stage
 from ppc.ir.opdef import OpDef
 from ppc.ir.parameters import parameters_of
 from ppc.ir.printer import has_text_form, print_op, sigil
+from ppc.ir.refresh import REFRESHED
 from ppc.ir.render import printable
 from ppc.ir.types import DTYPES
 from ppc.runtime.schema import StepSpec, step_spec
@@ -126,7 +127,7 @@ def _declared(m: Module) -> Iterator[Violation]:
 
 def _declared_attributes(op: Op, opdef: OpDef) -> Iterator[Violation]:
     specs = {spec.name: spec for spec in opdef.attrs}
-    for key in sorted(op.attrs.keys() - specs.keys() - POLYNOMIAL):
+    for key in sorted(op.attrs.keys() - specs.keys() - POLYNOMIAL - {REFRESHED}):
         yield Violation(f"{op.name} has no attribute {key} (it has {', '.join(specs) or 'none'})", op, key)
     for spec in opdef.attrs:
         value = op.attrs.get(spec.name)

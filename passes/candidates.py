@@ -48,6 +48,8 @@ class Candidates:
     """`table[first result of the op][domain]` is None where the op may run there, else the reason why not."""
 
     table: Mapping[str, Mapping[Domain, Reason | None]]
+    #: Values that client and server may hold as shares, be it only on the way from one domain to another.
+    shared: frozenset[str] = frozenset()
 
     def of(self, op: Op) -> tuple[Domain, ...]:
         """Where `op` may run."""
@@ -64,9 +66,12 @@ def candidates(
     and stay. Raises UserError PPC3001 (a node has no candidate), PPC3002 (a node is placed where it cannot run)."""
     judge = _Judge(module, policy, targets, only)
     table: dict[str, dict[Domain, Reason | None]] = {}
+    shared = set[str]()
     errors: list[Diagnostic] = []
     for op in module.ops:
         row = {d: judge.reason(op, d) for d in Domain}
+        if (mpc := row[Domain.MPC]) is None or mpc.kind in ("target", "targets"):
+            shared.update(op.results)
         pin = policy.pins.get(node_name(op))
         if pin is not None:
             domain, line = pin
@@ -80,7 +85,7 @@ def candidates(
         table[op.results[0]] = row
     if errors:
         raise UserError(*errors[:20])
-    return Candidates(table)
+    return Candidates(table, frozenset(shared))
 
 
 @dataclass(frozen=True)

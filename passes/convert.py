@@ -7,6 +7,7 @@ from typing import ClassVar
 from ppc.ir.approximation import as_polynomial, without_polynomial
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Attr, Module, Op, Stage, Value
+from ppc.ir.refresh import refreshed, without_refreshed
 from ppc.ir.types import Domain
 
 HE, MPC, TEE, CLIENT, SERVER = Domain.HE, Domain.MPC, Domain.TEE, Domain.CLIENT, Domain.SERVER
@@ -61,6 +62,7 @@ class _Converter:
         self.ops: list[Op] = []
         self.values: dict[str, Value] = {}
         self.copies: dict[tuple[str, Domain], str] = {}
+        self.again: dict[str, str] = {}  # copies that were refreshed
 
     def run(self) -> Module:
         m = self.module
@@ -70,8 +72,12 @@ class _Converter:
         for op in m.ops:
             if op.domain is None:
                 raise InternalError(f"{op.loc} has no domain")
-            run = as_polynomial(op) if op.domain is HE else without_polynomial(op)
-            operands = tuple(self._in_domain(o, op.domain) if o in m.values else o for o in run.operands)
+            again = refreshed(op)
+            run = without_refreshed(as_polynomial(op) if op.domain is HE else without_polynomial(op))
+            operands = tuple(
+                o if o not in m.values else self._refreshed(o) if o in again else self._in_domain(o, op.domain)
+                for o in run.operands
+            )
             for r in op.results:
                 self._define(r, r, op.domain)
             self.ops.append(replace(run, operands=operands))
@@ -106,14 +112,22 @@ class _Converter:
         at = source
         for stop in route:
             if (value, stop) not in self.copies:
-                self._move(value, at, stop)
+                self.copies[value, stop] = self._move(value, at, stop)
             at = stop
         return self.copies[value, domain]
+
+    def _refreshed(self, value: str) -> str:
+        """The name of a copy in HE that has its levels back: through shares, once for all that read it."""
+        if value not in self.again:
+            self._in_domain(value, MPC)
+            self.again[value] = self._move(value, MPC, HE)
+        return self.again[value]
 
     def _home(self, value: str) -> Domain:
         return next(d for (v, d), name in self.copies.items() if v == value and name == value)
 
-    def _move(self, value: str, source: Domain, target: Domain) -> None:
+    def _move(self, value: str, source: Domain, target: Domain) -> str:
+        """Move a value from a domain where it is; the name of the copy."""
         copy = f"{value}_{target}"
         while copy in self.module.values or copy in self.values:
             copy += "_"
@@ -122,4 +136,5 @@ class _Converter:
         if step.startswith("reveal."):
             attrs["because"] = self.options.because(value, str(target))
         self.ops.append(Op(step, (self.copies[value, source],), (copy,), attrs, value, target))
-        self._define(copy, value, target)
+        self.values[copy] = replace(self.module.values[value], domain=target)
+        return copy

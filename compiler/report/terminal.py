@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ppc.compiler.report.reasons import grouped, particular
+from ppc.compiler.report.reasons import amount, grouped, particular
 from ppc.ir.render import printable
 
 STYLES = {"he": "magenta", "mpc": "cyan", "tee": "yellow", "client": "green", "server": "blue"}
@@ -172,8 +172,8 @@ def _cost(r: Mapping[str, Any]) -> RenderableType:
     table.add_row("prices", table_of_prices(r["prices"]))
     table.add_row(
         "optimality",
-        f"{o['objective']} {o['value']:.6g} s, proven bound {o['bound']:.6g} s, gap {o['gap']:.2%}"
-        + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
+        f"{o['objective']} {o['value']:.6g} {o['unit']}, proven bound {o['bound']:.6g} {o['unit']}, gap {o['gap']:.2%} "
+        f"({o['method']})" + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
     )
     return table
 
@@ -224,7 +224,7 @@ def _without_pins(r: Mapping[str, Any]) -> RenderableType:
     table = _table("\nWithout the policy's pins the optimiser would choose", "node", "pinned", "would run in")
     for row in w["nodes"]:
         table.add_row(safe(row["name"]), row["pinned"], f"[{STYLES[row['free']]}]{row['free']}[/]")
-    table.add_row("[bold]predicted[/]", seconds(w["pinned_seconds"]), seconds(w["seconds"]))
+    table.add_row("[bold]predicted[/]", amount(w["pinned_value"], w["unit"]), amount(w["value"], w["unit"]))
     return table
 
 

@@ -22,7 +22,7 @@ HARDWARE = ("sev_snp", "nitro", "tdx", "sgx")
 SCOPES = ("input", "weight", "node", "operator")
 
 #: What can be limited, with its base unit ("" = a plain number).
-MEASURES = {"latency": "s", "traffic": "B", "memory": "B", "error": ""}
+MEASURES = {"latency": "s", "traffic": "B", "upload": "B", "download": "B", "memory": "B", "error": ""}
 
 UNITS = {
     "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0},

@@ -127,3 +127,57 @@ def test_rotation_times_grow_past_the_table():
     table = Primitives({"rotate": {"8192": [1.0, 2.0]}, "add": {"8192": [1.0, 2.0]}})
     assert [table.at("rotate", 8192, level) for level in range(4)] == [1.0, 2.0, 4.0, pytest.approx(20 / 3)]
     assert [table.at("add", 8192, level) for level in range(4)] == [1.0, 2.0, 3.0, 4.0]
+
+
+def conv(builder, channels, filters, size, kernel):
+    b = builder((1, channels, size, size))
+    pads = (kernel // 2,) * 4
+    b.op(
+        "Conv",
+        [b.last, b.weight(np.ones((filters, channels, kernel, kernel)))],
+        (1, filters, size, size),
+        {"pads": pads},
+    )
+    return b.module()
+
+
+@pytest.mark.parametrize("case", [(16, 16, 32, 3), (64, 64, 8, 3), (256, 64, 14, 1)])
+@pytest.mark.parametrize("rung", [HeRung(8192, 2), HeRung(32768, 17)])
+def test_a_large_convolution_is_counted_on_fewer_channels(builder, monkeypatch, case, rung):
+    """What is counted for the part, grown, is the count of the whole within 15 %."""
+    module = conv(builder, *case)
+    op = module.ops[1]
+    guessed = HETarget().cost(op, module, rung, 2).seconds
+    monkeypatch.setattr("ppc.targets.he.alike.LARGE", 1 << 40)
+    assert guessed == pytest.approx(HETarget().cost(op, module, rung, 2).seconds, rel=0.15)
+
+
+def test_operators_that_are_alike_are_counted_once(builder, monkeypatch):
+    counted = []
+    once = HETarget._counted
+    monkeypatch.setattr(HETarget, "_counted", lambda self, op, *rest: counted.append(op) or once(self, op, *rest))
+    b = builder((1, 4))
+    for _ in range(3):
+        b.op("Gemm", [b.last, b.weight(np.random.default_rng(len(counted)).normal(size=(4, 4)))], (1, 4))
+    b.op("Mul", [b.last, b.last], (1, 4))
+    module, made = b.module(), HETarget()
+    costs = [made.cost(op, module, HeRung(8192, 2), 1) for op in module.ops[1:5]]
+    assert costs[0] == costs[1] == costs[2] != costs[3]
+    assert [op.name for op in counted] == ["Gemm", "Mul"]
+
+
+def test_operators_that_differ_in_a_value_that_refuses_are_not_alike(builder):
+    b = builder((1, 4))
+    b.op("Div", [b.last, b.weight(np.ones(4))], (1, 4))
+    b.op("Div", [b.last, b.weight(np.array([1.0, 0.0, 1.0, 1.0]))], (1, 4))
+    module, made = b.module(), HETarget()
+    assert made.refuses(module.ops[1], module) is None
+    assert "zero" in made.refuses(module.ops[2], module)
+
+
+def test_costs_rise_with_the_level(builder):
+    module = conv(builder, 4, 4, 8, 3)
+    rung = HeRung(16384, 7)
+    costs = [HETarget().cost(module.ops[1], module, rung, level) for level in range(8)]
+    assert costs[1].seconds < costs[3].seconds < costs[7].seconds
+    assert costs[1].memory < costs[7].memory
