@@ -66,7 +66,7 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
             continue
         size = max(samples.size(n.like) for n in nodes)
         batching = Batching.choose(degree // 2, samples.batch, size)
-        steps = Search(samples, batching, degree, level_of, sizes, shared, flooded, primitives).run(nodes)
+        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives, shared).run(nodes)
         for levels in depths(steps):
             best = _best(module, steps, batching, candidates(degree, steps, levels, bool(flooded)), None)
             for _ in range(MOST_CHANGES if best is not None and best.error > GOOD else 0):

@@ -93,9 +93,9 @@ class Search:
     degree: int
     level_of: Mapping[str, int]
     sizes: Mapping[str, tuple[float, float]]  # bound of the absolute value, and root mean square, of each result
-    shared: frozenset[str]  # values that only leave as shares
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
     primitives: Primitives
+    shared: frozenset[str] = frozenset()  # values that only leave as shares
     covers: dict[tuple[int, Packing, Placement, Pooled | None, bool], Cover | None] = field(default_factory=dict)
     splits: dict[int, Lowered] = field(default_factory=dict)
     ahead: Mapping[str, Outlook] = field(default_factory=dict)
