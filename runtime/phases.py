@@ -112,6 +112,11 @@ def _set_up_engines(session: Session, root: bytes) -> None:
 
 
 def _offline(session: Session, program: Program, runs: int) -> None:
+    """What needs no input: the server's masks, and correlated randomness."""
+    if "he" in session.manifest["uses"] and session.role == "server":
+        from ppc.runtime.convert.he_mpc import prepare_masks
+
+        prepare_masks(session, runs)
     if "dealer" not in roles(session.manifest) or session.role == "enclave":
         return
     from ppc.runtime.mpc import state as mpc
