@@ -15,6 +15,7 @@ from ppc import __version__
 COMMANDS = (
     "compile",
     "check",
+    "explore",
     "calibrate",
     "run",
     "inspect",

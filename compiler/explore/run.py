@@ -9,11 +9,14 @@ from os import sched_getaffinity
 from typing import Any
 
 from ppc.compiler.driver import Planned, Request, plan_model, read_policy
-from ppc.compiler.explore.settings import Setting, settings, without_pins
+from ppc.compiler.explore.settings import AS_GIVEN, Setting, settings, without_pins
 from ppc.compiler.report.build import predicted
-from ppc.ir.diagnostic import UserError
+from ppc.ir.diagnostic import UserError, fail
 from ppc.ir.module import Module
 from ppc.ir.policy.ast import Place, SeeActivations
+
+#: What can be asked for -> `Request.network`; None is the policy's own.
+NETWORKS: dict[str, str | None] = {"lan": "lan", "wan": "wan", "policy": None}
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,15 @@ def explore(
     machine has cores; `done(n, of)` is told of finished groups. Raises UserError where the policy or model is unsound
     whatever is trusted."""
     read_policy(request.policy)
-    wanted = [replace(request, network=n, batch=b) for b in sorted(batches, reverse=True) for n in networks]
+    if unknown := [n for n in networks if n not in NETWORKS]:
+        raise fail("PPC5001", f"there is no network {unknown[0]!r}", help=f"networks are {', '.join(NETWORKS)}")
+    wanted = [replace(request, network=NETWORKS[n], batch=b) for b in sorted(batches, reverse=True) for n in networks]
     found: list[list[Row]] = []
     with ProcessPoolExecutor(min(len(wanted), len(sched_getaffinity(0))), get_context("spawn")) as pool:
         for rows in pool.map(group, wanted):
             found.append(rows)
             done(len(found), len(wanted))
-    order = {(n, b): i for i, (b, n) in enumerate((b, n) for b in batches for n in networks)}
+    order = {(NETWORKS[n] or "policy", b): i for i, (b, n) in enumerate((b, n) for b in batches for n in networks)}
     found.sort(key=lambda rows: order[rows[0].network, rows[0].batch])
     return Exploration(model, tuple(row for rows in found for row in rows))
 
@@ -94,7 +99,7 @@ def group(request: Request) -> list[Row]:
             if pure and row.seconds is not None and not row.pins_dropped:
                 by_trust.append(row)
         rows.append(row)
-    return front(rows)
+    return front(sorted(rows, key=lambda row: row.setting != AS_GIVEN))
 
 
 def _covers(row: Row, setting: Setting) -> bool:
@@ -106,7 +111,7 @@ def _again(row: Row, setting: Setting) -> Row:
 
 
 def _row(request: Request, setting: Setting) -> Row:
-    empty = Row(setting.name, request.network or "", request.batch, _names(setting.trusts))
+    empty = Row(setting.name, request.network or "policy", request.batch, _names(setting.trusts))
     try:
         return _filled(empty, plan_model(replace(request, policy=setting.policy)), setting)
     except UserError as e:

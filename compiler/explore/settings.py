@@ -20,6 +20,8 @@ from ppc.ir.policy.ast import (
 )
 from ppc.ir.types import Domain
 
+#: Name of the setting that is the given policy.
+AS_GIVEN = "as given"
 #: Reason of the statement that lets the client see activations, where ppc adds it.
 AIDED = "explored: the client helps"
 
@@ -118,7 +120,7 @@ def _distrusts(s: Statement) -> bool:
 
 def _change(given: frozenset[str], wanted: frozenset[str]) -> str:
     parts = [f"+ {n}" for n in _ordered(wanted - given)] + [f"− {n}" for n in _ordered(given - wanted)]
-    return ", ".join(parts) or "as given"
+    return ", ".join(parts) or AS_GIVEN
 
 
 def _ordered(names: Iterable[str]) -> list[str]:
