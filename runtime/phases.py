@@ -3,7 +3,6 @@
 setup: greet, exchange keys, attest. offline: the dealer's material. online: the passes over the data.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import peak_memory
+from ppc.runtime.net.message import receive_object, send_object
 from ppc.runtime.party import Session
 from ppc.runtime.plan import Plan, Program
 from ppc.runtime.status import Status
@@ -71,8 +71,10 @@ def run_party(
         return []
     results = []
     status.phase("online")
-    with meter.phase("online"):
-        for run in range(runs):
+    for run in range(runs):
+        with meter.phase("offline"):
+            _prepare(session, run)
+        with meter.phase("online"):
             status.run(run, runs)
             session.start_run(run, batches[run] if batches else {})
             program(session)
@@ -83,12 +85,10 @@ def run_party(
 def _greet(session: Session, runs: int) -> int:
     """The client tells everybody how many passes there will be."""
     if session.role == "client":
-        hello = json.dumps({"runs": runs}).encode()
         for channel in session.channels.values():
-            channel.send_bytes("hello", hello)
+            send_object(channel, "hello", {"runs": runs})
         return runs
-    found = json.loads(session.channel("client").receive_bytes("hello", 1024))
-    asked = found.get("runs") if isinstance(found, dict) else None
+    asked = receive_object(session.channel("client"), "hello", 1024).get("runs")
     if not isinstance(asked, int) or not 0 < asked <= MAX_RUNS:
         raise PartyError("PPC6003", f"the client asks for {asked!r} passes; 1 to {MAX_RUNS} are allowed")
     return asked
@@ -114,12 +114,22 @@ def _set_up_engines(session: Session, root: bytes) -> None:
 def _offline(session: Session, program: Program, runs: int) -> None:
     if "dealer" not in roles(session.manifest) or session.role == "enclave":
         return
-    from ppc.runtime.mpc import state as mpc
+    from ppc.runtime.mpc import deal as mpc
 
     if session.role == "dealer":
         mpc.deal(session, program, runs)
     else:
         mpc.receive_material(session, runs)
+
+
+def _prepare(session: Session, run: int) -> None:
+    """Expand the material of a pass before it begins: it depends on nobody's input."""
+    if "mpc" in session.engines:
+        from ppc.runtime.mpc.state import state_of
+
+        supply = state_of(session).supply
+        if supply is not None:
+            supply.prepare(run)
 
 
 def new_session(plan: Plan, role: str, channels: Mapping[str, Any], weights: str | None = None) -> Session:
