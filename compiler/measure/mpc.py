@@ -23,8 +23,8 @@ from ppc.ir.label import PUBLIC
 from ppc.ir.module import Constant, Module, Op, Stage
 from ppc.ir.module import Value as Typed
 from ppc.ir.types import TensorType
-from ppc.runtime.mpc.ring import encode
 from ppc.runtime.mpc.deal import deal, receive_material
+from ppc.runtime.mpc.ring import encode
 from ppc.runtime.mpc.state import setup, supply_of
 from ppc.runtime.mpc.steps import run as run_step
 from ppc.runtime.net.memory import pair

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppc.runtime.mpc.ring import decode, encode
 from ppc.runtime.mpc.deal import deal, receive_material
+from ppc.runtime.mpc.ring import decode, encode
 from ppc.runtime.mpc.state import setup
 from ppc.runtime.mpc.steps import run as run_step
 from ppc.runtime.net.memory import pair
