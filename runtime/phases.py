@@ -4,7 +4,7 @@ setup: greet, exchange keys, attest. offline: the dealer's material. online: the
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +16,32 @@ from ppc.runtime.party import Session
 from ppc.runtime.plan import Plan, Program
 from ppc.runtime.status import Status
 
-#: Who takes part in a plan, by what it uses.
-ROLES = {"": ("client", "server"), "mpc": ("dealer",), "tee": ("enclave",)}
+if TYPE_CHECKING:  # MPC is loaded only where a plan uses it
+    from ppc.runtime.mpc.stock import Stock
+    from ppc.runtime.mpc.take import WhenEmpty
 
 #: Passes that a client may ask for in one session: a bound on what a hostile one can make the others prepare.
 MAX_RUNS = 100_000
 
 
-def roles(manifest: Mapping[str, Any]) -> list[str]:
-    """The parties that a plan needs, in the order in which they start. Only protocols that multiply or compare shares
-    need the dealer; conversions through shares do not."""
+def needs_dealer(manifest: Mapping[str, Any]) -> bool:
+    """Only protocols that multiply or compare shares need the dealer; conversions through shares do not."""
+    return any(s["step"].startswith("mpc.") for s in manifest["steps"])
+
+
+def roles(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[str]:
+    """The parties that a plan needs, in the order in which they start; `stocked`: the dealer was there before."""
     found = ["server", "client"]
-    if any(s["step"].startswith("mpc.") for s in manifest["steps"]):
+    if needs_dealer(manifest) and not stocked:
         found.insert(1, "dealer")
     if "tee" in manifest["uses"]:
         found.insert(1, "enclave")
     return found
 
 
-def pairs(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def pairs(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[tuple[str, str]]:
     """Who talks to whom. The dealer and the enclave never meet."""
-    present = roles(manifest)
+    present = roles(manifest, stocked=stocked)
     wanted = [
         ("client", "server"),
         ("client", "dealer"),
@@ -54,10 +59,13 @@ def run_party(
     *,
     root: bytes = b"",
     status: Status,
+    stock: "Stock | None" = None,
+    when_empty: "WhenEmpty" = "fail",
 ) -> list[dict[str, Any]]:
     """Run every phase as `session.role`; returns what this party learned in each pass (the client: the outputs).
 
-    `batches` is the client's data, one dict a pass, and empty elsewhere. `root` is the attestation root (PEM).
+    `batches` is the client's data, one dict a pass, and empty elsewhere. `root` is the attestation root (PEM). With a
+    `stock` the correlated randomness comes from this party's disk, and no dealer takes part.
     """
     meter, session.on_step = session.meter, status.step
     with meter.phase("setup"):
@@ -66,7 +74,10 @@ def run_party(
         _set_up_engines(session, root)
     with meter.phase("offline"):
         status.phase("offline")
-        _offline(session, program, runs)
+        if stock is not None and session.role in ("client", "server"):
+            _take_stock(session, stock, runs, when_empty, status)
+        elif "dealer" in roles(session.manifest, stocked=stock is not None):
+            _offline(session, program, runs, status)
     if session.role == "dealer":
         return []
     results = []
@@ -111,15 +122,23 @@ def _set_up_engines(session: Session, root: bytes) -> None:
         mpc.setup(session)
 
 
-def _offline(session: Session, program: Program, runs: int) -> None:
-    if "dealer" not in roles(session.manifest) or session.role == "enclave":
-        return
+def _offline(session: Session, program: Program, runs: int, status: Status) -> None:
     from ppc.runtime.mpc import deal as mpc
 
     if session.role == "dealer":
-        mpc.deal(session, program, runs)
-    else:
+        mpc.deal(session, program, runs, status.run)
+    elif session.role != "enclave":
         mpc.receive_material(session, runs)
+
+
+def _take_stock(session: Session, stock: "Stock", runs: int, when_empty: "WhenEmpty", status: Status) -> None:
+    from ppc.runtime.mpc.deal import use_lot
+    from ppc.runtime.mpc.take import take
+
+    peer = session.channel("server" if session.role == "client" else "client")
+    taken = take(peer, stock, runs, when_empty, lambda: status.phase("waiting for material"))
+    session.meter.notes["material"] = taken.note
+    use_lot(session, taken.lot, taken.first, runs)
 
 
 def _prepare(session: Session, run: int) -> None:
@@ -132,11 +151,13 @@ def _prepare(session: Session, run: int) -> None:
             supply.prepare(run)
 
 
-def new_session(plan: Plan, role: str, channels: Mapping[str, Any], weights: str | None = None) -> Session:
-    """A session with what `role` may hold: only the server opens the weights file."""
+def new_session(
+    plan: Plan, role: str, channels: Mapping[str, Any], weights: str | None = None, *, dealing: bool = False
+) -> Session:
+    """A session with what `role` may hold: only the server opens the weights file, and dealing needs none."""
     session = Session(role, plan.manifest, dict(channels))
     session.weights = dict(plan.public_constants())
-    if role == "server":
+    if role == "server" and not dealing:
         session.weights.update(plan.server_weights(weights))
     return session
 

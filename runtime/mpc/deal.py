@@ -10,8 +10,9 @@ a pass is the same in shape for every pass of a plan, so it is described once, w
 """
 
 import secrets
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import new_key
@@ -30,10 +31,17 @@ MOST_RUNS = 1_000_000
 _LAYOUT_LIMIT = 1 << 26
 _NAME_BYTES = 16
 
+L = TypeVar("L", bound=Lot)
 
-def deal(session: Session, program: Callable[[Session], Any], runs: int) -> None:
-    """At the dealer: announce a lot, then run the program once a pass; each MPC step makes and ships its material."""
-    state, lot = state_of(session), secrets.token_hex(_NAME_BYTES)
+
+def deal(
+    session: Session, program: Callable[[Session], Any], runs: int, on_run: Callable[[int, int], None] | None = None
+) -> None:
+    """At the dealer: announce a lot, then run the program once a pass; each MPC step makes and ships its material.
+
+    `on_run` is told of every pass and of how many.
+    """
+    state, lot = state_of(session), new_name()
     client, server, weights = Ratchet(new_key()), Ratchet(new_key()), new_key()
     for role, chain in (("client", client), ("server", server)):
         channel = session.channel(role)
@@ -41,11 +49,18 @@ def deal(session: Session, program: Callable[[Session], Any], runs: int) -> None
         channel.send_bytes("mpc.key.chain", chain.key)
     session.channel("server").send_bytes("mpc.key.weights", weights)
     for run in range(runs):
+        if on_run is not None:
+            on_run(run, runs)
         client.forward(run)
         server.forward(run)
         state.keys = PassKeys(client.derive(b"material"), server.derive(b"material"), weights)
         session.start_run(run, {})
         program(session)
+
+
+def new_name() -> str:
+    """Names of lots sort by age, so that the oldest is used first."""
+    return f"{time.time_ns():016x}" + secrets.token_hex(_NAME_BYTES // 2)
 
 
 def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
@@ -61,7 +76,7 @@ def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
         session.channel("server").send(f"mpc.material.{run}.{step}", *dealer.shipped)
 
 
-def receive_lot(session: Session, keep: Callable[[Offer, Outline], Lot]) -> tuple[Offer, Lot]:
+def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:
     """At client and server: all that the dealer ships for one lot; `keep` makes the place for it."""
     offer = _offer(session)
     steps = [j["id"] for j in session.manifest["steps"] if j["step"].startswith("mpc.")]
