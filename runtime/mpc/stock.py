@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import hmac
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +48,7 @@ class Stock:
         for folder in sorted(self.folder.glob(_LOT)):
             lot = StoredLot.open(folder, self._key, self._about, self._rank)
             if lot.used_up:
-                shutil.rmtree(folder, ignore_errors=True)
+                lot.delete()
             else:
                 found[lot.folder.name] = lot
         return found

@@ -57,20 +57,20 @@ class StoredLot:
     def create(parent: Path, key: bytes, about: About, rank: int, offer: Offer, outline: Outline) -> "StoredLot":
         """A new lot, to be filled by `put`. Raises PPC6012, and PPC6009 where a lot of that name is there."""
         folder, about = parent / offer.lot, {**about, "lot": offer.lot}
+        staged = parent / f".{offer.lot}.new"  # a session that looks for material sees a whole lot or none
         state = {"runs": offer.runs, "next": 0, "chain": offer.key.hex(), "weights": offer.weights_key.hex()}
+        if folder.exists():
+            raise PartyError("PPC6009", f"the dealer offers lot {offer.lot} again")
         try:
-            folder.mkdir(mode=0o700)
-        except FileExistsError:
-            raise PartyError("PPC6009", f"the dealer offers lot {offer.lot} again") from None
+            staged.mkdir(mode=0o700)
+            write_sealed(staged / "outline", key, {**about, "file": "outline"}, outline.to_bytes())
+            write_sealed(staged / "state", key, {**about, "file": "state"}, json.dumps(state).encode())
+            staged.rename(folder)
+            sync_folder(parent)
         except OSError as e:
             raise PartyError("PPC6012", f"cannot write {folder}: {e.strerror}") from None
-        try:
-            write_sealed(folder / "outline", key, {**about, "file": "outline"}, outline.to_bytes())
-            write_sealed(folder / "state", key, {**about, "file": "state"}, json.dumps(state).encode())
-            sync_folder(parent)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
         return StoredLot(folder, key, about, rank, outline, state)
 
     @staticmethod
@@ -99,6 +99,13 @@ class StoredLot:
     @property
     def used_up(self) -> bool:
         return self.next >= self.runs
+
+    def delete(self) -> None:
+        """Under another name first: half of a lot would look damaged."""
+        gone = self.folder.with_name(f".{self.folder.name}.used")
+        with suppress(OSError):  # what cannot be deleted opens nothing any more
+            self.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def reserve(self, first: int, count: int) -> None:
         """Take passes first .. first+count-1 out for good: from here on no other session, and no restart of this one,

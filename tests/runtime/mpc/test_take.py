@@ -180,7 +180,9 @@ def test_nobody_waits_for_one_who_does_not_wait(stock: Any, together: Any) -> No
 )
 def test_what_a_peer_says_of_its_material_is_judged(said: Any, stock: Any) -> None:
     ours, theirs = pair("client", "server", 5.0)
-    theirs.send_bytes("mpc.stock", repr(said).replace("'", '"').replace("True", "true").replace("False", "false").encode())
+    theirs.send_bytes(
+        "mpc.stock", repr(said).replace("'", '"').replace("True", "true").replace("False", "false").encode()
+    )
     refused("PPC6003", lambda: take(ours, stock["client"], 1))
 
 
