@@ -110,6 +110,14 @@ CODES: list[RuntimeCode] = [
         "dealt to; or another session is taking material out of the same folder.",
         "Give --material the folder that was dealt for this plan, with the same --keys; or `ppc deal` for this plan.",
     ),
+    RuntimeCode(
+        "PPC6016",
+        "a party crashed in native code",
+        "A library below Python (SEAL, torch, numpy, onnxruntime) ended the process: a segmentation fault or an abort. "
+        "Nothing was revealed by it; the other parties end with an error of their own.",
+        "This is a fault of ppc or of the library, and worth a report with the lines the message shows; "
+        "PPC_HE_NATIVE=0 keeps HE to SEAL's own binding.",
+    ),
 ]
 
 
