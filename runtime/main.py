@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppc.runtime.data import batches, load_inputs, save_atomic, unbatch
 from ppc.runtime.errors import PartyError
-from ppc.runtime.phases import new_session, pairs, roles, run_party, summary
+from ppc.runtime.phases import needs_dealer, new_session, pairs, roles, run_party, summary
 from ppc.runtime.plan import Plan, Program
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
 
 def _stock(plan: Plan, options: Any, keys: "PartyKeys") -> "Stock | None":
     """This party's stored material, if it has any part in that and was told where it is."""
-    if options.party not in ("client", "server"):
+    if options.party not in ("client", "server") or not needs_dealer(plan.manifest):
         return None
     if options.material is None:
         if options.deal:

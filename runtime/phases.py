@@ -74,10 +74,11 @@ def run_party(
         _set_up_engines(session, root)
     with meter.phase("offline"):
         status.phase("offline")
-        if stock is not None and session.role in ("client", "server"):
+        _prepare_masks(session, runs)
+        if stock is not None:
             _take_stock(session, stock, runs, when_empty, status)
-        elif "dealer" in roles(session.manifest, stocked=stock is not None):
-            _offline(session, program, runs, status)
+        elif needs_dealer(session.manifest):
+            _receive_material(session, program, runs, status)
     if session.role == "dealer":
         return []
     results = []
@@ -122,7 +123,16 @@ def _set_up_engines(session: Session, root: bytes) -> None:
         mpc.setup(session)
 
 
-def _offline(session: Session, program: Program, runs: int, status: Status) -> None:
+def _prepare_masks(session: Session, runs: int) -> None:
+    """The server's masks of HE results: they depend on nobody's input."""
+    if "he" in session.manifest["uses"] and session.role == "server":
+        from ppc.runtime.convert.he_mpc import prepare_masks
+
+        prepare_masks(session, runs)
+
+
+def _receive_material(session: Session, program: Program, runs: int, status: Status) -> None:
+    """From the dealer, which is there; or, at the dealer, for the others."""
     from ppc.runtime.mpc import deal as mpc
 
     if session.role == "dealer":
@@ -169,6 +179,7 @@ def summary(session: Session) -> dict[str, Any]:
         "phases": session.meter.phases,
         "notes": session.meter.notes,
         "steps": session.meter.rows(),
+        "passes": session.meter.passes(),
         "peak_memory": peak_memory(),
         "bytes_sent": int(np.sum([c.bytes_sent for c in channels], dtype=np.int64)),
         "rounds": int(np.sum([r["rounds"] for r in session.meter.rows()], dtype=np.int64)),
