@@ -17,6 +17,7 @@ COMMANDS = (
     "check",
     "explore",
     "calibrate",
+    "deal",
     "run",
     "inspect",
     "verify",
