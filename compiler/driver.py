@@ -89,7 +89,7 @@ def compile_model(request: Request) -> Compiled:
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary, prices.he)
     diagnostics = [*request.table.notes, *placed.notes]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
-    diagnostics += within_limits(placing.resolved, predicted(findings))
+    diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses)
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)
     name = Path(request.model).name if isinstance(request.model, (str, Path)) else lowered.name
