@@ -22,6 +22,7 @@ from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.convert import Convert
 from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
+from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
 from ppc.targets.prices import Prices
@@ -88,8 +89,14 @@ class Placing:
 
     def assign(self, module: Module, table: Candidates) -> Outcome:
         """Raises UserError PPC3003 where no assignment is legal."""
-        most = self.most_levels
-        rungs_ = [HeRung(r.degree, r.levels if most is None else min(r.levels, most)) for r in rungs().values()]
+        most, batch = self.most_levels, module.attrs.get("batch", 1)
+        batched = isinstance(batch, int) and batch >= FEWEST_SAMPLES
+        rungs_ = [
+            HeRung(r.degree, r.levels if most is None else min(r.levels, most), packed)
+            for packed in ((False, True) if batched else (False,))
+            for r in rungs().values()
+            if not packed or (isinstance(batch, int) and batch <= r.slots)
+        ]
         allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
         rules = Rules(
             allowed,
