@@ -178,10 +178,10 @@ def domains(names: tuple[str, ...]) -> frozenset[Domain]:
     return frozenset(known[n] for n in names)
 
 
-def objective_of(text: str | None) -> Objective:
-    """`--objective` as an objective. Raises UserError PPC5011."""
+def objective_of(text: str | None) -> Objective | None:
+    """`--objective` as an objective, None where it was not given. Raises UserError PPC5011."""
     try:
-        return Objective() if text is None else Objective.parse(text)
+        return None if text is None else Objective.parse(text)
     except ValueError as why:
         help = "latency, throughput, traffic or money; `total money`; or a weighting: latency=1,money=20"
         raise fail("PPC5011", f"{text!r} is no objective: {why}", help=help) from None
