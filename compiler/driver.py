@@ -13,9 +13,9 @@ from ppc.compiler.policy_file import policy_text
 from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
 from ppc.compiler.stages import Placing, assumed_ranges, domains, objective_of, within_limits, without_pins
-from ppc.ir.diagnostic import UserError
-from ppc.ir.module import Array
-from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
+from ppc.ir.diagnostic import Diagnostic, UserError
+from ppc.ir.module import Array, Module
+from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
 from ppc.passes.assign.build import DOMAINS
@@ -55,13 +55,28 @@ class Request:
         }
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A plan that was made and checked, before it is written down."""
+
+    said: "PolicyText"
+    resolved: ResolvedPolicy
+    findings: Findings
+    diagnostics: tuple[Diagnostic, ...]
+
+
 def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function."""
+    p = plan_model(request)
+    name = Path(request.model).name if isinstance(request.model, (str, Path)) else p.findings.lowered.name
+    return assemble(name, p.said.policy, p.said.text, p.resolved, p.findings, request.options, p.diagnostics)
+
+
+def plan_model(request: Request) -> Planned:
+    """Every stage but the last, which writes the plan down. Raises UserError with every finding."""
     said = read_policy(request.policy)
     policy = said.policy
-    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
-    verify(imported)
-    module = Fold()(imported)
+    imported, module = read_model(request)
     prices = request.table.prices
     bound = policy.resolve(module, imported)
     targets = load_targets(prices)
@@ -92,8 +107,14 @@ def compile_model(request: Request) -> Compiled:
     diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses)
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)
-    name = Path(request.model).name if isinstance(request.model, (str, Path)) else lowered.name
-    return assemble(name, policy, said.text, placing.resolved, findings, request.options, tuple(diagnostics))
+    return Planned(said, placing.resolved, findings, tuple(diagnostics))
+
+
+def read_model(request: Request) -> tuple[Module, Module]:
+    """The model as it was imported, and folded: what a policy is bound to (`Policy.resolve`)."""
+    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
+    verify(imported)
+    return imported, Fold()(imported)
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def domains(names: tuple[str, ...]) -> frozenset[Domain]:
 
 
 def objective_of(text: str | None) -> Objective | None:
-    """`--objective` as an objective, None where it was not given. Raises UserError PPC5011."""
+    """`--objective` as an objective; None: the policy's. Raises UserError PPC5011."""
     try:
         return None if text is None else Objective.parse(text)
     except ValueError as why:

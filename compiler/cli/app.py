@@ -15,7 +15,9 @@ from ppc import __version__
 COMMANDS = (
     "compile",
     "check",
+    "explore",
     "calibrate",
+    "deal",
     "run",
     "inspect",
     "verify",

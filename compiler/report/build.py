@@ -42,6 +42,11 @@ def build(f: Findings) -> dict[str, Any]:
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
         "parties": _parties(f.views, f.lowered),
+        "holds": {
+            party: [{"what": h.what, "values": h.values, "why": h.why} for h in held]
+            for party, held in f.views.holds.items()
+        },
+        "soundness": [{"output": s.output, "to": s.party, "altered_by": list(s.altered_by)} for s in f.views.soundness],
         "reveals": [
             {"value": r.node or r.value, "to": r.party, "because": r.because, "line": r.line} for r in f.views.reveals
         ],

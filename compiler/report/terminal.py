@@ -33,7 +33,8 @@ def render(manifest: Mapping[str, Any], every_node: bool = False) -> RenderableT
     """Everything a reader needs to judge a plan, most important first. Large plans are shown by operator, unless
     `every_node` is wanted."""
     r = manifest["report"]
-    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _nodes(r, every_node), _segments(r), _cost(r)]
+    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _holds(r), _soundness(r)]
+    parts += [_nodes(r, every_node), _segments(r), _cost(r)]
     if manifest["he"]:
         parts.append(_he(manifest))
     if r["approximations"]:
@@ -94,6 +95,21 @@ def _sees(r: Mapping[str, Any]) -> RenderableType:
             table.add_row(party, "[dim]nothing[/]", "")
         for i, (why, values) in enumerate(grouped(seen, MOST_SEEN)):
             table.add_row(party if i == 0 else "", ", ".join(map(safe, values)), safe(why))
+    return table
+
+
+def _holds(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nWho holds what without being able to read it", "party", "holds", "because")
+    for party, held in r.get("holds", {}).items():
+        for i, h in enumerate(held):
+            table.add_row(party if i == 0 else "", f"{h['what']} of {h['values']} values", safe(h["why"]))
+    return table
+
+
+def _soundness(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nWho takes part in computing a result, and so could alter it", "output", "to", "parties")
+    for s in r.get("soundness", []):
+        table.add_row(safe(s["output"]), s["to"], ", ".join(s["altered_by"]) or "[dim]nobody[/]")
     return table
 
 

@@ -51,6 +51,7 @@ class ResolvedPolicy:
     grants: tuple[Grant, ...]
     activations: Mapping[str, ast.SeeActivations]  # by party
     flow: Mapping[str, frozenset[Origin]]  # what each node of the model reads
+    operators: Mapping[str, frozenset[str]]  # of the ops of each node
     node_weights: Mapping[str, frozenset[tuple[str, str]]]  # "@name" and sha256 of the constants it reads
     node_denials: Mapping[str, Mapping[Domain, ast.Line]]
     source_denials: tuple[tuple[Domain, frozenset[str], ast.Line], ...]  # inputs and "@weights"
@@ -183,6 +184,7 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
         tuple(_grants(policy, module, found)),
         MappingProxyType({policy.roles[s.party]: s for s in policy.all(ast.SeeActivations)}),
         _flow(module),
+        {n: frozenset(op.name.rpartition(".")[2] for op in ops) for n, ops in locs.items()},
         _node_weights(module),
         places.nodes,
         places.sources,

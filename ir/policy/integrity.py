@@ -13,6 +13,7 @@ from ppc.ir.module import Module
 from ppc.ir.policy import ast
 from ppc.ir.policy.patterns import bind_names
 from ppc.ir.types import Domain
+from ppc.runtime.schema import StepSpec
 
 #: Who computes in a domain, and so could compute something else.
 COMPUTES: Mapping[str, frozenset[str]] = {
@@ -57,6 +58,20 @@ def denied_by_integrity(rules: Iterable[Intact], module: Module) -> Iterator[tup
             if needed & set(op.results):
                 needed |= set(op.operands)
                 yield from ((op.loc or op.results[0], d, rule.at) for d in domains)
+
+
+def altered_by(spec: StepSpec, operands: Iterable[tuple[frozenset[str], bool]]) -> frozenset[str]:
+    """Who could have made the result of a step another value: whoever could alter an operand, held one or computed.
+    `operands`: who could alter each, and whether it depends on a reveal."""
+    found, late = frozenset[str](), False
+    for parties, depends in operands:
+        found, late = found | parties, late or depends
+    if spec.reads is None:
+        return found
+    if spec.reads == spec.writes:
+        return found | COMPUTES[spec.reads]
+    back = late and spec.reads == "client"  # what it passes on is not its own input
+    return found | HOLDS[spec.reads] | (COMPUTES["client"] if back else frozenset())
 
 
 def _role(policy: ast.Policy, party: str) -> str:

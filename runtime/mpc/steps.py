@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.deal import ship
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Engine, Party
 from ppc.runtime.mpc.protocols import protocol
 from ppc.runtime.mpc.ring import Ring
-from ppc.runtime.mpc.state import RANKS, ship, state_of
+from ppc.runtime.mpc.state import RANKS, state_of, supply_of
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
@@ -26,12 +27,13 @@ def run(session: Session, step: Step, *operands: Operand) -> Value:
     state = state_of(session)
     arguments = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
     if session.role == "dealer":
-        dealer = Dealer(state.keys, step.run, step.id)
+        assert state.keys is not None  # `deal` sets them for each pass
+        dealer = Dealer(state.keys, step.id)
         _check(_apply(implementation, Engine(dealer, None), step, arguments).shape, step)
         ship(session, step.run, step.id, dealer)
         return Value("mpc", step.shape)
     rank = RANKS[session.role]
-    chunk = state.material.open(step.run, step.id)
+    chunk = supply_of(session).open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
     result = _apply(implementation, Engine(None, party), step, arguments)
