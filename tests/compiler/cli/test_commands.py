@@ -205,3 +205,21 @@ def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch:
     (tmp_path / "calibration.json").write_text("{")
     done2 = ppc("compile", LOGREG, "-o", tmp_path / "plan.py", "-q")
     assert done2.returncode == 1 and "error[PPC5022]" in done2.stderr and "Traceback" not in done2.stderr
+
+
+def test_deal_then_run_without_a_dealer(tmp_path: Path) -> None:
+    assert ppc("compile", LOGREG, "-o", "plan.py", "--policy", POLICIES / "mpc.ppc", cwd=tmp_path).returncode == 0
+    dealt = ppc("deal", "plan.py", "--runs", 2, "-q", cwd=tmp_path)
+    assert dealt.returncode == 0, dealt.stderr
+    assert "server: 2 passes stored" in dealt.stdout and (tmp_path / "plan.material" / "client").is_dir()
+    line = ["run", "plan.py", "--data", LOGREG.with_suffix(".npz"), "--json", "--samples"]
+    one = ppc(*line, 1, cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    assert "dealer" not in json.loads(one.stdout)["bytes"]
+    two = ppc(*line, 2, cwd=tmp_path)
+    assert two.returncode == 1 and "PPC6009" in two.stderr and "1 passes are left" in two.stderr
+    fresh = ppc(*line, 1, "--fresh", cwd=tmp_path)
+    assert fresh.returncode == 0 and "dealer" in json.loads(fresh.stdout)["bytes"]
+    assert ppc(*line, 1, "--when-empty", "later", cwd=tmp_path).returncode == 2
+    assert ppc(*line, 1, "--fresh", "--material", "plan.material", cwd=tmp_path).returncode == 2
+    assert ppc("deal", "plan.py", "--runs", 0, cwd=tmp_path).returncode == 2
