@@ -104,7 +104,7 @@ def plan_model(request: Request) -> Planned:
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary, prices.he)
     diagnostics = [*request.table.notes, *placed.notes]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
-    diagnostics += within_limits(placing.resolved, predicted(findings))
+    diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses)
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)
     return Planned(said, placing.resolved, findings, tuple(diagnostics))

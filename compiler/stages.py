@@ -1,5 +1,6 @@
 """The stages of a compilation, one function each: the driver runs all of them, `ppc opt` any of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.convert import Convert
 from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
+from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
 from ppc.targets.prices import Prices
@@ -87,8 +89,14 @@ class Placing:
 
     def assign(self, module: Module, table: Candidates) -> Outcome:
         """Raises UserError PPC3003 where no assignment is legal."""
-        most = self.most_levels
-        rungs_ = [HeRung(r.degree, r.levels if most is None else min(r.levels, most)) for r in rungs().values()]
+        most, batch = self.most_levels, module.attrs.get("batch", 1)
+        batched = isinstance(batch, int) and batch >= FEWEST_SAMPLES
+        rungs_ = [
+            HeRung(r.degree, r.levels if most is None else min(r.levels, most), packed)
+            for packed in ((False, True) if batched else (False,))
+            for r in rungs().values()
+            if not packed or (isinstance(batch, int) and batch <= r.slots)
+        ]
         allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
         rules = Rules(
             allowed,
@@ -202,19 +210,24 @@ def assumed_ranges(module: Module) -> list[Diagnostic]:
     ]
 
 
-def within_limits(resolved: ResolvedPolicy, predicted: dict[str, Any]) -> list[Diagnostic]:
-    """Judge the policy's limits by the predicted costs: PPC3004 (error) where one is broken, PPC3005 (warning) for
-    those that this version cannot predict."""
+def within_limits(
+    resolved: ResolvedPolicy, predicted: Mapping[str, Any], uses: Mapping[str, tuple[float, float]]
+) -> list[Diagnostic]:
+    """Judge the policy's limits: latency and traffic by the costs of the plan as it was lowered, others by those of its
+    nodes (`uses`: what is used, and what may be). PPC3004 (error) where one is broken, PPC3005 (warning) for those
+    that are not predicted."""
     found = []
+    told = {"latency": predicted["seconds"], "traffic": predicted["bytes"]}
+    judged = {m: (told[m], most) for m, most in resolved.limits.items() if m in told}
+    judged |= {name: use for name, use in uses.items() if name not in told}
+    for measure, (used, most) in judged.items():
+        if used > most:
+            help = "allow a cheaper target, relax the limit, or make the model smaller"
+            unit = "s" if measure == "latency" else "B"
+            message = f"{measure}: the plan that comes nearest takes {used:.4g} {unit}, the policy allows {most:.4g}"
+            found.append(Diagnostic("PPC3004", message, facts={measure: used, "limit": most}, help=help))
     for measure, most in resolved.limits.items():
-        key = {"latency": "seconds", "traffic": "bytes"}.get(measure)
-        if key is None and measure in LIMITED:
-            continue
-        if key is None:
+        if measure not in LIMITED:
             message = f"the policy limits {measure} to {most:g}, which is not predicted yet: measure it with `ppc run`"
             found.append(Diagnostic("PPC3005", message, severity="warning"))
-        elif predicted[key] > most:
-            help = "allow a cheaper target, relax the limit, or make the model smaller"
-            message = f"the cheapest plan takes {predicted[key]:.4g} {key}, the policy allows {most:.4g}"
-            found.append(Diagnostic("PPC3004", message, facts={measure: predicted[key], "limit": most}, help=help))
     return found

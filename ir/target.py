@@ -53,10 +53,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class HeRung:
-    """One choice of CKKS parameters: ring degree N, the most levels it can give, and slots."""
+    """One choice of CKKS parameters: ring degree N, the most levels it can give, and what a slot holds."""
 
     degree: int
     levels: int
+    batch: bool = False  # a slot holds one sample, and every element has ciphertexts of its own
 
     @property
     def slots(self) -> int:

@@ -27,7 +27,7 @@ class Conversions:
     ) -> Cost | None:
         size = module.type_of(value).size
         shares = size * SHARE_BYTES
-        ciphertexts = ceil(size / rung.slots)
+        ciphertexts = _elements(value, module) if rung.batch else ceil(size / rung.slots)
         he, handling = self.prices.he, self.prices.link["byte"]  # a byte is masked or sealed, sent and added
         degree, top = rung.degree, rung.levels if level is None else level
         level_bytes = 8 * degree  # one prime of one polynomial
@@ -63,3 +63,9 @@ class Conversions:
             (CLIENT, SERVER): shared,
         }
         return table.get((source, target))
+
+
+def _elements(value: str, module: Module) -> int:
+    """Elements of one sample, as many as there are ciphertexts where a slot holds a sample."""
+    batch = module.attrs.get("batch", 1)
+    return ceil(module.type_of(value).size / (batch if isinstance(batch, int) else 1))

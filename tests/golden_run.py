@@ -45,7 +45,7 @@ PASSES: dict[str, Any] = {
 
 
 def ppc_opt(text: str, source: str, pipeline: str, policy: Policy, model: Module | None = None) -> str:
-    if "assign" in pipeline:  # the compiler's own stages, with its real targets
+    if re.search(r"\b(assign|convert|lower)\b", pipeline):  # the compiler's own stages, with its real targets
         return optimise(text, pipeline, policy=policy)
     module: Module = parse(text, source)
     for name in filter(None, re.split(r",(?![^{]*\})", pipeline)):

@@ -159,10 +159,10 @@ def predicted(f: Findings) -> dict[str, Any]:
     total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
     module, rung = f.assigned.module, f.assigned.rung
     degree, top = f.lowered.attrs.get("he.degree"), f.lowered.attrs.get("he.top_level")
-    as_lowered = isinstance(degree, int) and isinstance(top, int) and f.lowered.attrs.get("he.packing") != "batch"
-    if as_lowered:
-        assert isinstance(degree, int) and isinstance(top, int)
-        rung = HeRung(degree, top)
+    batch = f.lowered.attrs.get("he.packing") == "batch"
+    if isinstance(degree, int) and isinstance(top, int):
+        rung = HeRung(degree, top, batch)
+    as_lowered = degree is not None and not batch
 
     def add(cost: Any) -> None:
         total["seconds"] += f.pricing.network.seconds(cost)
@@ -172,7 +172,8 @@ def predicted(f: Findings) -> dict[str, Any]:
     for v, op in op_nodes(module).items():
         assert op.domain is not None
         if op.domain is not Domain.HE or not as_lowered:
-            add(f.pricing.targets[op.domain].cost(op, module, rung, f.assigned.solution.labels[v][1]))
+            level = min(f.assigned.solution.labels[v][1], rung.levels)
+            add(f.pricing.targets[op.domain].cost(op, module, rung, level))
     if as_lowered:
         add(Cost(seconds=sum(step.seconds for step in counted(f.lowered, f.he))))
     for source, target, value, level in moves(f.assigned):

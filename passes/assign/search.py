@@ -1,7 +1,7 @@
 """Assign every node to the domain that makes the whole plan best."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import ClassVar
@@ -15,6 +15,7 @@ from ppc.ir.refresh import with_refreshed
 from ppc.ir.target import HeRung
 from ppc.ir.types import Domain
 from ppc.passes.assign import elimination
+from ppc.passes.assign.audit import Audit
 from ppc.passes.assign.build import DOMAINS, HE, Pricing, Rules, build, op_nodes
 from ppc.passes.assign.optimum import ROUNDING, nearest, optimum
 from ppc.passes.assign.problem import OutOfTime, Problem, Solution
@@ -25,7 +26,8 @@ Solver = Callable[[Problem, float], Solution | None]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the search found, for the report. `problems`: those of all rungs that have a legal plan."""
+    """What the search found, for the report. `problems`: of all rungs; `uses`: of each limit that is counted, what
+    the plan takes and what it may, by the prices of single nodes."""
 
     module: Module
     rules: Rules
@@ -33,6 +35,7 @@ class Outcome:
     solution: Solution
     rung: HeRung
     problems: tuple[Problem, ...]
+    uses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def he_levels(self) -> int:
@@ -90,10 +93,11 @@ class Assign:
         if answers is None:
             raise _nothing_legal()
         solution, best = answers
-        return Outcome(
-            _placed(module, problems[best], solution), self.rules, problems[best], solution, rungs[best],
-            tuple(problems)
-        )  # fmt: skip
+        placed = _placed(module, problems[best], solution)
+        levels = {op.results[0]: solution.labels[v][1] for v, op in op_nodes(placed).items() if op.domain is Domain.HE}
+        audit = Audit(placed, self.rules, self.pricing, rungs[best], levels).run()
+        audit.agrees(solution.value)
+        return Outcome(placed, self.rules, problems[best], solution, rungs[best], tuple(problems), audit.limits())
 
     def _answers(self, problems: list[Problem], solve: Solver) -> tuple[Solution, int] | None:
         """The best of all rungs, with a bound that is proven for all of them together."""

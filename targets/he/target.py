@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from ppc.ir.approximation import as_polynomial
 from ppc.ir.module import Module, Op
@@ -104,8 +105,8 @@ class HETarget:
         return self._graph[1], self._graph[2]
 
     def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
-        """Computation at a level, in the cheaper packing, and the bytes of encoded weights and of the result; HE has no
-        traffic between steps."""
+        """Computation at a level, and the bytes of encoded weights and of the result; HE has no traffic between steps.
+        Infinite where the rung's packing has no lowering for `op`."""
         key = (id(op), rung)
         if key not in self._costs:
             self._costs[key] = (op, self._by_level(as_polynomial(op), Samples(module), rung))
@@ -120,15 +121,23 @@ class HETarget:
         return Cost(seconds=seconds, bytes=size + ciphertext_bytes(rung.degree, rung.levels))
 
     def _by_level(self, op: Op, samples: Samples, rung: HeRung) -> tuple[Cost, ...]:
-        found = []
+        levels = range(rung.levels + 1)
+        if rung.batch:
+            results, primitives = samples.size(op.results[0]), self.primitives
+            return tuple(
+                Cost(
+                    seconds=batch_cost.operator_seconds(op, samples, rung, primitives, level),
+                    memory=ciphertext_bytes(rung.degree, level) * results,
+                )
+                for level in levels
+            )
         work = self._work(op, samples, rung)
-        for level in range(rung.levels + 1):
-            latency = None if work is None else work.seconds(self.primitives, rung.degree, level)
-            batch = batch_cost.operator_seconds(op, samples, rung, self.primitives, level)
-            seconds = batch if latency is None else min(latency, batch)
-            memory = 0.0 if work is None else work.memory(rung.degree, level)
-            found.append(Cost(seconds=seconds, memory=memory))
-        return tuple(found)
+        if work is None:
+            return (Cost(seconds=inf),) * len(levels)
+        return tuple(
+            Cost(seconds=work.seconds(self.primitives, rung.degree, at), memory=work.memory(rung.degree, at))
+            for at in levels
+        )
 
     def _work(self, op: Op, samples: Samples, rung: HeRung) -> Work | None:
         """What the operator takes packed for latency; None where it is not lowered."""

@@ -1,10 +1,14 @@
 """What the assignment is told: refusals, depth, cost."""
 
+from dataclasses import replace
+from math import inf
+
 import numpy as np
 import pytest
 
 from ppc.ir.target import HeRung
 from ppc.ir.types import Domain
+from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.target import HETarget, rungs
@@ -181,3 +185,22 @@ def test_costs_rise_with_the_level(builder):
     costs = [HETarget().cost(module.ops[1], module, rung, level) for level in range(8)]
     assert costs[1].seconds < costs[3].seconds < costs[7].seconds
     assert costs[1].memory < costs[7].memory
+
+
+def test_packings_are_priced_apart(builder):
+    """Each packing has prices of its own; one that has no lowering for an operator costs infinitely."""
+    b = builder((64, 4))
+    b.op("Gemm", [b.last, b.weight(np.ones((4, 4)))], (64, 4))
+    coefficients = (0.0, 1.0, 1.0, 1.0)
+    b.op("Polynomial", [b.last], (64, 4), {"coefficients": coefficients, "lo": -1.0, "hi": 1.0})
+    module = b.module()
+    module = replace(module, attrs={**module.attrs, "batch": 64})
+    gemm, cubic = module.ops[1:3]
+    latency, batch = (HeRung(8192, 2, packed) for packed in (False, True))
+    made = HETarget()
+    assert 0 < made.cost(gemm, module, latency, 2).seconds != made.cost(gemm, module, batch, 2).seconds > 0
+    assert made.cost(cubic, module, latency, 2).seconds < inf == made.cost(cubic, module, batch, 2).seconds
+    moves = Conversions()
+    spread = moves.cost(Domain.CLIENT, Domain.HE, gemm.results[0], module, batch)
+    close = moves.cost(Domain.CLIENT, Domain.HE, gemm.results[0], module, latency)
+    assert spread.bytes == 4 * close.bytes  # 4 elements a sample, 64 samples: 4 ciphertexts, or 256 slots of one
