@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ppc.compiler.approximated import composed, place_approximated
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.assemble import assemble
 from ppc.compiler.calibration import load_calibration
@@ -17,10 +18,8 @@ from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Array, Module
 from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
 from ppc.ir.verify import verify
-from ppc.passes.approximate import Approximate
 from ppc.passes.assign.build import DOMAINS
 from ppc.passes.calibrate import Calibrate
-from ppc.passes.degrees import ChooseDegrees
 from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
 from ppc.targets.registry import load_targets
@@ -88,11 +87,7 @@ def plan_model(request: Request) -> Planned:
     if request.calibrate is not None:
         samples = load_calibration(request.calibrate, module)
         module = Calibrate(samples).run(module)
-    module = Approximate().run(module)
-    module = ChooseDegrees(samples, placing.error_budget)(module)
-    verify(module)
-
-    placed = placing.placed(module)
+    module, placed = place_approximated(placing, module, samples)
     placing, outcome, lowered = placed.placing, placed.outcome, placed.lowered
     free_policy, free = without_pins(policy), None
     if free_policy is not None:
@@ -102,7 +97,7 @@ def plan_model(request: Request) -> Planned:
     views = placing.check(lowered)
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary, prices.he)
-    diagnostics = [*request.table.notes, *placed.notes]
+    diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses)
     if errors := [d for d in diagnostics if d.severity == "error"]:
