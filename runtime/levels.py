@@ -20,6 +20,9 @@ EXIT_MODULUS_BITS = 100
 #: Most of the lowest bits of a result that stay with the server: a result that hides more would say nothing.
 MOST_HIDDEN_BITS = 40
 
+#: Most bits that a plan gives a scale; a run takes one more, for what was rounded up.
+MOST_SCALE_BITS = 119
+
 #: Relative difference of two scales that are added as if equal.
 MATCHED = 2.0**-12
 
