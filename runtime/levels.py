@@ -52,7 +52,7 @@ def polynomial_depth(degree: int, normalised: bool) -> int:
     """Levels that `he.polynomial` consumes: ceil(log2(degree + 1)), and one more where [lo, hi] is not [-1, 1].
 
     `degree` is `len(coefficients) - 1`, at least 1; trailing zeros count. The coefficient products take no level of
-    their own: they are folded into the scales (`ppc.runtime.he.polynomial`).
+    their own: they are folded into the scales (`ppc.runtime.chebyshev`).
     """
     if degree < 1:
         raise ValueError(f"a polynomial step needs degree >= 1, not {degree}")

@@ -120,6 +120,7 @@ class _Scaling:
         for i in reversed(range(len(self.steps))):
             step, level = self.steps[i], self.plan.run[i]
             for name in step.operands:
+                want: float | None
                 if step.kind == "polynomial":
                     want = self.prime[self._start(step, level)]
                     found[name] = self._even(name, min(found[name], want) if name in lined else want)
