@@ -7,6 +7,7 @@ from typing import Any
 
 from ppc.compiler.report.he import he_section
 from ppc.compiler.report.reasons import amount
+from ppc.compiler.report.timeline import timeline
 from ppc.ir.module import Module, Op
 from ppc.ir.refresh import refreshed
 from ppc.ir.target import Cost, HeRung
@@ -62,6 +63,7 @@ def build(f: Findings) -> dict[str, Any]:
             "method": f.assigned.solution.method,
         },
         "predicted": predicted(f),
+        "timeline": timeline(f),
         "prices": dict(f.prices),
         "without_pins": _without_pins(f),
         "approximations": [
