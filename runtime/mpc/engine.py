@@ -105,12 +105,19 @@ class Engine:
     def __init__(self, dealer: Dealer | None, party: Party | None):
         self._dealer, self._party = dealer, party
         self.first = party.first if party else np.uint64(0)
+        self.left_range = np.zeros(1, np.uint64)  # this party's share of how many elements left their declared range
 
     def apply(self, gate: Gate, *shares: Ring) -> Any:
         if self._dealer is not None:
             return gate.deal(self._dealer)
         assert self._party is not None
         return gate.online(self._party, *shares)
+
+    def outside(self, *bits: Ring) -> None:
+        """Count elements that left their declared range: shares of integers, 1 for each. No message; what becomes of the
+        count is in `protocols.checked`."""
+        for b in bits:
+            self.left_range += b.sum(dtype=np.uint64)
 
     def public(self, value: Any, bits: int) -> Ring:
         """Shares of a public value in fixed point: the client's is the value, the other zero."""

@@ -24,6 +24,11 @@ def _transposed(arrays: Sequence[Array], args: Sequence[float]) -> Array:
     return arrays[0].T * args[0]
 
 
+def _reshaped(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    """In the shape that `args` spell out, to broadcast."""
+    return arrays[0].reshape([int(n) for n in args])
+
+
 def _inverse(arrays: Sequence[Array], args: Sequence[float]) -> Array:
     return 1.0 / arrays[0]
 
@@ -38,6 +43,7 @@ def _over_deviation(arrays: Sequence[Array], args: Sequence[float]) -> Array:
 FORMS: Mapping[str, Callable[[Sequence[Array], Sequence[float]], Array]] = {
     "plain": _plain,
     "transposed": _transposed,
+    "reshaped": _reshaped,
     "inverse": _inverse,
     "over_deviation": _over_deviation,
 }

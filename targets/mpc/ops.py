@@ -6,6 +6,8 @@ engine.
 
 from dataclasses import dataclass
 
+from ppc.targets.mpc.functions import FUNCTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class MpcOp:
@@ -29,6 +31,22 @@ _VIEWS = (
     *("Slice", "Concat", "Pad", "Expand", "Gather", "DepthToSpace", "SpaceToDepth"),
 )
 
+#: How the functions of `functions.FUNCTIONS` are counted.
+_FUNCTIONS = {
+    **{name: "table5" for name in ("Sigmoid", "Tanh", "Erf", "Gelu")},
+    **{name: "table6" for name in ("Softplus", "Mish")},
+    "Swish": "swish",
+    **{name: "periodic" for name in ("Sin", "Cos")},
+    **{name: name.lower() for name in ("Elu", "Celu", "Selu", "Exp", "Reciprocal", "Log", "Softsign", "Softmax")},
+    "HardSigmoid": "compare2_scaled",
+    "HardSwish": "hard_swish",
+    "Sqrt": "root",
+    "LogSoftmax": "log_softmax",
+    "ReduceLogSumExp": "log_softmax",
+    **{name: "norm" for name in ("LayerNormalization", "RMSNormalization", "InstanceNormalization")},
+    **{name: "norm" for name in ("GroupNormalization", "MeanVarianceNormalization")},
+}
+
 OPS: dict[str, MpcOp] = {
     "Conv": MpcOp("weighted", _LINEAR),
     "Gemm": MpcOp("weighted", _LINEAR),
@@ -40,10 +58,8 @@ OPS: dict[str, MpcOp] = {
     "ReduceSum": MpcOp("local", _SUM),
     **{name: MpcOp("local", _SUM) for name in ("Add", "Sub", "Neg", "Sum")},
     "Mul": MpcOp("mul", _PRODUCT),
-    "Div": MpcOp(
-        "div", "error 2^-15 relative; 2^-10 <= |divisor| < 2^18, what lies outside is taken as the nearest end"
-    ),
-    "Pow": MpcOp("power", "whole exponents 1..16; " + _PRODUCT),
+    "Div": MpcOp("div", str(FUNCTIONS["Div"])),
+    "Pow": MpcOp("power", "exponents 1..16, -1, 1/2, -1/2; " + _PRODUCT),
     "ReduceSumSquare": MpcOp("square", _PRODUCT),
     **{name: MpcOp("local", _VIEW) for name in _VIEWS},
     "Relu": MpcOp("compare", _COMPARE),
@@ -56,22 +72,10 @@ OPS: dict[str, MpcOp] = {
     "Equal": MpcOp("compare2", "equal to the last of 16 fractional bits"),
     "Not": MpcOp("local", _VIEW),
     "Where": MpcOp("product", "error 2^-16; |a − b| < 2^30"),
-    "HardSigmoid": MpcOp("compare2_scaled", "error 2^-16"),
-    "HardSwish": MpcOp("hard_swish", "error 2^-15"),
+    "ThresholdedRelu": MpcOp("compare", _COMPARE),
+    "Shrink": MpcOp("compare2", _COMPARE),
     **{name: MpcOp("maximum", _MAX) for name in ("Max", "Min", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin")},
     "ArgMax": MpcOp("arg_maximum", _MAX),
     "ArgMin": MpcOp("arg_maximum", _MAX),
-    **{name: MpcOp("table5", "error 2^-10 on all inputs") for name in ("Sigmoid", "Tanh", "Erf", "Gelu")},
-    **{name: MpcOp("table6", "error 2^-10 on all inputs") for name in ("Swish", "Softplus")},
-    "Elu": MpcOp("exp", "error 2^-14"),
-    "Exp": MpcOp("exp", "error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10"),
-    "Reciprocal": MpcOp("reciprocal", "error 2^-15 relative; 2^-10 <= |x| < 2^18"),
-    "Sqrt": MpcOp("root", "error 2^-13 relative; 2^-14 <= x < 2^20, below taken as 2^-14"),
-    "Log": MpcOp("log", "error 2^-14; 2^-16 <= x < 2^24"),
-    "Softmax": MpcOp("softmax", "error 2^-13; at most 2^16 elements a row"),
-    "LogSoftmax": MpcOp("log_softmax", "error 2^-13; differences below −14 are taken as −14 in the sum"),
-    "ReduceLogSumExp": MpcOp("log_softmax", "error 2^-13"),
-    "LayerNormalization": MpcOp(
-        "norm", "error 2^-11 where a row deviates by 0.05 or more; sum of its squared deviations < 2^28"
-    ),
+    **{name: MpcOp(count, str(FUNCTIONS[name])) for name, count in _FUNCTIONS.items()},
 }

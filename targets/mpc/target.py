@@ -12,8 +12,9 @@ from typing import Any
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
+from ppc.runtime.ranges import POWERS
 from ppc.targets.mpc import counts
-from ppc.targets.mpc.counts import Count
+from ppc.targets.mpc.counts import NOTHING, Count
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.prices import Prices
 
@@ -62,14 +63,17 @@ def _mul(f: _Facts) -> Count:
 
 def _div(f: _Facts) -> Count:
     if f.secrets == 2 or f.shared == [False, True]:
-        divisor = prod(f.operands[1])
-        after = counts.product(divisor, prod(f.operands[0]), f.out, f.out) + counts.truncate(f.out)
-        return counts.reciprocal(divisor) + (after if f.shared[0] else counts.weighted(divisor, f.out, f.out))
+        return counts.quotient(prod(f.operands[0]), prod(f.operands[1]), f.out, not f.shared[0])
     return counts.weighted(f.x, f.out, f.out)
 
 
 def _power(f: _Facts) -> Count:
-    bits = bin(int(float(f.op.attrs["exponent"])))[3:]  # type: ignore[arg-type]
+    exponent = float(f.op.attrs["exponent"])  # type: ignore[arg-type]
+    if exponent == -1.0:
+        return counts.reciprocal(f.x)
+    if exponent in POWERS:
+        return counts.root(f.x, exponent > 0)
+    bits = bin(int(exponent))[3:]
     squares = [counts.square(f.x) + counts.truncate(f.x) for _ in bits]
     return sum(squares + [counts.multiply(f.x) for bit in bits if bit == "1"], counts.NOTHING)
 
@@ -89,13 +93,33 @@ def _log_softmax(f: _Facts) -> Count:
 
 
 def _norm(f: _Facts) -> Count:
-    axis = int(f.op.attrs.get("axis", -1))  # type: ignore[arg-type]
-    row = prod(f.operands[0][axis % len(f.operands[0]) :])
-    return counts.norm(f.x, row, float(f.op.attrs.get("epsilon", 1e-5)))  # type: ignore[arg-type]
+    attrs: Mapping[str, Any] = f.op.attrs
+    shape, epsilon = f.operands[0], float(attrs.get("epsilon", 1e-5))
+    if f.op.name == "InstanceNormalization":
+        return counts.norm(f.x, prod(shape[2:]), epsilon)
+    if f.op.name == "GroupNormalization":
+        return counts.norm(f.x, f.x // shape[0] // int(attrs["num_groups"]), epsilon)
+    if f.op.name == "MeanVarianceNormalization":
+        return counts.norm(f.x, prod(shape[a] for a in attrs.get("axes", (0, 2, 3))), 0.0, scaled=False)
+    row = prod(shape[int(attrs.get("axis", -1)) % len(shape) :])
+    return counts.norm(f.x, row, epsilon, centre=f.op.name == "LayerNormalization")
 
 
-def _broadcast(f: _Facts) -> int:
-    return f.out
+def _celu(f: _Facts) -> Count:
+    alpha = float(f.op.attrs.get("alpha", 1.0))  # type: ignore[arg-type]
+    again = NOTHING if alpha == 1.0 else counts.truncate(f.out, 20) * 2 + counts.compare(f.out, 2)
+    return counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22) + again
+
+
+def _elu(f: _Facts) -> Count:
+    plain = float(f.op.attrs.get("alpha", 1.0)) == 1.0  # type: ignore[arg-type]
+    after = NOTHING if plain else counts.truncate(f.out, 20)
+    return counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22) + after
+
+
+def _swish(f: _Facts) -> Count:
+    plain = float(f.op.attrs.get("alpha", 1.0)) == 1.0  # type: ignore[arg-type]
+    return counts.smooth(f.out, 6) + (NOTHING if plain else counts.truncate(f.out, 20) * 2)
 
 
 #: How an operator is counted: rows that `ops.OPS` names.
@@ -109,20 +133,28 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "power": _power,
     "square": lambda f: counts.square(f.x) + counts.truncate(f.out),
     "product": lambda f: counts.product(prod(f.operands[0]), f.out, f.out, f.out) + counts.truncate(f.out),
-    "compare": lambda f: counts.compare(f.out, 1, f.op.name in ("Relu", "Abs")),
-    "compare2": lambda f: counts.compare(f.out, _thresholds(f.op), f.op.name == "Clip"),
+    "compare": lambda f: counts.compare(f.out, 1, f.op.name in ("Relu", "Abs", "ThresholdedRelu")),
+    "compare2": lambda f: counts.compare(f.out, _thresholds(f.op), f.op.name in ("Clip", "Shrink")),
     "compare_scaled": lambda f: counts.compare(f.out) + counts.truncate(f.out, 20),
     "compare2_scaled": lambda f: counts.compare(f.out, 2) + counts.truncate(f.out, 20),
-    "hard_swish": lambda f: counts.compare(f.out, 2) + counts.truncate(f.out, 20) + counts.multiply(f.out),
+    "hard_swish": lambda f: (
+        counts.compare(f.out, 2) + counts.product(f.out, f.out, f.out, f.out) + counts.truncate(f.out, 36)
+    ),
     "compare_weighted": lambda f: counts.compare(f.out) + counts.weighted(f.out, f.out, f.out),
     "maximum": _maximum,
     "arg_maximum": lambda f: counts.maximum(f.axis_size(0), f.x // f.axis_size(0), 2),
     "table5": lambda f: counts.smooth(f.out, 5),
     "table6": lambda f: counts.smooth(f.out, 6),
+    "swish": _swish,
+    "periodic": lambda f: counts.table(f.out, 5),
+    "elu": _elu,
+    "celu": _celu,
+    "selu": lambda f: counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22) + counts.truncate(f.out, 20) * 2,
     "exp": lambda f: counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22),
     "reciprocal": lambda f: counts.reciprocal(f.out),
-    "root": lambda f: counts.power_of(f.out, 34) + counts.truncate(f.out, 31),
-    "log": lambda f: counts.compare(f.out, 41) + counts.table(f.out, 5),
+    "root": lambda f: counts.root(f.out, True),
+    "log": lambda f: counts.logarithm(f.out),
+    "softsign": lambda f: counts.softsign(f.out),
     "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1)),
     "log_softmax": _log_softmax,
     "norm": _norm,
@@ -168,7 +200,10 @@ class MpcTarget:
 
 
 #: Operators that need some operands to be weights, by the position of the first such operand.
-_WEIGHTS_FROM = {"Conv": 1, "PRelu": 1, "BatchNormalization": 1, "LayerNormalization": 1}
+_WEIGHTS_FROM = {
+    **{name: 1 for name in ("Conv", "PRelu", "BatchNormalization", "LayerNormalization", "RMSNormalization")},
+    **{name: 1 for name in ("InstanceNormalization", "GroupNormalization")},
+}
 
 
 def _special(op: Op) -> str | None:
@@ -183,8 +218,8 @@ def _special(op: Op) -> str | None:
         return "the MPC protocol of Gemm takes its first operand as a value"
     if op.name == "Div" and op.operands[0].startswith("@"):
         return None
-    if op.name == "Pow" and (len(op.operands) > 1 or float(attrs.get("exponent", 0)) not in range(1, 17)):
-        return "MPC raises to constant whole powers 1..16 (attribute exponent)"
+    if op.name == "Pow" and (len(op.operands) > 1 or float(attrs.get("exponent", 0)) not in (*range(1, 17), *POWERS)):
+        return "MPC raises to constant powers: 1..16, -1, 1/2, -1/2 (attribute exponent)"
     if op.name == "Gather" and (len(op.operands) > 1 or "indices" not in attrs):
         return "MPC gathers by constant indices only; an index that is secret needs an oblivious protocol"
     if op.name == "Pad" and min(attrs.get("pads", (0,))) < 0:

@@ -12,7 +12,7 @@ from ppc.runtime.mpc.gates.product import SelfProduct
 from ppc.runtime.mpc.protocols.linear import plain, product, truncate, weighted
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.mean import reduce_sum
-from ppc.runtime.mpc.protocols.octave import inverse
+from ppc.runtime.mpc.protocols.octave import inverse_sqrt, quotient, reciprocal, sqrt_of
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.schema import FRACTION_BITS
@@ -53,25 +53,29 @@ def square(e: Engine, x: Ring) -> Ring:
 
 
 def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
-    """By a weight: times its inverse. By a secret: its reciprocal (see `octave`), of either sign."""
+    """By a weight: times its inverse. By a secret: see `octave.quotient`."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
         return weighted(e, np.multiply, a, WeightForm((b.name,), "inverse", (), b.shape))
-    r = inverse(e, b)
-    return mul(e, attrs, r, a)
+    return quotient(e, a, b)
 
 
 def power(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """A constant whole exponent of 1..16 (attribute `exponent`), by repeated squaring."""
+    """A constant exponent (attribute `exponent`): 1..16 by repeated squaring, or one of `EXPONENTS`."""
     exponent = float(attrs["exponent"])
+    if exponent in EXPONENTS:
+        return EXPONENTS[exponent](e, attrs, x)
     if exponent not in range(1, 17):
-        raise PartyError("PPC6006", f"Pow has an MPC protocol for exponents 1..16, not {exponent:g}")
+        raise PartyError("PPC6006", f"Pow has no MPC protocol for the exponent {exponent:g}")
     bits = bin(int(exponent))[3:]
     result = x
     for bit in bits:
         result = square(e, result)
         result = product(e, np.multiply, result, x) if bit == "1" else result
     return result
+
+
+EXPONENTS = {0.5: sqrt_of, -0.5: inverse_sqrt, -1.0: reciprocal}
 
 
 def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Ring:
