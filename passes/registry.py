@@ -26,8 +26,9 @@ PASSES: dict[str, str] = {
     "canonicalize-trees": "ppc.passes.canonicalize_trees:CanonicalizeTrees",
     "canonicalize-views": "ppc.passes.canonicalize_views:CanonicalizeViews",
     "dce": "ppc.passes.dce:Dce",
-    # labelled → approximated
+    # labelled → approximated → converted
     "approximate": "ppc.passes.approximate:Approximate",
+    "check-ranges": "ppc.passes.check_ranges:CheckRanges",
 }
 
 

@@ -95,6 +95,15 @@ CODES: list[RuntimeCode] = [
         "An environment variable of this party (PPC_THREADS, PPC_CACHE) has a value that cannot be used.",
         "Unset it, or give what the message asks for; every party has its own settings.",
     ),
+    RuntimeCode(
+        "PPC6016",
+        "a value left the range in which a function holds",
+        "Under MPC, functions such as the logarithm or a quotient are declared for a range (docs/mpc-functions.md). A "
+        "node was given a value outside, so the result would be wrong; the party that would have learned it is told "
+        "this one bit instead.",
+        "`ppc run --mode simulate` on the same input names the node and the value. Scale the inputs, or let the "
+        "node run in another domain (calibration data lets the compiler see to that).",
+    ),
 ]
 
 

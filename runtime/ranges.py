@@ -4,10 +4,15 @@ An operand outside its range makes a result wrong, so it is counted where the pr
 learns an output is told (`mpc.Checked`). Functions that are right on all inputs have no row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from typing import Any
+
+import numpy as np
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.value import Value, Weight
 
 #: Powers of two between which the reciprocal of a magnitude, roots and logarithms are taken.
 RECIPROCAL_OCTAVES = (-10, 18)
@@ -25,6 +30,19 @@ class Range:
     hi: float
     magnitude: bool = False
     operand: int = 0
+
+    def holds(self, x: Any) -> Any:
+        """Where an array is inside."""
+        x = np.abs(x) if self.magnitude else x
+        return (x >= self.lo) & (x < self.hi)
+
+    def leaves(self, least: float, most: float) -> bool:
+        """Whether some value is outside where `least` and `most` occur. Of a magnitude that may pass through zero only
+        the upper end is known."""
+        if self.magnitude:
+            ends = sorted((abs(least), abs(most)))
+            return ends[1] >= self.hi or (least * most > 0 and ends[0] < self.lo)
+        return least < self.lo or most >= self.hi
 
     def __str__(self) -> str:
         what = "|x|" if self.magnitude else "x"
@@ -56,8 +74,33 @@ POWERS: dict[float, Range] = {
 }
 
 
+def check_operand(op: str, node: str, attrs: Mapping[str, Any], operands: Sequence[Value | Weight | None]) -> None:
+    """Raise PPC6016 where an operand, in clear, lies outside the declared range of a node."""
+    found = declared(op, attrs)
+    operand = operands[found.operand] if found else None
+    if found is None or operand is None:
+        return
+    values = np.asarray(operand.data, np.float64)
+    worst = values[~found.holds(values)]
+    if worst.size:
+        raise PartyError(
+            "PPC6016",
+            f"node {node!r} ({op}) is given {worst.reshape(-1)[0]:g} ({worst.size} of {values.size} values are "
+            f"outside), and holds under MPC for {found}",
+        )
+
+
 def declared(op: str, attrs: Mapping[str, Any]) -> Range | None:
     """The range of an operator, None where it is right on all values of a plan."""
     if op == "Pow":
         return POWERS.get(float(attrs.get("exponent", 1.0)))
     return RANGES.get(op)
+
+
+#: Functions of rows whose range is one of a sum over the row.
+_ROWS = ("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization")
+
+
+def counts_values(op: str, attrs: Mapping[str, Any]) -> bool:
+    """Whether the protocol of an operator counts values that are outside its range."""
+    return declared(op, attrs) is not None or op in (*_ROWS, "MeanVarianceNormalization")

@@ -6,11 +6,13 @@ what needs the other party. A gate has two parts: `deal` makes its correlated ra
 the role.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.material import Chunk
 from ppc.runtime.mpc.ring import Ring, encode
@@ -102,8 +104,9 @@ class Gate(Protocol):
 class Engine:
     """What a protocol sees: the same at the client, the server and the dealer."""
 
-    def __init__(self, dealer: Dealer | None, party: Party | None):
+    def __init__(self, dealer: Dealer | None, party: Party | None, counts: Mapping[str, Ring] | None = None):
         self._dealer, self._party = dealer, party
+        self._counts = counts or {}  # of earlier nodes in this pass
         self.first = party.first if party else np.uint64(0)
         self.left_range = np.zeros(1, np.uint64)  # this party's share of how many elements left their declared range
 
@@ -114,10 +117,20 @@ class Engine:
         return gate.online(self._party, *shares)
 
     def outside(self, *bits: Ring) -> None:
-        """Count elements that left their declared range: shares of integers, 1 for each. No message; what becomes of the
-        count is in `protocols.checked`."""
+        """Count elements that left their declared range: shares of integers, 1 for each. No message; what becomes
+        of the count is in `protocols.checked`."""
         for b in bits:
             self.left_range += b.sum(dtype=np.uint64)
+
+    def counted(self, nodes: Sequence[str]) -> Ring:
+        """A share of how many elements left their range in these nodes. PPC6006 for a node that took no step before."""
+        missing = [node for node in nodes if node not in self._counts]
+        if missing:
+            raise PartyError("PPC6006", f"the plan checks the range of {missing[0]!r} before that node has run")
+        total = np.zeros(1, np.uint64)
+        for node in nodes:
+            total += self._counts[node]
+        return total
 
     def public(self, value: Any, bits: int) -> Ring:
         """Shares of a public value in fixed point: the client's is the value, the other zero."""

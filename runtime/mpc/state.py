@@ -35,7 +35,15 @@ class MpcState:
     plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
     layouts: dict[int, list[Row]] = field(default_factory=dict)  # client, server: what a step's chunks hold
     dealt: set[tuple[int, int]] = field(default_factory=set)  # the dealer: what was shipped
+    counts: dict[str, Ring] = field(default_factory=dict)  # of this pass: node -> share of how many left their range
+    counts_of: int = -1  # which pass that is
     described: set[int] = field(default_factory=set)  # the dealer: steps whose layout was shipped
+
+    def counts_in(self, run: int) -> dict[str, Ring]:
+        """The counts of a pass; those of another one are dropped."""
+        if run != self.counts_of:
+            self.counts, self.counts_of = {}, run
+        return self.counts
 
 
 def state_of(session: Session) -> MpcState:

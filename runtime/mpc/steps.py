@@ -25,17 +25,22 @@ def run(session: Session, step: Step, *operands: Operand) -> Value:
         raise PartyError("PPC6006", f"this version has no MPC protocol for {name} (step {step.id})") from None
     state = state_of(session)
     arguments = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
+    counts = state.counts_in(step.run)
     if session.role == "dealer":
         dealer = Dealer(state.keys, step.run, step.id)
-        _check(_apply(implementation, Engine(dealer, None), step, arguments).shape, step)
+        engine = Engine(dealer, None, counts)
+        _check(_apply(implementation, engine, step, arguments).shape, step)
+        counts[step.node] = engine.left_range
         ship(session, step.run, step.id, dealer)
         return Value("mpc", step.shape)
     rank = RANKS[session.role]
     chunk = state.material.open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
-    result = _apply(implementation, Engine(None, party), step, arguments)
+    engine = Engine(None, party, counts)
+    result = _apply(implementation, engine, step, arguments)
     _check(result.shape, step)
+    counts[step.node] = counts.get(step.node, 0) + engine.left_range
     return Value("mpc", step.shape, np.ascontiguousarray(result).view(np.int64))
 
 

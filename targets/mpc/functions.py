@@ -1,7 +1,7 @@
 """Non-linear functions under MPC: where each is declared, and the largest error that it states there.
 
-`python -m benchmarks.mpc_functions` measures them (docs/mpc-functions.md), and a test holds each to its word. Errors are
-against the function in exact arithmetic on the fixed-point input.
+`python -m benchmarks.mpc_functions` measures them (docs/mpc-functions.md), and a test holds each to its word. Errors
+are against the function in exact arithmetic on the fixed-point input.
 """
 
 from collections.abc import Mapping

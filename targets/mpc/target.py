@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from ppc.ir.calibration import measured
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
-from ppc.runtime.ranges import POWERS
+from ppc.runtime.ranges import POWERS, declared
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import NOTHING, Count
 from ppc.targets.mpc.ops import OPS
@@ -189,7 +190,7 @@ class MpcTarget:
             return f"MPC computes on numbers below 2^30, not on {other[0]}"
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
-        return _special(op)
+        return _special(op) or _leaves_range(op, module)
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
@@ -197,6 +198,19 @@ class MpcTarget:
 
     def depth(self, op: Op, module: Module) -> int:
         return 0
+
+
+def _leaves_range(op: Op, module: Module) -> str | None:
+    """A function that calibration has seen outside its declared range would give wrong results."""
+    found = declared(op.name, op.attrs)
+    name = op.operands[found.operand] if found and len(op.operands) > found.operand else ""
+    value = module.values.get(name)
+    if found is None or value is None or value.range is None:
+        return None
+    least, most = measured(value.range)
+    if not found.leaves(least, most):
+        return None
+    return f"calibration saw {least:.4g} .. {most:.4g}, and {op.name} holds under MPC for {found}"
 
 
 #: Operators that need some operands to be weights, by the position of the first such operand.

@@ -113,13 +113,16 @@ PROTOCOLS: dict[str, str] = {
     op: f"ppc.runtime.mpc.protocols.{file}:{function}" for file, ops in _FILES.items() for op, function in ops.items()
 }
 
+#: Steps of a plan that stand for no operator.
+STEPS = {"checked": "ppc.runtime.mpc.protocols.checked:checked"}
+
 Implementation = Callable[..., Ring]
 
 
 @cache
 def protocol(name: str) -> Implementation:
-    """The protocol of an operator. Raises KeyError for an operator that has none."""
-    module, _, function = PROTOCOLS[name].partition(":")
+    """The protocol of an operator or step. Raises KeyError where there is none."""
+    module, _, function = (STEPS | PROTOCOLS)[name].partition(":")
     found: Implementation = getattr(import_module(module), function)
     return found
 

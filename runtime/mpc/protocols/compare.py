@@ -64,7 +64,8 @@ def shrink(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     bias, limit = float(attrs.get("bias", 0.0)), units(float(attrs.get("lambd", 0.5)))
     bits, multiples = compare(e, x, -limit, max(limit + 1, -limit))
     below = e.first - bits[0]
-    return x - multiples[0] + multiples[1] + (below - bits[1]) * ring.encode(bias)
+    returned: Ring = x - multiples[0] + multiples[1] + (below - bits[1]) * ring.encode(bias)
+    return returned
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ _MANTISSA_BITS, _PART_BITS, _POWER_BITS = 20, 22, RECIPROCAL_OCTAVES[1]
 
 def quotient(e: Engine, a: Ring | Weight, b: Ring) -> Ring:
     """a / b with 2^-10 <= |b| < 2^18: first by the mantissa of b, then by its octave, so that no digit of a small
-    reciprocal is lost. |a| < 2^26, |a / b| < 2^22. Error 2^-14 relative plus 2^-21 / |b| plus 2^-16: thirteen rounds."""
+    reciprocal is lost. |a| < 2^26, |a / b| < 2^22. Error 2^-14 relative plus 2^-21 / |b| plus 2^-16."""
     n, sign = _magnitude(e, b)
     y = curve(e, n, F_RECIPROCAL, _MANTISSA_BITS)
     powers = octave_sum(n, [2.0 ** (FRACTION_BITS - j) for j in range(n.lo, n.top)], _POWER_BITS)

@@ -33,6 +33,8 @@ def oracle(op: str, inputs: Sequence[Any], attrs: Mapping[str, Any], opset: int 
     model = onnx.shape_inference.infer_shapes(model)
     found = model.graph.output[0].type.tensor_type
     found.elem_type = found.elem_type or TensorProto.FLOAT  # a function such as GroupNormalization is not inferred
+    found = model.graph.output[0].type.tensor_type
+    found.elem_type = found.elem_type or TensorProto.FLOAT  # a function such as GroupNormalization is not inferred
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     result: np.ndarray = session.run(None, given)[0]
     return result.astype(np.float64)

@@ -1,8 +1,11 @@
 """What the MPC target refuses, and why; the size of its costs. That costs are what the engine sends is tested with
 the engine."""
 
+from dataclasses import replace
+
 import pytest
 
+from ppc.ir.calibration import widened
 from ppc.ir.label import PUBLIC
 from ppc.ir.module import Attr, Constant, Module, Op, Stage, Value
 from ppc.ir.target import LAN, WAN, HeRung
@@ -74,3 +77,15 @@ def test_costs_grow_with_size_and_weigh_rounds() -> None:
 def test_it_is_the_mpc_domain_and_documents_every_operator() -> None:
     assert TARGET.domain is Domain.MPC
     assert len(OPS) >= 69 and all(len(row.limits) > 5 for row in OPS.values())
+
+
+def test_a_function_that_calibration_saw_outside_its_range_is_refused() -> None:
+    op, module = node("Exp", "x")
+    for range_, refused in (((-5.0, 13.0), False), ((-1.0, 14.5), False), ((-5.0, 20.0), True)):  # 10 % is margin
+        refusal = TARGET.refuses(
+            op, replace(module, values={**module.values, "x": Value(module.type_of("x"), range=range_)})
+        )
+        assert (refusal is not None and "x < 14" in refusal) == refused
+    op, module = node("Sqrt", "x")
+    measured = Value(module.type_of("x"), range=widened(0.0, 3.7))
+    assert TARGET.refuses(op, replace(module, values={**module.values, "x": measured})) is None
