@@ -138,6 +138,7 @@ def summary(session: Session) -> dict[str, Any]:
         "phases": session.meter.phases,
         "notes": session.meter.notes,
         "steps": session.meter.rows(),
+        "passes": session.meter.passes(),
         "peak_memory": peak_memory(),
         "bytes_sent": int(np.sum([c.bytes_sent for c in channels], dtype=np.int64)),
         "rounds": int(np.sum([r["rounds"] for r in session.meter.rows()], dtype=np.int64)),

@@ -63,6 +63,7 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     seconds: dict[str, Any] = {**phases, "total": sum(phases.values())}
     seconds["parties"] = {party: dict(r["phases"]) for party, r in found.items()}
     seconds["busy"] = {party: sum(s["seconds"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
+    seconds["passes"] = {party: r["passes"] for party, r in found.items() if party != "dealer"}
     seconds["waited"] = {party: sum(s["waited"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
     sent = {party: r["bytes_sent"] for party, r in found.items()}
     rows: dict[int, dict[str, Any]] = {}
