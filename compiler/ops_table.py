@@ -14,6 +14,7 @@ NO = "no"
 #: Operators that folding puts in terms of others before any target is asked; what they need is in those rows.
 REWRITTEN = {
     "ArrayFeatureExtractor": "becomes Gather",
+    "ConvTranspose": "constant weights: becomes Conv, Reshape, Transpose, Slice",
     "Gather": "from a constant table at a secret index: becomes OneHot or Equal, and Gemm",
     "LinearClassifier": "integer labels, NONE, SOFTMAX or LOGISTIC: becomes Gemm and ArgMax",
     "LinearRegressor": "becomes Gemm",

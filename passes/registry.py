@@ -19,6 +19,7 @@ PASSES: dict[str, str] = {
     "fuse-gelu": "ppc.passes.fuse_gelu:FuseGelu",
     "fuse-layernorm": "ppc.passes.fuse_layernorm:FuseLayerNorm",
     "canonicalize-arithmetic": "ppc.passes.canonicalize_arithmetic:CanonicalizeArithmetic",
+    "canonicalize-conv-transpose": "ppc.passes.canonicalize_conv_transpose:CanonicalizeConvTranspose",
     "canonicalize-gather": "ppc.passes.canonicalize_gather:CanonicalizeGather",
     "canonicalize-gemm": "ppc.passes.canonicalize_gemm:CanonicalizeGemm",
     "canonicalize-ml": "ppc.passes.canonicalize_ml:CanonicalizeMl",

@@ -2,8 +2,8 @@
 
 Deviations are taken with a few more fractional bits than values have, as many as the sum of their squares leaves
 room for: a row whose deviation is small keeps its digits. Rows may deviate by up to 2^8 (over more than 2^13 elements
-by sqrt(2^29 / elements)). A row beyond is counted as out of range for certain up to twice that; farther out its sum wraps,
-and is noticed unless it lands in an eighth of the ring. |mean| < 2^12.
+by sqrt(2^29 / elements)). A row beyond is counted as out of range, for certain up to twice that; farther out its sum
+wraps, and is noticed unless it lands in an eighth of the ring. |mean| < 2^12.
 """
 
 from collections.abc import Mapping
