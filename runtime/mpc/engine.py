@@ -33,7 +33,8 @@ class Party:
         self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], plain: dict[int, Ring]
     ):
         self.rank, self._channel, self._chunk, self._tag = rank, channel, chunk, tag
-        self._masked, self._plain, self._weights, self._messages = masked, plain, 0, 0
+        self._masked, self._plain, self._messages = masked, plain, 0
+        self._weights: list[WeightForm] = []  # in the order of their first use
         self.first = np.uint64(1 if rank == CLIENT else 0)  # × a public value: exactly one party adds it
 
     def __repr__(self) -> str:
@@ -57,11 +58,11 @@ class Party:
         half: NDArray[Any] = self._chunk.take("share", dtype, tuple(shape))
         return half
 
-    def weight(self) -> Ring:
-        """The next weight of the step: W itself at the server, W − B at the client."""
-        index = self._weights
-        self._weights += 1
-        return (self._plain if self.rank == SERVER else self._masked)[index]
+    def weight(self, form: WeightForm) -> Ring:
+        """A weight of the step: W itself at the server, W − B at the client."""
+        if form not in self._weights:
+            self._weights.append(form)
+        return (self._plain if self.rank == SERVER else self._masked)[self._weights.index(form)]
 
     def swap(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """The peer's arrays of the same types and shapes: one round."""

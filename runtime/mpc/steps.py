@@ -16,8 +16,11 @@ from ppc.runtime.value import Value, Weight
 Operand = Value | Weight | None
 
 
-def run(session: Session, step: Step, *operands: Operand) -> Value:
-    """Take one step. PPC6003 where a value has another shape than the plan says; PPC6009 without material."""
+def run(session: Session, step: Step, *operands: Operand) -> Any:
+    """Take one step; a tuple of values where the plan says that it has several results.
+
+    PPC6003 where a value has another shape than the plan says; PPC6009 without material.
+    """
     name = step.name.partition(".")[2]
     try:
         implementation = protocol(name)
@@ -29,25 +32,28 @@ def run(session: Session, step: Step, *operands: Operand) -> Value:
     if session.role == "dealer":
         dealer = Dealer(state.keys, step.run, step.id)
         engine = Engine(dealer, None, counts)
-        _check(_apply(implementation, engine, step, arguments).shape, step)
+        _results(_apply(implementation, engine, step, arguments), step)
         counts[step.node] = engine.left_range
         ship(session, step.run, step.id, dealer)
-        return Value("mpc", step.shape)
+        return _several([Value("mpc", shape) for shape in step.shapes])
     rank = RANKS[session.role]
     chunk = state.material.open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
     engine = Engine(None, party, counts)
-    result = _apply(implementation, engine, step, arguments)
-    _check(result.shape, step)
-    counts[step.node] = counts.get(step.node, 0) + engine.left_range
-    return Value("mpc", step.shape, np.ascontiguousarray(result).view(np.int64))
+    results = _results(_apply(implementation, engine, step, arguments), step)
+    counts[step.node] = engine.left_range
+    return _several([Value("mpc", r.shape, np.ascontiguousarray(r).view(np.int64)) for r in results])
 
 
-def _apply(implementation: Any, engine: Engine, step: Step, arguments: list[Any]) -> Ring:
+def _several(values: list[Value]) -> Value | tuple[Value, ...]:
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _apply(implementation: Any, engine: Engine, step: Step, arguments: list[Any]) -> Ring | tuple[Ring, ...]:
     """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes only."""
     try:
-        result: Ring = implementation(engine, step.attrs, *arguments)
+        result: Ring | tuple[Ring, ...] = implementation(engine, step.attrs, *arguments)
     except (ValueError, IndexError, RuntimeError) as error:
         shapes = ", ".join(str(a.shape) for a in arguments if a is not None)
         raise PartyError("PPC6003", f"step {step.id} ({step.name}) cannot take {shapes}: {error}") from error
@@ -65,6 +71,10 @@ def _share(value: Value, role: str, step: Step) -> Ring:
     return np.ascontiguousarray(data).view(np.uint64)
 
 
-def _check(shape: tuple[int, ...], step: Step) -> None:
-    if shape != step.shape:
-        raise PartyError("PPC6003", f"step {step.id} ({step.name}) gives {shape} where the plan says {step.shape}")
+def _results(found: Ring | tuple[Ring, ...], step: Step) -> tuple[Ring, ...]:
+    """Those that the plan asks for: an operator's further results may be left out."""
+    results = (found if isinstance(found, tuple) else (found,))[: len(step.shapes)]
+    shapes = tuple(r.shape for r in results)
+    if shapes != step.shapes:
+        raise PartyError("PPC6003", f"step {step.id} ({step.name}) gives {shapes} where the plan says {step.shapes}")
+    return results

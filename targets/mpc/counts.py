@@ -173,6 +173,26 @@ def log_softmax(n: int, row: int) -> Count:
     return exponentials(n, row) + octave(n // row, row_octaves(row))
 
 
+def recurrent(op: str, time: int, batch: int, width: int, hidden: int, directions: int, variant: bool) -> Count:
+    """LSTM, GRU (`variant`: linear before reset) or RNN (`variant`: Relu), unrolled."""
+    n, x = directions * batch * hidden, batch * width
+
+    def times_r(gates: int) -> Count:
+        return weighted(n, gates * n, gates * n * hidden)
+
+    def products(terms: int) -> Count:
+        return product(terms * n, terms * n, terms * n, terms * n) + truncate(n)
+
+    if op == "LSTM":
+        gates, step = 4, times_r(4) + smooth(4 * n, 5) + products(2) + smooth(n, 5) + products(1)
+    elif op == "GRU":
+        inner = times_r(3) if variant else times_r(2) + times_r(1)
+        gates, step = 3, inner + smooth(2 * n, 5) + products(1) + smooth(n, 5) + products(1)
+    else:
+        gates, step = 1, times_r(1) + (compare(n) if variant else smooth(n, 5))
+    return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
+
+
 def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True) -> Count:
     """Rows of `row` elements over their deviation; `scaled`: times a weight."""
     rows = n // row

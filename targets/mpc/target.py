@@ -106,6 +106,20 @@ def _norm(f: _Facts) -> Count:
     return counts.norm(f.x, row, epsilon, centre=f.op.name == "LayerNormalization")
 
 
+def _recurrent(f: _Facts) -> Count:
+    attrs: Mapping[str, Any] = f.op.attrs
+    first, second, width = f.operands[0]
+    time, batch = (second, first) if attrs.get("layout") else (first, second)
+    directions, _, hidden = f.operands[2]
+    variant = bool(attrs.get("linear_before_reset")) if f.op.name == "GRU" else _cells(attrs) == {"relu"}
+    return counts.recurrent(f.op.name, time, batch, width, hidden, directions, variant)
+
+
+def _cells(attrs: Mapping[str, Any]) -> set[str]:
+    """Activations of a recurrent net, in lower case."""
+    return {str(name).lower() for name in attrs.get("activations") or ()}
+
+
 def _celu(f: _Facts) -> Count:
     alpha = float(f.op.attrs.get("alpha", 1.0))  # type: ignore[arg-type]
     again = NOTHING if alpha == 1.0 else counts.truncate(f.out, 20) * 2 + counts.compare(f.out, 2)
@@ -159,6 +173,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1)),
     "log_softmax": _log_softmax,
     "norm": _norm,
+    "recurrent": _recurrent,
 }
 
 
@@ -182,7 +197,7 @@ class MpcTarget:
         """Why MPC cannot run `op`, or None."""
         if op.name not in OPS:
             return f"MPC has no protocol for {op.name}"
-        if len(op.results) != 1:
+        if len(op.results) != 1 and op.name not in _SEVERAL:
             return f"MPC gives one result, and this {op.name} has {len(op.results)}"
         names = [name for name in (*op.operands, *op.results) if name]
         other = [module.type_of(name).dtype for name in names if module.type_of(name).dtype not in _NUMBERS]
@@ -213,6 +228,10 @@ def _leaves_range(op: Op, module: Module) -> str | None:
     return f"calibration saw {least:.4g} .. {most:.4g}, and {op.name} holds under MPC for {found}"
 
 
+#: Operators whose protocols give all their results.
+_SEVERAL = ("LSTM", "GRU", "RNN")
+
+
 #: Operators that need some operands to be weights, by the position of the first such operand.
 _WEIGHTS_FROM = {
     **{name: 1 for name in ("Conv", "PRelu", "BatchNormalization", "LayerNormalization", "RMSNormalization")},
@@ -234,8 +253,28 @@ def _special(op: Op) -> str | None:
         return None
     if op.name == "Pow" and (len(op.operands) > 1 or float(attrs.get("exponent", 0)) not in (*range(1, 17), *POWERS)):
         return "MPC raises to constant powers: 1..16, -1, 1/2, -1/2 (attribute exponent)"
+    if op.name in ("LSTM", "GRU", "RNN"):
+        return _recurrent_limits(op)
     if op.name == "Gather" and (len(op.operands) > 1 or "indices" not in attrs):
         return "MPC gathers by constant indices only; an index that is secret needs an oblivious protocol"
     if op.name == "Pad" and min(attrs.get("pads", (0,))) < 0:
         return "MPC has no protocol for negative pads"
+    return None
+
+
+def _recurrent_limits(op: Op) -> str | None:
+    operands, attrs = (*op.operands, *[""] * 8)[:8], op.attrs
+    if operands[0].startswith("@") or not all(o.startswith("@") for o in operands[1:3]):
+        return f"the MPC protocol of {op.name} takes a value and weights"
+    if operands[3] and not operands[3].startswith("@"):
+        return f"the MPC protocol of {op.name} takes its bias as a weight"
+    if operands[4]:
+        return f"the MPC protocol of {op.name} runs all time steps: lengths of sequences would have to be public"
+    if operands[7] or attrs.get("clip") is not None or attrs.get("input_forget"):
+        return f"the MPC protocol of {op.name} has no peepholes, no clipping and no coupled gates"
+    usual = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}[op.name]
+    given = attrs.get("activations")
+    names = tuple(str(name).lower() for name in given) if isinstance(given, tuple) and given else usual
+    if names not in (usual, usual * 2) and not (op.name == "RNN" and set(names) == {"relu"}):
+        return f"the MPC protocol of {op.name} has the usual activations, not {', '.join(names)}"
     return None

@@ -1,8 +1,8 @@
 """Protocols of ONNX operators: one table, operator -> "module:function" (lazy).
 
 A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings
-(shares at 16 fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute
-unless they say relative.
+(shares at 16 fractional bits) or `Weight`s, and so is the result (of a few operators a tuple of them). Errors stated in
+the docstrings are absolute unless they say relative.
 """
 
 from collections.abc import Callable
@@ -100,6 +100,7 @@ _FILES: dict[str, dict[str, str]] = {
     },
     "octave": {"Reciprocal": "reciprocal", "Sqrt": "sqrt_of", "Log": "log_of", "Softsign": "softsign"},
     "softmax": {"Softmax": "softmax", "LogSoftmax": "log_softmax", "ReduceLogSumExp": "reduce_log_sum_exp"},
+    "recurrent": {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"},
     "norm": {
         "LayerNormalization": "layer_normalization",
         "RMSNormalization": "rms_normalization",

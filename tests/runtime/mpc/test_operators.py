@@ -268,4 +268,5 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
 
 def test_every_protocol_is_tested() -> None:
     aliases = {"Flatten", "Squeeze", "Unsqueeze", "Cast"}  # the rows of Reshape and Identity
+    aliases |= {"LSTM", "GRU", "RNN"}  # test_recurrent.py
     assert set(PROTOCOLS) == {c.op for c in CASES} | set(OTHERS) | aliases

@@ -30,7 +30,11 @@ def node(
 @pytest.mark.parametrize(
     ("case", "reason"),
     [
-        (node("LSTM", "x"), "no protocol for LSTM"),
+        (node("LSTM", "x", "w", "r"), "takes a value and weights"),
+        (node("LSTM", "x", "@w", "@r", "", "n"), "lengths of sequences"),
+        (node("LSTM", "x", "@w", "@r", "", "", "", "", "@p"), "no peepholes"),
+        (node("GRU", "x", "@w", "@r", attrs={"activations": ("Sigmoid", "Softsign")}), "usual activations"),
+        (node("NonZero", "x"), "no protocol for NonZero"),
         (node("MaxPool", "x", results=2, attrs={"kernel_shape": (2, 2)}), "one result"),
         (node("Relu", "x", dtype="str"), "not on str"),
         (node("Add", "@a", "@b"), "constant"),
