@@ -19,6 +19,8 @@ REWRITTEN = {
     "LinearClassifier": "integer labels, NONE, SOFTMAX or LOGISTIC: becomes Gemm and ArgMax",
     "LinearRegressor": "becomes Gemm",
     "Normalizer": "L1 and L2: becomes ReduceSum or ReduceSumSquare, Sqrt, Div",
+    "SVMClassifier": "integer labels, NONE or LOGISTIC, probabilities of two classes: becomes Gemm and its kernel's function",
+    "SVMRegressor": "becomes Gemm and its kernel's function",
     "Scaler": "becomes Add and Mul",
     "TreeEnsembleClassifier": "one kind of comparison, integer labels, no ways for NaN: becomes Gemm, MatMul",
     "TreeEnsembleRegressor": "one kind of comparison, sums and means, no ways for NaN: becomes Gemm, MatMul",

@@ -10,6 +10,7 @@ from ppc.passes.registry import pass_class
 #: In this order, round after round.
 STEPS = (
     "canonicalize-ml",
+    "canonicalize-svm",
     "canonicalize-trees",
     "canonicalize-arithmetic",
     "canonicalize-gemm",

@@ -24,6 +24,7 @@ PASSES: dict[str, str] = {
     "canonicalize-gemm": "ppc.passes.canonicalize_gemm:CanonicalizeGemm",
     "canonicalize-ml": "ppc.passes.canonicalize_ml:CanonicalizeMl",
     "canonicalize-resize": "ppc.passes.canonicalize_resize:CanonicalizeResize",
+    "canonicalize-svm": "ppc.passes.canonicalize_svm:CanonicalizeSvm",
     "canonicalize-trees": "ppc.passes.canonicalize_trees:CanonicalizeTrees",
     "canonicalize-views": "ppc.passes.canonicalize_views:CanonicalizeViews",
     "dce": "ppc.passes.dce:Dce",
