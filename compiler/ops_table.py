@@ -19,7 +19,7 @@ REWRITTEN = {
     "LinearClassifier": "integer labels, NONE, SOFTMAX or LOGISTIC: becomes Gemm and ArgMax",
     "LinearRegressor": "becomes Gemm",
     "Normalizer": "L1 and L2: becomes ReduceSum or ReduceSumSquare, Sqrt, Div",
-    "SVMClassifier": "integer labels, NONE or LOGISTIC, probabilities of two classes: becomes Gemm and its kernel's function",
+    "SVMClassifier": "integer labels, no probabilities: becomes Gemm and its kernel's function",
     "SVMRegressor": "becomes Gemm and its kernel's function",
     "Scaler": "becomes Add and Mul",
     "TreeEnsembleClassifier": "one kind of comparison, integer labels, no ways for NaN: becomes Gemm, MatMul",

@@ -23,8 +23,9 @@ _DEGREES = range(1, 9)
 
 @dataclass(frozen=True)
 class CanonicalizeSvm(Pass):
-    """f32 operands of two axes, with support vectors; integer labels; whole degrees; no transform but LOGISTIC; with
-    probabilities only two classes (more need an iteration). What is left stays compound."""
+    """f32 operands of two axes, with support vectors; integer labels; whole degrees; no transform but LOGISTIC of two
+    classes; no probabilities (LIBSVM iterates until they change by less than half a percent, and so does
+    onnxruntime). What is left stays compound."""
 
     name: ClassVar[str] = "canonicalize-svm"
     requires: ClassVar[Stage] = Stage.IMPORTED
@@ -113,18 +114,13 @@ def _pairs(alpha: Array, per_class: tuple[int, ...]) -> Array:
 def _classifier(op: Op, r: Rewriter) -> None:
     vectors, labels, per_class = _vectors(op, r), op.attrs.get("classlabels_ints"), op.attrs.get("vectors_per_class")
     alpha, rho = trained(op, r, "coefficients"), trained(op, r, "rho")
-    odds, shift = trained(op, r, "prob_a"), trained(op, r, "prob_b")
+    odds = trained(op, r, "prob_a")
     if vectors is None or alpha is None or rho is None or not isinstance(labels, tuple) or not labels:
         return
     transform, classes = op.attrs.get("post_transform", "NONE"), len(labels)
-    probable = odds is not None and odds.size > 0
-    if (
-        not isinstance(per_class, tuple)
-        or len(per_class) != classes
-        or (classes > 2 and (probable or transform != "NONE"))
-    ):
+    if not isinstance(per_class, tuple) or len(per_class) != classes or classes < 2 or (odds is not None and odds.size):
         return
-    if transform not in ("NONE", "LOGISTIC") or (probable and transform != "NONE") or classes < 2:
+    if transform != "NONE" and (transform != "LOGISTIC" or classes > 2):
         return
     machine = _Machine(op, r)
     kernel = machine.kernel(vectors)
@@ -134,15 +130,9 @@ def _classifier(op: Op, r: Rewriter) -> None:
     decisions = machine.affine(kernel, _pairs(alpha.reshape(classes - 1, -1), counts), rho)
     signs = np.array([[1.0, -1.0]])
     if len(op.results) > 1:
-        if probable:
-            assert odds is not None
-            shifted = -signs * (shift if shift is not None and shift.size else np.zeros(1))
-            name, scores, columns = "Sigmoid", machine.affine(decisions, -signs * odds, shifted.reshape(-1)), 2
-        elif classes == 2:
-            name = "Sigmoid" if transform == "LOGISTIC" else "Identity"
-            scores, columns = machine.affine(decisions, -signs, np.zeros(2)), 2
-        else:
-            name, scores, columns = "Identity", decisions, rho.size
+        name = "Sigmoid" if transform == "LOGISTIC" else "Identity"
+        scores = machine.affine(decisions, -signs, np.zeros(2)) if classes == 2 else decisions
+        columns = 2 if classes == 2 else rho.size
         r.insert_before(op, name, (scores,), TensorType("f32", (machine.rows, columns)), "", {}, result=op.results[1])
     numbers = tuple(int(str(label)) for label in labels)
     if classes == 2:  # a tie is the second class's
