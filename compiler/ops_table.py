@@ -15,7 +15,7 @@ NO = "no"
 REWRITTEN = {
     "ArrayFeatureExtractor": "becomes Gather",
     "ConvTranspose": "constant weights: becomes Conv, Reshape, Transpose, Slice",
-    "Gather": "from a constant table at a secret index: becomes OneHot or Equal, and Gemm",
+    "Gather": "from a constant table at a secret index: becomes OneHot and MatMul",
     "LinearClassifier": "integer labels, NONE, SOFTMAX or LOGISTIC: becomes Gemm and ArgMax",
     "LinearRegressor": "becomes Gemm",
     "Normalizer": "L1 and L2: becomes ReduceSum or ReduceSumSquare, Sqrt, Div",

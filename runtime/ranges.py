@@ -98,9 +98,12 @@ def declared(op: str, attrs: Mapping[str, Any]) -> Range | None:
 
 
 #: Functions of rows whose range is one of a sum over the row.
-_ROWS = ("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization")
+_SUMS = (
+    *("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"),
+    *("MeanVarianceNormalization", "LpNormalization", "ReduceL2", "ReduceLogSum"),
+)
 
 
 def counts_values(op: str, attrs: Mapping[str, Any]) -> bool:
     """Whether the protocol of an operator counts values that are outside its range."""
-    return declared(op, attrs) is not None or op in (*_ROWS, "MeanVarianceNormalization")
+    return declared(op, attrs) is not None or op in _SUMS

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,11 +58,9 @@ def _tap_weights(mode: str, offset: Array, cubic_coeff_a: float) -> Array:
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def _interpolate(
-    x: Array, axis: int, at: Array, scale: float, mode: str, a: float, antialias: int, exclude_outside: int
-) -> Array:
-    """x sampled at coordinates `at` along the axis: the taps are gathered, weighted and summed."""
-    extent, stretch = x.shape[axis], max(1.0, 1.0 / scale) if antialias else 1.0
+def _matrix(extent: int, at: Array, scale: float, mode: str, a: float, antialias: int, exclude_outside: int) -> Array:
+    """(len(at), extent): what each sample at the coordinates `at` takes of each element, the taps weighted."""
+    stretch = max(1.0, 1.0 / scale) if antialias else 1.0
     reach = math.ceil((1 if mode == "linear" else 2) * stretch)
     taps = np.floor(at)[:, None] + np.arange(-reach, reach + 1)  # (out, taps)
     weights = _tap_weights(mode, (at[:, None] - taps) / stretch, a)
@@ -71,11 +70,11 @@ def _interpolate(
     clamped = np.clip(taps, 0, extent - 1).astype(np.int64)
     matrix = np.zeros((len(at), extent))
     np.add.at(matrix, (np.arange(len(at))[:, None], clamped), weights)
-    return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+    return matrix
 
 
-def resize(
-    x: Array,
+def axis_maps(
+    dims: Sequence[int],
     *,
     scales: Sequence[float] | None = None,
     sizes: Sequence[int] | None = None,
@@ -88,17 +87,25 @@ def resize(
     antialias: int = 0,
     keep_aspect_ratio_policy: str = "stretch",
     extrapolation_value: float = 0.0,
-) -> Array:
-    """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize (the only one that
-    `extrapolation_value` is about)."""
-    for axis, extent, scale in resized(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
-        have = x.shape[axis]
+) -> list[tuple[int, Array]]:
+    """What is done to each axis that changes: indices to take (nearest), or a matrix (out, in)."""
+    found: list[tuple[int, Array]] = []
+    for axis, extent, scale in resized(dims, scales, sizes, axes, keep_aspect_ratio_policy):
+        have = dims[axis]
         if extent == have and scale == 1.0:
             continue
         grid = np.arange(extent, dtype=np.float64)
         at = TRANSFORMS[coordinate_transformation_mode](grid, scale, scale * have, have)
         if mode == "nearest":
-            x = np.take(x, np.clip(NEAREST[nearest_mode](at), 0, have - 1).astype(np.int64), axis)
+            found.append((axis, np.clip(NEAREST[nearest_mode](at), 0, have - 1).astype(np.int64)))
         else:
-            x = _interpolate(x, axis, at, scale, mode, cubic_coeff_a, antialias, exclude_outside)
+            found.append((axis, _matrix(have, at, scale, mode, cubic_coeff_a, antialias, exclude_outside)))
+    return found
+
+
+def resize(x: Array, **attrs: Any) -> Array:
+    """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize (the only one that
+    `extrapolation_value` is about)."""
+    for axis, taken in axis_maps(x.shape, **attrs):
+        x = np.take(x, taken, axis) if taken.ndim == 1 else np.moveaxis(np.tensordot(taken, x, (1, axis)), 0, axis)
     return x

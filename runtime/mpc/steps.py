@@ -43,7 +43,7 @@ def run(session: Session, step: Step, *operands: Operand) -> Any:
     engine = Engine(None, party, counts)
     results = _results(_apply(implementation, engine, step, arguments), step)
     counts[step.node] = engine.left_range
-    return _several([Value("mpc", r.shape, np.ascontiguousarray(r).view(np.int64)) for r in results])
+    return _several([Value("mpc", r.shape, _words(r, np.int64)) for r in results])
 
 
 def _several(values: list[Value]) -> Value | tuple[Value, ...]:
@@ -68,7 +68,13 @@ def _share(value: Value, role: str, step: Step) -> Ring:
         raise PartyError("PPC6003", f"step {step.id} needs a share, and was given a value of domain {value.domain!r}")
     if data.shape != value.shape:
         raise PartyError("PPC6003", f"step {step.id}: a share of shape {data.shape} stands for a value {value.shape}")
-    return np.ascontiguousarray(data).view(np.uint64)
+    share: Ring = _words(data, np.uint64)
+    return share
+
+
+def _words(data: Any, dtype: Any) -> Any:
+    """In one piece, as words of another type; of the same shape (numpy gives a scalar an axis)."""
+    return np.ascontiguousarray(data).view(dtype).reshape(data.shape)
 
 
 def _results(found: Ring | tuple[Ring, ...], step: Step) -> tuple[Ring, ...]:

@@ -173,6 +173,41 @@ def log_softmax(n: int, row: int) -> Count:
     return exponentials(n, row) + octave(n // row, row_octaves(row))
 
 
+def whole(n: int, comparisons: int) -> Count:
+    """Floor, Ceil (one comparison) and Round (two)."""
+    return truncate(n) + compare(n, 1, False) * comparisons
+
+
+def one_hot(n: int, depth: int) -> Count:
+    return compare(n, 2 * depth + 1, False)
+
+
+def ranks(n: int, row: int) -> Count:
+    """Every pair of a row."""
+    return compare(n * (row - 1) // 2, 1, False)
+
+
+def top_k(n: int, row: int, k: int) -> Count:
+    out = n // row * k
+    return ranks(n, row) + compare(n, k, False) + product(n * k, n, out, n * k)
+
+
+def lp_norm(n: int, row: int, p: int) -> Count:
+    if p == 2:
+        return norm(n, row, 0.0, centre=False, scaled=False)
+    rows = n // row
+    inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True) + truncate(rows, 18)
+    return compare(n) + inverse + product(n, rows, n, n) + truncate(n, 24)
+
+
+def product_tree(n: int, out: int) -> Count:
+    total, left = NOTHING, n // out
+    while left > 1:
+        total += multiply(left // 2 * out)
+        left -= left // 2
+    return total
+
+
 def recurrent(op: str, time: int, batch: int, width: int, hidden: int, directions: int, variant: bool) -> Count:
     """LSTM, GRU (`variant`: linear before reset) or RNN (`variant`: Relu), unrolled."""
     n, x = directions * batch * hidden, batch * width

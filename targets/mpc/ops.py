@@ -6,6 +6,7 @@ engine.
 
 from dataclasses import dataclass
 
+from ppc.runtime.ranges import RANGES
 from ppc.targets.mpc.functions import FUNCTIONS
 
 
@@ -30,7 +31,7 @@ _RECURRENT = "usual activations, all time steps; error 2^-10 a step in a gate; u
 
 _VIEWS = (
     *("Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"),
-    *("Slice", "Concat", "Pad", "Expand", "Gather", "DepthToSpace", "SpaceToDepth"),
+    *("Slice", "Concat", "Pad", "Expand", "Tile", "Trilu", "DepthToSpace", "SpaceToDepth"),
 )
 
 #: How the functions of `functions.FUNCTIONS` are counted.
@@ -57,7 +58,22 @@ OPS: dict[str, MpcOp] = {
     "AveragePool": MpcOp("mean", _MEAN),
     "GlobalAveragePool": MpcOp("mean", _MEAN),
     "ReduceMean": MpcOp("mean", _MEAN),
-    "ReduceSum": MpcOp("local", _SUM),
+    **{name: MpcOp("local", _SUM) for name in ("ReduceSum", "CumSum")},
+    "Mean": MpcOp("mean_of", _MEAN),
+    "ReduceL1": MpcOp("l1", _COMPARE),
+    "ReduceL2": MpcOp("l2", f"error 2^-8; |result| < 2^10, {RANGES['Sqrt']} of the sum of squares"),
+    "ReduceLogSum": MpcOp("log_sum", f"error 2^-13; {RANGES['Log']} of the sum"),
+    "ReduceProd": MpcOp("product_tree", _PRODUCT + "; every partial product"),
+    "Einsum": MpcOp("einsum", "one or two operands; " + _LINEAR),
+    "Resize": MpcOp("resize", "nearest: exact, no round; else error 2^-16 and |x| 2^-21 a tap, |x| < 2^26"),
+    "LpNormalization": MpcOp("lp_norm", "error 2^-11; 2-norms of 2^-8 to 2^8 times the root of the number of elements"),
+    "Gather": MpcOp("gather", "at constant or secret indices, both hidden; error 2^-16 where one side is a weight"),
+    "OneHot": MpcOp("one_hot", "exact; two comparisons a place"),
+    "Hardmax": MpcOp("hardmax", _MAX),
+    "TopK": MpcOp("top_k", _MAX + "; every pair of a row is compared"),
+    **{name: MpcOp("whole", "exact: four rounds") for name in ("Floor", "Ceil")},
+    "Round": MpcOp("round", "exact, halves to even"),
+    "Xor": MpcOp("compare2", _COMPARE),
     **{name: MpcOp("local", _SUM) for name in ("Add", "Sub", "Neg", "Sum")},
     "Mul": MpcOp("mul", _PRODUCT),
     "Div": MpcOp("div", str(FUNCTIONS["Div"])),

@@ -11,8 +11,10 @@ from typing import Any
 
 from ppc.ir.calibration import measured
 from ppc.ir.module import Module, Op
+from ppc.ir.ops.linalg import einsum_extents
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
+from ppc.runtime.kernels.resize import axis_maps
 from ppc.runtime.ranges import POWERS, declared
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import NOTHING, Count
@@ -43,6 +45,9 @@ class _Facts:
         """Of a linear layer with its weight (or second operand)."""
         if self.op.name == "Conv":
             return self.out * prod(self.operands[1][1:])
+        if self.op.name == "Einsum":
+            _, extents = einsum_extents(str(self.op.attrs["equation"]), self.operands)
+            return prod(extents.values())
         if self.op.name in ("Gemm", "MatMul"):
             inner = self.operands[0][0 if self.op.attrs.get("transA") else -1]
             return self.out * inner
@@ -104,6 +109,34 @@ def _norm(f: _Facts) -> Count:
         return counts.norm(f.x, prod(shape[a] for a in attrs.get("axes", (0, 2, 3))), 0.0, scaled=False)
     row = prod(shape[int(attrs.get("axis", -1)) % len(shape) :])
     return counts.norm(f.x, row, epsilon, centre=f.op.name == "LayerNormalization")
+
+
+def _gather(f: _Facts) -> Count:
+    data, index = f.operands
+    depth, places = data[int(f.op.attrs.get("axis", 0)) % len(data)], prod(index)  # type: ignore[arg-type]
+    if not f.shared[1]:
+        return counts.weighted(prod(data), f.out, f.out * depth)
+    hot = counts.one_hot(places, depth)
+    if not f.shared[0]:
+        return hot + counts.weighted(places * depth, f.out, f.out * depth)
+    return hot + counts.product(places * depth, prod(data), f.out, f.out * depth)
+
+
+def _resize(f: _Facts) -> Count:
+    attrs: Mapping[str, Any] = f.op.attrs
+    if attrs.get("mode", "nearest") == "nearest":
+        return Count({"element": f.out})
+    total, shape = NOTHING, list(f.operands[0])
+    for axis, matrix in axis_maps(shape, **attrs):
+        shape[axis] = len(matrix)
+        total += counts.truncate(prod(shape), 20)
+    return total
+
+
+def _einsum(f: _Facts) -> Count:
+    if len(f.operands) == 1:
+        return Count({"element": f.x})
+    return _linear(f)
 
 
 def _recurrent(f: _Facts) -> Count:
@@ -173,6 +206,20 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1)),
     "log_softmax": _log_softmax,
     "norm": _norm,
+    "lp_norm": lambda f: counts.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2))),  # type: ignore[arg-type]
+    "gather": _gather,
+    "one_hot": lambda f: counts.one_hot(f.x, int(f.op.attrs["depth"])),  # type: ignore[arg-type]
+    "hardmax": lambda f: counts.ranks(f.x, f.axis_size(-1)) + counts.compare(f.x, 1, False),
+    "top_k": lambda f: counts.top_k(f.x, f.axis_size(-1), int(f.op.attrs["k"])),  # type: ignore[arg-type]
+    "whole": lambda f: counts.whole(f.x, 1),
+    "round": lambda f: counts.whole(f.x, 2),
+    "resize": _resize,
+    "einsum": _einsum,
+    "mean_of": lambda f: counts.truncate(f.out, 26),
+    "l1": lambda f: counts.compare(f.x),
+    "l2": lambda f: counts.square(f.x) + counts.truncate(f.out) + counts.root(f.out, True),
+    "log_sum": lambda f: counts.logarithm(f.out),
+    "product_tree": lambda f: counts.product_tree(f.x, max(f.out, 1)),
     "recurrent": _recurrent,
 }
 
@@ -203,9 +250,11 @@ class MpcTarget:
         other = [module.type_of(name).dtype for name in names if module.type_of(name).dtype not in _NUMBERS]
         if other:
             return f"MPC computes on numbers below 2^30, not on {other[0]}"
+        if op.name == "Cast" and (reason := _cuts(op, module)):
+            return reason
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
-        return _special(op) or _leaves_range(op, module)
+        return _special(op, module) or _leaves_range(op, module)
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
@@ -229,7 +278,30 @@ def _leaves_range(op: Op, module: Module) -> str | None:
 
 
 #: Operators whose protocols give all their results.
-_SEVERAL = ("LSTM", "GRU", "RNN")
+_SEVERAL = ("LSTM", "GRU", "RNN", "TopK")
+
+#: Pairs of elements that TopK and Hardmax compare; 216 bytes of the dealer's each.
+MOST_PAIRS = 1 << 21
+
+
+#: What only moves the elements of its first operand.
+_CARRIES = ("Identity", "Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile")
+
+
+def _cuts(op: Op, module: Module) -> str | None:
+    """A number with a fraction becomes an integer by being cut towards zero; a value of shares would keep it."""
+    source, to = module.type_of(op.operands[0]).dtype, module.type_of(op.results[0]).dtype
+    if not source.startswith("f") or to.startswith("f"):
+        return None
+    made = module.producer().get(op.operands[0])
+    while made is not None and made.name in _CARRIES:
+        made = module.producer().get(made.operands[0])
+    whole_before = (
+        made is not None and made.name == "Cast" and not module.type_of(made.operands[0]).dtype.startswith("f")
+    )
+    if whole_before or (made is not None and made.name in ("Floor", "Ceil", "Round", "OneHot", "Hardmax")):
+        return None
+    return "MPC has no protocol that cuts a number towards zero; Floor, Ceil or Round before the Cast would do"
 
 
 #: Operators that need some operands to be weights, by the position of the first such operand.
@@ -239,7 +311,7 @@ _WEIGHTS_FROM = {
 }
 
 
-def _special(op: Op) -> str | None:
+def _special(op: Op, module: Module) -> str | None:
     """Limits that depend on operands and attributes."""
     attrs: Mapping[str, Any] = op.attrs
     first = _WEIGHTS_FROM.get(op.name)
@@ -255,8 +327,15 @@ def _special(op: Op) -> str | None:
         return "MPC raises to constant powers: 1..16, -1, 1/2, -1/2 (attribute exponent)"
     if op.name in ("LSTM", "GRU", "RNN"):
         return _recurrent_limits(op)
-    if op.name == "Gather" and (len(op.operands) > 1 or "indices" not in attrs):
-        return "MPC gathers by constant indices only; an index that is secret needs an oblivious protocol"
+    if op.name == "Gather" and op.operands[0].startswith("@") and attrs.get("axis", 0) != 0:
+        return "MPC takes rows of a table at a secret index, along its first axis only"
+    if op.name == "Einsum" and len(op.operands) > 2:
+        return "MPC multiplies two operands of Einsum at a time"
+    if op.name in ("TopK", "Hardmax"):
+        shape = module.type_of(op.operands[0]).shape
+        pairs = prod(shape) * (shape[int(attrs.get("axis", -1))] - 1) // 2
+        if pairs > MOST_PAIRS:
+            return f"MPC compares every pair of a row: {pairs} of them are more than {MOST_PAIRS}"
     if op.name == "Pad" and min(attrs.get("pads", (0,))) < 0:
         return "MPC has no protocol for negative pads"
     return None

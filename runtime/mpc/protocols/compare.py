@@ -160,6 +160,45 @@ def equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
     return returned
 
 
+def floor(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Truncation gives the floor or one more, and a comparison tells which: four rounds, exact."""
+    near = truncate(e, x, FRACTION_BITS) << word(FRACTION_BITS)
+    bits, _ = compare(e, x - near, 0, products=False)
+    returned: Ring = near - (e.first - bits[0]) * ONE
+    return returned
+
+
+def ceil(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return np.uint64(0) - floor(e, attrs, np.uint64(0) - x)
+
+
+def round_half_even(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Halves to even, of which fixed point has many: 2 floor(x/2 + 1/4) + the rest's nearest, rounded where it is not
+    half: with y = x − 2 floor(x/2 + 1/4) in [−1/2, 3/2), that is [y > 1/2]. Seven rounds, exact."""
+    even = word(2) * _half_floor(e, x)
+    rest = x - even
+    bits, _ = compare(e, rest, (1 << (FRACTION_BITS - 1)) + 1, products=False)
+    returned: Ring = even + bits[0] * ONE
+    return returned
+
+
+def _half_floor(e: Engine, x: Ring) -> Ring:
+    """floor(x/2 + 1/4), exactly: x + 1/2 in units of two."""
+    moved = x + e.public(0.5, FRACTION_BITS)
+    near = truncate(e, moved, FRACTION_BITS + 1)
+    bits, _ = compare(e, moved - (near << word(FRACTION_BITS + 1)), 0, products=False)
+    returned: Ring = (near - (e.first - bits[0])) << word(FRACTION_BITS)
+    return returned
+
+
+def logical_xor(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    """[a + b >= 1/2] − [a + b >= 3/2]."""
+    half = 1 << (FRACTION_BITS - 1)
+    bits, _ = compare(e, shared(e, a) + shared(e, b), half, 3 * half, products=False)
+    returned: Ring = (bits[0] - bits[1]) * ONE
+    return returned
+
+
 def logical_not(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return ONE * e.first - x
 

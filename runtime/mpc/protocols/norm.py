@@ -15,11 +15,13 @@ import numpy as np
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.product import Product, SelfProduct
+from ppc.runtime.mpc.protocols.compare import absolute
 from ppc.runtime.mpc.protocols.linear import PRODUCT_BITS, truncate, weighted
-from ppc.runtime.mpc.protocols.octave import F_RSQRT, Below, normalise, times_power
+from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, F_RSQRT, TABLE_BITS, Below, normalise, times_power
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.weights import WeightForm
+from ppc.runtime.ranges import RECIPROCAL_OCTAVES
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
 
@@ -43,8 +45,11 @@ def octaves(count: int, epsilon: float) -> tuple[int, int]:
     return max(_TOP - _OCTAVES, least), _TOP
 
 
-def standardise(e: Engine, x: Ring, axes: Shape, epsilon: float, centre: bool = True) -> Ring:
-    """(x − mean) / sqrt(variance + epsilon) over `axes`; without `centre`, x over its root mean square."""
+def standardise(
+    e: Engine, x: Ring, axes: Shape, epsilon: float, centre: bool = True, norm: float | None = None
+) -> Ring:
+    """(x − mean) / sqrt(variance + epsilon) over `axes`; without `centre`, x over its root mean square. `norm`: what
+    the root of the sum of squares becomes, if not the root of their number."""
     count = prod(x.shape[a] for a in axes)
     more = extra_bits(count)
     wide = x << word(more)
@@ -56,7 +61,7 @@ def standardise(e: Engine, x: Ring, axes: Shape, epsilon: float, centre: bool = 
     total = squares.sum(axis=axes, keepdims=True, dtype=np.uint64) + e.public(count * epsilon, bits)
     n = normalise(e, total, *octaves(count, epsilon), Below.END)
     e.outside(n.outside)
-    root, scale = times_power(e, n, bits, F_RSQRT, -0.5, sqrt(count))
+    root, scale = times_power(e, n, bits, F_RSQRT, -0.5, sqrt(count) if norm is None else norm)
     root = truncate(e, root, scale - ROOT_BITS)
     y: Ring = e.apply(Product(np.multiply, wide.shape, root.shape), wide, root)
     return truncate(e, y, ROOT_BITS + more)
@@ -94,6 +99,19 @@ def group_normalization(e: Engine, attrs: Attrs, x: Ring, scale: Weight, bias: W
     groups = x.reshape(x.shape[0], int(attrs["num_groups"]), -1)
     y = standardise(e, groups, (2,), float(attrs.get("epsilon", 1e-5))).reshape(x.shape)
     return _rescaled(e, y, scale, bias, _channels(scale, x.ndim))
+
+
+def lp_normalization(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """x / |x|_p along `axis`, p being 1 or 2; zeros where the norm is zero."""
+    axis = int(attrs.get("axis", -1)) % x.ndim
+    if int(attrs.get("p", 2)) == 2:
+        return standardise(e, x, (axis,), 0.0, centre=False, norm=1.0)
+    total = absolute(e, {}, x).sum(axis=axis, keepdims=True, dtype=np.uint64)
+    n = normalise(e, total, 0, RECIPROCAL_OCTAVES[1] + FRACTION_BITS, Below.ZERO)
+    e.outside(n.outside)
+    share, bits = times_power(e, n, FRACTION_BITS, F_RECIPROCAL, -1.0)
+    y: Ring = e.apply(Product(np.multiply, x.shape, share.shape), x, truncate(e, share, bits - TABLE_BITS))
+    return truncate(e, y, TABLE_BITS)
 
 
 def mean_variance_normalization(e: Engine, attrs: Attrs, x: Ring) -> Ring:

@@ -206,17 +206,7 @@ def test_a_linear_classifier_keeps_its_labels(make_model: Callable[..., Any], ev
     model = make_model(nodes, {"x": (4, 2)}, ["l", "y"], {}, 17, types, {"ai.onnx.ml": 3})
     before = import_model(model)
     after = Fold()(before)
-    assert sorted(op.name for op in after.ops) == [
-        "ArgMax",
-        "Cast",
-        "Cast",
-        "Equal",
-        "Gemm",
-        "Gemm",
-        "Reshape",
-        "Reshape",
-        "Sigmoid",
-    ]
+    assert sorted(op.name for op in after.ops) == [*("ArgMax", "Gemm", "Gemm", "OneHot", "Reshape", "Sigmoid")]
     x = R.normal(size=(4, 2))
     for a, b in zip(evaluate(after, x), evaluate(before, x), strict=True):
         assert np.allclose(a, b)

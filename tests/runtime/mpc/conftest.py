@@ -51,7 +51,7 @@ def together(jobs: Mapping[str, Any]) -> dict[str, Any]:
 
 def split(ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mask = np.frombuffer(secrets.token_bytes(ring.nbytes), np.uint64).reshape(ring.shape)
-    return mask, ring - mask
+    return mask, np.asarray(ring - mask)
 
 
 @dataclass

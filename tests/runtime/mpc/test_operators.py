@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppc.runtime import kernels
 from ppc.runtime.mpc.protocols import PROTOCOLS
 
 RNG = np.random.default_rng(11)
@@ -106,6 +107,18 @@ CASES = [
          {"axes": [1, -1], "keepdims": 0}, onnx_inputs=[IMAGE, np.array([1, -1])], onnx_attrs={"keepdims": 0}),
     Case("ReduceSum", [IMAGE], {"keepdims": 0}, 1e-4),
     Case("ReduceSumSquare", [IMAGE], {"axes": [2], "keepdims": 1}, 2e-4, [IMAGE, np.array([2])], {"keepdims": 1}),
+    Case("Mean", [n(2, 3), n(3), w(2, 1)], {}, 2 * LSB),
+    Case("ReduceL1", [IMAGE], {"axes": [2], "keepdims": 0}, 1e-4, [IMAGE, np.array([2])], {"keepdims": 0}),
+    Case("ReduceL2", [IMAGE], {"axes": [2, 3]}, 5e-4, [IMAGE, np.array([2, 3])], {}),
+    Case("ReduceLogSum", [np.abs(IMAGE) + 1], {"axes": [2]}, 5e-4, [np.abs(IMAGE) + 1, np.array([2])], {}),
+    Case("ReduceProd", [n(3, 5, 2)], {"axes": [1]}, 5e-3, [None, np.array([1])], {}),
+    Case("ReduceProd", [n(2, 2)], {"keepdims": 0}, 5e-4, [None], {"keepdims": 0}),
+    Case("LpNormalization", [n(4, 9)], {"axis": 1}, 5e-4),
+    Case("LpNormalization", [n(4, 9)], {"axis": 0, "p": 1}, 5e-4),
+    Case("Einsum", [n(2, 3, 4), n(2, 4, 5)], {"equation": "bij,bjk->bik"}, 5e-4),
+    Case("Einsum", [n(2, 3, 4), w(4, 5)], {"equation": "bij,jk->kbi"}, 5e-4),
+    Case("Einsum", [w(4, 5), n(2, 3, 4)], {"equation": "jk,bij->kbi"}, 5e-4),
+    Case("Einsum", [n(4, 4)], {"equation": "ii"}, 1e-4),
     # arithmetic
     Case("Add", [n(2, 3, 4), n(3, 1)]),
     Case("Add", [n(2, 3), w(3)]),
@@ -130,8 +143,22 @@ CASES = [
     Case("Pad", [IMAGE], {"pads": [1, 2, 1, 0], "axes": [2, 3], "mode": "reflect"}, 0,
          [IMAGE, np.array([1, 2, 1, 0]), None, np.array([2, 3])], {"mode": "reflect"}),
     Case("Expand", [n(3, 1)], {"shape": [2, 1, 4]}, 0, [None, np.array([2, 1, 4])], {}),
-    Case("Gather", [IMAGE],
-         {"axis": 3, "indices": [[0, 5], [-1, 2]]}, 0, [IMAGE, np.array([[0, 5], [-1, 2]])], {"axis": 3}),
+    Case("Tile", [IMAGE], {"repeats": [1, 2, 1, 3]}, 0, [IMAGE, np.array([1, 2, 1, 3])], {}),
+    Case("Trilu", [n(2, 4, 5)], {"k": 1, "upper": 0}, 0, [None, np.int64(1)], {"upper": 0}),
+    Case("CumSum", [n(3, 5)], {"axis": 1, "exclusive": 1, "reverse": 1}, 1e-4,
+         [None, np.int64(1)], {"exclusive": 1, "reverse": 1}),
+    # by an index
+    Case("Gather", [IMAGE, ("w", np.array([[0, 5], [-1, 2]]))], {"axis": 3}),
+    Case("Gather", [IMAGE, np.array([[0, 5], [-1, 2]])], {"axis": 3}, 0),
+    Case("Gather", [IMAGE, np.array(-2)], {"axis": 1}, 0),
+    Case("Gather", [w(7, 2, 3), np.array([[6, 0, -7]])]),
+    Case("OneHot", [np.array([[0, 3, -1], [4, -5, 5]])], {"depth": 5, "values": (-1.0, 2.5), "axis": 1}, 0,
+         [None, np.int64(5), np.array([-1.0, 2.5])], {"axis": 1}),
+    Case("Hardmax", [np.round(n(5, 7))], {"axis": 0}, 0),
+    Case("Resize", [IMAGE],
+         {"sizes": [2, 4, 10, 9]}, 0, [IMAGE, None, None, np.array([2, 4, 10, 9])], {}),
+    Case("Resize", [IMAGE], {"sizes": [2, 4, 14, 9], "mode": "linear"}, 1e-4,
+         [IMAGE, None, None, np.array([2, 4, 14, 9])], {"mode": "linear"}),
     Case("DepthToSpace", [n(2, 8, 2, 3)], {"blocksize": 2}, 0),
     Case("DepthToSpace", [n(2, 8, 2, 3)], {"blocksize": 2, "mode": "CRD"}, 0),
     Case("SpaceToDepth", [n(2, 2, 4, 6)], {"blocksize": 2}, 0),
@@ -145,6 +172,7 @@ CASES = [
     Case("Clip", [EDGES], {"max": 6.0, "min": float("-inf")}, 0, [EDGES, None, np.float64(6)], {}),
     Case("Abs", [EDGES], {}, 0),
     Case("Sign", [EDGES], {}, 0),
+    *[Case(op, [np.concatenate([EDGES, np.arange(-24, 25) / 8])], {}, 0) for op in ("Floor", "Ceil", "Round")],
     *[Case(op, [EDGES, np.roll(EDGES, 1)],
          {}, 0) for op in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal")],
     Case("Equal", [np.array([1.0, 2.0, 0.0]), np.array([1.0, 2.5, 0.0])], {}, 0),
@@ -226,6 +254,7 @@ OTHERS: dict[str, Any] = {
     "Not": ([BITS[0]], 1 - BITS[0]),
     "And": (list(BITS), BITS[0] * BITS[1]),
     "Or": (list(BITS), np.maximum(*BITS)),
+    "Xor": (list(BITS), (BITS[0] != BITS[1]).astype(float)),
     "Where": (
         [BITS[0], np.array([1.5, 2.5, -3.5, 4.5]), np.array([-1.0, 7.0, 1000.0, 0.0])],
         np.array([-1.0, 2.5, 1000.0, 4.5]),
@@ -248,6 +277,17 @@ def test_swish_with_a_slope(step_of_mpc: Any) -> None:
     np.testing.assert_allclose(got, WIDE / (1 + np.exp(-np.maximum(1.702 * WIDE, -700))), atol=2.0**-10, rtol=2.0**-18)
 
 
+@pytest.mark.parametrize("largest", [0, 1])
+@pytest.mark.parametrize(("shape", "k", "axis"), [((4, 9), 3, 1), ((2, 8, 3), 8, 1), ((5,), 1, -1)])
+def test_top_k(shape: tuple[int, ...], k: int, axis: int, largest: int, step_of_mpc: Any) -> None:
+    x = np.round(n(*shape))  # with ties
+    attrs = {"k": k, "axis": axis, "largest": largest}
+    values, index = kernels.run("TopK", [x], attrs)
+    found = step_of_mpc("TopK", x, attrs=attrs, shape=values.shape, further=[index.shape])
+    np.testing.assert_array_equal(found.value, values)
+    np.testing.assert_array_equal(found.further[0], index)
+
+
 @pytest.mark.parametrize(("exponent", "lo"), [(0.5, 0.0), (-0.5, 0.01), (-1.0, 0.01)])
 def test_powers_that_are_not_whole(exponent: float, lo: float, step_of_mpc: Any) -> None:
     x = np.linspace(lo, 100, 300)
@@ -268,5 +308,5 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
 
 def test_every_protocol_is_tested() -> None:
     aliases = {"Flatten", "Squeeze", "Unsqueeze", "Cast"}  # the rows of Reshape and Identity
-    aliases |= {"LSTM", "GRU", "RNN"}  # test_recurrent.py
+    aliases |= {"LSTM", "GRU", "RNN", "TopK"}  # test_recurrent.py, and above
     assert set(PROTOCOLS) == {c.op for c in CASES} | set(OTHERS) | aliases

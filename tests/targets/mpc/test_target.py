@@ -17,12 +17,19 @@ TARGET, RUNG = MpcTarget(), HeRung(8192, 3)
 
 
 def node(
-    name: str, *operands: str, dtype: str = "f32", attrs: dict[str, Attr] | None = None, results: int = 1
+    name: str,
+    *operands: str,
+    dtype: str = "f32",
+    attrs: dict[str, Attr] | None = None,
+    results: int = 1,
+    to: str = "",
+    dims: tuple[int, ...] = (1, 4, 8, 8),
 ) -> tuple[Op, Module]:
-    kind = TensorType(dtype, (1, 4, 8, 8))
+    kind = TensorType(dtype, dims)
     outs = tuple(f"y{i}" for i in range(results))
     op = Op(name, operands, outs, attrs or {})
     values = {v: Value(kind) for v in (*operands, *outs) if v and not v.startswith("@")}
+    values |= {v: Value(TensorType(to or dtype, dims)) for v in outs}
     constants = {v: Constant(kind, PUBLIC, "") for v in operands if v.startswith("@")}
     return op, Module("m", Stage.LABELLED, (), outs, (op,), values, constants)
 
@@ -44,7 +51,10 @@ def node(
         (node("LayerNormalization", "x", "g"), "as weights"),
         (node("Pow", "x", attrs={"exponent": 0.25}), "constant powers"),
         (node("Pow", "x", "e"), "constant powers"),
-        (node("Gather", "x", "i"), "constant indices"),
+        (node("Gather", "@t", "i", attrs={"axis": 1}), "first axis"),
+        (node("Cast", "x", attrs={"to": "i64"}, to="i64"), "towards zero"),
+        (node("Einsum", "x", "y", "z", attrs={"equation": "ab,bc,cd->ad"}), "two operands"),
+        (node("TopK", "x", attrs={"k": 3, "axis": 0}, dims=(3000, 2)), "every pair"),
         (node("Pad", "x", attrs={"pads": (0, -1)}), "negative pads"),
     ],
 )
@@ -60,7 +70,9 @@ def test_refusals_say_why(case: tuple[Op, Module], reason: str) -> None:
         node("Conv", "x", "@w", ""),
         node("MatMul", "x", "y"),
         node("Div", "@w", "x"),
-        node("Gather", "x", attrs={"indices": (1,)}),
+        node("Gather", "x", "@i"),
+        node("Gather", "x", "i"),
+        node("Cast", "x", dtype="bool", attrs={"to": "f32"}, to="f32"),
         node("Pow", "x", attrs={"exponent": 2.0}),
         node("Add", "x", "@w", dtype="i64"),
     ],
