@@ -64,13 +64,8 @@ RANGES: dict[str, Range] = {
     "Reciprocal": Range(*_RECIPROCAL),
     "Div": Range(*_RECIPROCAL, operand=1),
     "Sqrt": Range(0.0, _ROOT),
+    "Rsqrt": Range(2.0 ** SQRT_OCTAVES[0], _ROOT),
     "Log": Range(2.0 ** LOG_OCTAVES[0], 2.0 ** LOG_OCTAVES[1]),
-}
-#: Of Pow, by its exponent.
-POWERS: dict[float, Range] = {
-    0.5: RANGES["Sqrt"],
-    -0.5: Range(2.0 ** SQRT_OCTAVES[0], _ROOT),
-    -1.0: RANGES["Reciprocal"],
 }
 
 
@@ -92,8 +87,6 @@ def check_operand(op: str, node: str, attrs: Mapping[str, Any], operands: Sequen
 
 def declared(op: str, attrs: Mapping[str, Any]) -> Range | None:
     """The range of an operator, None where it is right on all values of a plan."""
-    if op == "Pow":
-        return POWERS.get(float(attrs.get("exponent", 1.0)))
     return RANGES.get(op)
 
 

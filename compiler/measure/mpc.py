@@ -3,7 +3,7 @@
 Client and server are two threads over channels in memory, after the dealer has made their material. A step's time is
 the CPU time of the slower thread, so it is computation alone, whoever waits for whom; what a message takes is
 measured over TLS (`ppc.compiler.measure.link`). How many units a step has is what the cost model counts for it
-(`ppc.targets.mpc.target.count`): the prices are the non-negative ones that come nearest to all steps, relatively.
+(`ppc.targets.mpc.rules.count`): the prices are the non-negative ones that come nearest to all steps, relatively.
 """
 
 import time
@@ -26,7 +26,7 @@ from ppc.runtime.mpc.ring import encode
 from ppc.runtime.mpc.steps import run as run_step
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
-from ppc.targets.mpc.target import count
+from ppc.targets.mpc.rules import count
 
 #: Smallest price of a unit: below, the fit only says that it is nothing beside the others.
 LEAST = 1e-11

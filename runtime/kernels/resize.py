@@ -1,7 +1,8 @@
 """Resize: interpolation along one axis after the other, each a sparse matrix known from shapes alone."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,8 +74,8 @@ def _matrix(extent: int, at: Array, scale: float, mode: str, a: float, antialias
     return matrix
 
 
-def axis_maps(
-    dims: Sequence[int],
+def resize(
+    x: Array,
     *,
     scales: Sequence[float] | None = None,
     sizes: Sequence[int] | None = None,
@@ -87,25 +88,30 @@ def axis_maps(
     antialias: int = 0,
     keep_aspect_ratio_policy: str = "stretch",
     extrapolation_value: float = 0.0,
-) -> list[tuple[int, Array]]:
-    """What is done to each axis that changes: indices to take (nearest), or a matrix (out, in)."""
-    found: list[tuple[int, Array]] = []
-    for axis, extent, scale in resized(dims, scales, sizes, axes, keep_aspect_ratio_policy):
-        have = dims[axis]
-        if extent == have and scale == 1.0:
-            continue
-        grid = np.arange(extent, dtype=np.float64)
-        at = TRANSFORMS[coordinate_transformation_mode](grid, scale, scale * have, have)
-        if mode == "nearest":
-            found.append((axis, np.clip(NEAREST[nearest_mode](at), 0, have - 1).astype(np.int64)))
-        else:
-            found.append((axis, _matrix(have, at, scale, mode, cubic_coeff_a, antialias, exclude_outside)))
-    return found
-
-
-def resize(x: Array, **attrs: Any) -> Array:
+) -> Array:
     """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize (the only one that
     `extrapolation_value` is about)."""
-    for axis, taken in axis_maps(x.shape, **attrs):
-        x = np.take(x, taken, axis) if taken.ndim == 1 else np.moveaxis(np.tensordot(taken, x, (1, axis)), 0, axis)
+    taps = partial(_matrix, mode=mode, a=cubic_coeff_a, antialias=antialias, exclude_outside=exclude_outside)
+    place, near = TRANSFORMS[coordinate_transformation_mode], NEAREST[nearest_mode]
+    for axis, extent, scale in resized(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
+        have = x.shape[axis]
+        if extent == have and scale == 1.0:
+            continue
+        at = place(np.arange(extent, dtype=np.float64), scale, scale * have, have)
+        if mode == "nearest":
+            x = np.take(x, np.clip(near(at), 0, have - 1).astype(np.int64), axis)
+        else:
+            x = np.moveaxis(np.tensordot(taps(have, at, scale), x, (1, axis)), 0, axis)
     return x
+
+
+def axis_matrices(dims: Sequence[int], attrs: Mapping[str, Any]) -> list[tuple[int, Array]]:
+    """What `resize` does to each axis that changes, as a matrix (out, in): unit vectors of the axis, resized alone.
+    Sizes must be kept as they are (policy "stretch")."""
+    sizes, alone = attrs.get("sizes"), {k: v for k, v in attrs.items() if k not in ("scales", "sizes", "axes")}
+    found: list[tuple[int, Array]] = []
+    for axis, extent, scale in resized(dims, attrs.get("scales"), sizes, attrs.get("axes")):
+        if extent != dims[axis] or scale != 1.0:
+            how = {"sizes": (extent,)} if sizes else {"scales": (scale,)}
+            found.append((axis, resize(np.eye(dims[axis]), axes=(0,), **how, **alone)))
+    return found

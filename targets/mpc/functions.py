@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
 
-from ppc.runtime.ranges import POWERS, RANGES
+from ppc.runtime.ranges import RANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ FUNCTIONS: Mapping[str, Stated] = {
     "Reciprocal": Stated(str(RANGES["Reciprocal"]), 2.0**-15, 2.0**-13),
     "Div": Stated(f"divisor {RANGES['Div']}, |quotient| < 2^22", 2.0**-10, 2.0**-13),
     "Sqrt": Stated(str(RANGES["Sqrt"]), 2.0**-15, 2.0**-13),
-    "Pow": Stated(f"exponent -0.5: {POWERS[-0.5]}; whole exponents: |result| < 2^30", 2.0**-15, 2.0**-13),
+    "Rsqrt": Stated(str(RANGES["Rsqrt"]), 2.0**-15, 2.0**-13),
     "Softmax": Stated("all values; at most 2^16 elements a row", 2.0**-13),
     "LogSoftmax": Stated("all values; at most 2^16 elements a row", 2.0**-12),
     "ReduceLogSumExp": Stated("all values; at most 2^16 elements a row", 2.0**-12),

@@ -12,7 +12,7 @@ from ppc.targets.mpc.functions import FUNCTIONS
 
 @dataclass(frozen=True, slots=True)
 class MpcOp:
-    """`count` names a row of `ppc.targets.mpc.counts.COUNTS`; `limits` is for the reader of documentation and
+    """`count` names a row of `ppc.targets.mpc.rules.COUNTS`; `limits` is for the reader of documentation and
     reports."""
 
     count: str
@@ -44,6 +44,7 @@ _FUNCTIONS = {
     "HardSigmoid": "compare2_scaled",
     "HardSwish": "hard_swish",
     "Sqrt": "root",
+    "Rsqrt": "root",
     "LogSoftmax": "log_softmax",
     "ReduceLogSumExp": "log_softmax",
     **{name: "norm" for name in ("LayerNormalization", "RMSNormalization", "InstanceNormalization")},
@@ -77,7 +78,6 @@ OPS: dict[str, MpcOp] = {
     **{name: MpcOp("local", _SUM) for name in ("Add", "Sub", "Neg", "Sum")},
     "Mul": MpcOp("mul", _PRODUCT),
     "Div": MpcOp("div", str(FUNCTIONS["Div"])),
-    "Pow": MpcOp("power", "exponents 1..16, -1, 1/2, -1/2; " + _PRODUCT),
     "ReduceSumSquare": MpcOp("square", _PRODUCT),
     **{name: MpcOp("local", _VIEW) for name in _VIEWS},
     "Relu": MpcOp("compare", _COMPARE),

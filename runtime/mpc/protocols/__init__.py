@@ -33,7 +33,6 @@ _FILES: dict[str, dict[str, str]] = {
         "Sum": "sum_of",
         "Mul": "mul",
         "Div": "div",
-        "Pow": "power",
         "ReduceSumSquare": "reduce_sum_square",
     },
     "local": {
@@ -114,7 +113,13 @@ _FILES: dict[str, dict[str, str]] = {
         "Selu": "selu",
         "Exp": "exp",
     },
-    "octave": {"Reciprocal": "reciprocal", "Sqrt": "sqrt_of", "Log": "log_of", "Softsign": "softsign"},
+    "octave": {
+        "Reciprocal": "reciprocal",
+        "Sqrt": "sqrt_of",
+        "Rsqrt": "inverse_sqrt",
+        "Log": "log_of",
+        "Softsign": "softsign",
+    },
     "softmax": {"Softmax": "softmax", "LogSoftmax": "log_softmax", "ReduceLogSumExp": "reduce_log_sum_exp"},
     "recurrent": {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"},
     "norm": {

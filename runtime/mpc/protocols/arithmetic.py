@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.product import SelfProduct
 from ppc.runtime.mpc.protocols.linear import plain, product, truncate, weighted
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.mean import reduce_sum
-from ppc.runtime.mpc.protocols.octave import inverse_sqrt, quotient, reciprocal, sqrt_of
+from ppc.runtime.mpc.protocols.octave import quotient
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.schema import FRACTION_BITS
@@ -47,35 +46,12 @@ def mul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
     return weighted(e, np.multiply, a, plain(b)) if isinstance(b, Weight) else product(e, np.multiply, a, b)
 
 
-def square(e: Engine, x: Ring) -> Ring:
-    z: Ring = e.apply(SelfProduct(x.shape), x)
-    return truncate(e, z, FRACTION_BITS)
-
-
 def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
     """By a weight: times its inverse. By a secret: see `octave.quotient`."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
         return weighted(e, np.multiply, a, WeightForm((b.name,), "inverse", (), b.shape))
     return quotient(e, a, b)
-
-
-def power(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """A constant exponent (attribute `exponent`): 1..16 by repeated squaring, or one of `EXPONENTS`."""
-    exponent = float(attrs["exponent"])
-    if exponent in EXPONENTS:
-        return EXPONENTS[exponent](e, attrs, x)
-    if exponent not in range(1, 17):
-        raise PartyError("PPC6006", f"Pow has no MPC protocol for the exponent {exponent:g}")
-    bits = bin(int(exponent))[3:]
-    result = x
-    for bit in bits:
-        result = square(e, result)
-        result = product(e, np.multiply, result, x) if bit == "1" else result
-    return result
-
-
-EXPONENTS = {0.5: sqrt_of, -0.5: inverse_sqrt, -1.0: reciprocal}
 
 
 def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Ring:

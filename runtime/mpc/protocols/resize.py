@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ppc.runtime.kernels.resize import axis_maps
+from ppc.runtime.kernels.resize import axis_matrices
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.protocols.linear import truncate
@@ -17,10 +17,10 @@ from ppc.runtime.mpc.weights import WEIGHT_BITS
 
 
 def resize(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Ring:
-    for axis, taken in axis_maps(x.shape, **attrs):
-        if taken.ndim == 1:
-            x = np.take(x, taken, axis)
+    for axis, matrix in axis_matrices(x.shape, attrs):
+        if attrs.get("mode", "nearest") == "nearest":
+            x = np.take(x, matrix.argmax(1), axis)
             continue
-        y = ring.matmul(np.moveaxis(x, axis, -1), ring.encode(taken.T, WEIGHT_BITS))
+        y = ring.matmul(np.moveaxis(x, axis, -1), ring.encode(matrix.T, WEIGHT_BITS))
         x = truncate(e, np.moveaxis(y, -1, axis), WEIGHT_BITS)
     return x

@@ -106,6 +106,16 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], li
          n("Add", "d,nil", "e"), n("Pow", "e,one", "f"), n("Relu", "f", "y")], (2, 3),
         {"zero": np.asarray([0]), "big": np.asarray([99]), "p": np.zeros(4, np.int64), "one": np.float32(1),
          "nil": np.zeros(3, np.float32)}, ["Relu"]),
+    "a cube": ([n("Pow", "x,e", "y")], (2, 3), {"e": np.float32(3)}, ["Mul", "Mul"]),
+    "a sixth power": ([n("Pow", "x,e", "y")], (2, 3), {"e": np.float32(6)}, ["Mul", "Mul", "Mul"]),
+    "a power that is an inverse": (
+        [n("Exp", "x", "h"), n("Pow", "h,e", "y")], (2, 3), {"e": np.float32(-1)}, ["Exp", "Reciprocal"]),
+    "a power that is a root's inverse": (
+        [n("Exp", "x", "h"), n("Pow", "h,e", "y")], (2, 3), {"e": np.float32(-0.5)}, ["Exp", "Rsqrt"]),
+    "one over a root": (
+        [n("Exp", "x", "h"), n("Sqrt", "h", "i"), n("Reciprocal", "i", "y")], (2, 3), {}, ["Exp", "Rsqrt"]),
+    "a power that stays": (
+        [n("Exp", "x", "h"), n("Pow", "h,e", "y")], (2, 3), {"e": np.float32(2.5)}, ["Exp", "Pow"]),
     "constants merge": (
         [n("Add", "x,a", "h"), n("Sub", "h,b", "i"), n("Mul", "i,c", "j"), n("Div", "j,d", "y")], (2, 3),
         {"a": f(3), "b": f(1), "c": f(3), "d": abs(f(1)) + 1}, ["Add", "Mul"]),
