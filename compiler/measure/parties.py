@@ -7,7 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ppc.runtime.mpc.state import deal, receive_material, setup
+from ppc.runtime.mpc.deal import deal, receive_material
+from ppc.runtime.mpc.state import setup
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session
 

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.deal import ship
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Engine, Party
-from ppc.runtime.mpc.protocols import protocol
+from ppc.runtime.mpc.protocols import STEPS, protocol
 from ppc.runtime.mpc.ring import Ring
-from ppc.runtime.mpc.state import RANKS, ship, state_of
+from ppc.runtime.mpc.state import RANKS, state_of, supply_of
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
@@ -30,19 +31,22 @@ def run(session: Session, step: Step, *operands: Operand) -> Any:
     arguments = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
     counts = state.counts_in(step.run)
     if session.role == "dealer":
-        dealer = Dealer(state.keys, step.run, step.id)
+        assert state.keys is not None  # `deal` sets them for each pass
+        dealer = Dealer(state.keys, step.id)
         engine = Engine(dealer, None, counts)
         _results(_apply(implementation, engine, step, arguments), step)
-        counts[step.node] = engine.left_range
+        if name not in STEPS:
+            counts[step.node] = engine.left_range
         ship(session, step.run, step.id, dealer)
         return _several([Value("mpc", shape) for shape in step.shapes])
     rank = RANKS[session.role]
-    chunk = state.material.open(step.run, step.id)
+    chunk = supply_of(session).open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
     engine = Engine(None, party, counts)
     results = _results(_apply(implementation, engine, step, arguments), step)
-    counts[step.node] = engine.left_range
+    if name not in STEPS:
+        counts[step.node] = engine.left_range
     return _several([Value("mpc", r.shape, _words(r, np.int64)) for r in results])
 
 
