@@ -22,7 +22,7 @@ class MpcState:
     masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # client: step -> index -> W - B
     plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
     keys: PassKeys | None = None  # the dealer: of the pass that it deals
-    dealt: set[tuple[int, int]] = field(default_factory=set)  # the dealer: (pass, step) that was shipped
+    dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
     counts: dict[str, Ring] = field(default_factory=dict)  # of this pass: node -> share of how many left their range
     counts_of: int = -1  # which pass that is
 

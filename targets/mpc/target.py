@@ -44,7 +44,7 @@ class MpcTarget:
             return "no operand is a value: the node is constant"
         return _special(op, module) or _leaves_range(op, module)
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
         return count(op, module).priced(self.prices.mpc)
 
