@@ -20,12 +20,13 @@ WEIGHTS = Label.secret("server")
 
 
 class Builder:
-    """Normalisers emit into it. Operand names are IR names: "@w" a constant, "x" a value, "" absent."""
+    """Normalisers emit into it. Operands are IR names: "@w" a constant, "x" a value, "" absent, "[]0" a sequence."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Constant] = {}
         self.values: dict[str, Value] = {}
         self.ops: list[Op] = []
+        self._sequences: dict[str, tuple[str, ...]] = {}
         self._names = Names()
         self._locs = Names()
         self._used_locs: set[str] = set()
@@ -40,6 +41,16 @@ class Builder:
         name = "@" + self._names.fresh(hint)
         self.constants[name] = Constant.of(data, array_type(data), WEIGHTS)
         return name
+
+    def sequence(self, elements: Sequence[str]) -> str:
+        """Name of a sequence of values: "[]" and a number. It exists while importing only."""
+        name = f"[]{len(self._sequences)}"
+        self._sequences[name] = tuple(elements)
+        return name
+
+    def elements(self, name: str) -> tuple[str, ...] | None:
+        """What a sequence holds, None for the name of one value."""
+        return self._sequences.get(name)
 
     def unique_loc(self, text: str) -> str:
         """The name of a node for messages, policies and reports: verbatim where it is new."""

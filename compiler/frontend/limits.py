@@ -7,4 +7,5 @@ MAX_UNROLL = 1024  # turns of one Loop or Scan
 MAX_DEPTH = 8  # subgraphs within subgraphs
 MAX_REPORTED = 20  # unsupported nodes in one report
 MAX_IDENTIFIER = 64  # characters of a name in the IR
-OLDEST_OPSET, NEWEST_OPSET = 7, 23
+OLDEST_OPSET = 7  # of ai.onnx; older ones broadcast by other rules
+REVIEWED_OPSET = 28  # an operator whose form is newer than this may mean something that ppc does not know

@@ -10,7 +10,7 @@ from onnx import ModelProto, inliner
 
 from ppc.compiler.frontend.external_data import load_external_data
 from ppc.compiler.frontend.graph_check import check_graph
-from ppc.compiler.frontend.limits import MAX_MODEL_BYTES, NEWEST_OPSET, OLDEST_OPSET
+from ppc.compiler.frontend.limits import MAX_MODEL_BYTES, OLDEST_OPSET
 from ppc.compiler.frontend.text_check import all_text
 from ppc.ir.diagnostic import fail
 
@@ -88,11 +88,12 @@ def _parse(data: bytes, source: str | None) -> ModelProto:
 
 
 def _check_opsets(proto: ModelProto, source: str | None) -> None:
+    newest = onnx.defs.onnx_opset_version()
     for row in proto.opset_import:
-        if row.domain in ("", "ai.onnx") and not OLDEST_OPSET <= row.version <= NEWEST_OPSET:
+        if row.domain in ("", "ai.onnx") and not OLDEST_OPSET <= row.version <= newest:
             raise fail(
-                "PPC1007", f"the model has opset {row.version}; ppc reads {OLDEST_OPSET} to {NEWEST_OPSET}",
-                source=source, help="export it with opset_version=21",
+                "PPC1007", f"the model has opset {row.version}; with onnx {onnx.__version__}, ppc reads {OLDEST_OPSET} "
+                f"to {newest}", source=source, help="export it with opset_version=21",
             )  # fmt: skip
 
 

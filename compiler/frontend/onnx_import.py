@@ -93,7 +93,7 @@ def _fixed_inputs(types: Mapping[str, TensorType], fixed: Mapping[str, ArrayLike
             except (ValueError, TypeError) as error:
                 raise fail("PPC1016", f"--fix gives {value!r}, and the input is {type}", value=name) from error
         try:
-            arrays[name] = np.ascontiguousarray(np.broadcast_to(array, type.shape))
+            arrays[name] = np.broadcast_to(array, type.shape).copy()
         except ValueError as error:
             raise fail(
                 "PPC1016", f"--fix gives the shape {array.shape}, and the input is {type}", value=name

@@ -25,6 +25,9 @@ Normaliser = Callable[[Node, Builder], Sequence[str | None]]
 #: The shape of their result is in the data.
 DYNAMIC_SHAPE = frozenset({"NonZero", "Compress", "Unique", "NonMaxSuppression"})
 
+#: Taken apart into the function that defines them where more than their first result is read.
+BODY_FOR_MORE_RESULTS = frozenset({"LayerNormalization"})
+
 NORMALISERS: dict[str, Normaliser] = {
     **elementwise.TABLE,
     **index.TABLE,
