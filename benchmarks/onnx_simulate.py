@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
 from ppc.compiler.driver import Request, compile_model
@@ -27,19 +26,26 @@ allow {domain}
 def simulate(
     model: onnx.ModelProto, feeds: dict[str, Any], fixed: dict[str, Any], domain: str
 ) -> tuple[list[Any], float]:
-    """Outputs under `domain`, and the error that its polynomials may make (relative to the range of an output).
+    """Outputs under `domain`, and the error that its polynomials may make, as the report states it.
 
     Raises UserError where the domain cannot run a node.
     """
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "calibration.npz"
-        np.savez(data, **{name: a[None] for name, a in feeds.items()})
-        calibrate = data if domain == "he" and feeds else None
-        compiled = compile_model(Request(model, POLICY.format(domain=domain), (domain,), calibrate, fixed=fixed))
+        calibrate = (feeds,) if domain == "he" else None
+        compiled = compile_model(
+            Request(
+                model,
+                POLICY.format(domain=domain),
+                (domain,),
+                calibrate,
+                fixed={k: a.tolist() for k, a in fixed.items()},
+            )
+        )
         plan, program = Plan.load(compiled.save(Path(folder) / "plan.py"))
         session = LocalSession("everyone", plan.manifest, noise=True)
         session.weights = {**plan.server_weights(), **plan.public_constants()}
         session.start_run(0, feeds)
         program(session)
     names = [o["name"] for o in plan.manifest["model"]["outputs"]]
-    return [session.outputs[name] for name in names], 0.01
+    stated = sum(float(a["error"]) for a in compiled.report["approximations"])
+    return [session.outputs[name] for name in names], stated

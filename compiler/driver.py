@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.assemble import assemble
-from ppc.compiler.calibration import load_calibration
+from ppc.compiler.calibration import calibration
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.price_table import PriceTable
@@ -32,7 +32,7 @@ class Request:
     model: ModelSource
     policy: "Path | str | Policy | PolicyText | None" = None
     targets: tuple[str, ...] = tuple(str(d) for d in DOMAINS)
-    calibrate: Path | None = None
+    calibrate: Path | tuple[Mapping[str, Array], ...] | None = None  # a file of samples, or whole batches by input
     network: str | None = None
     batch: int = 1
     dims: Mapping[str, int] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def compile_model(request: Request) -> Compiled:
     module = LabelFlow(policy, imported).run(module)
     samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:
-        samples = load_calibration(request.calibrate, module)
+        samples = calibration(request.calibrate, module)
         module = Calibrate(samples).run(module)
     module = Approximate().run(module)
     module = ChooseDegrees(samples, placing.error_budget)(module)

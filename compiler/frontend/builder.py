@@ -7,8 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from ppc.compiler.frontend.element_types import array_type
+from ppc.compiler.frontend.evaluate import run_kernel
 from ppc.compiler.frontend.known_ops import declaration
-from ppc.compiler.frontend.limits import MAX_ELEMENTS, MAX_NODES
+from ppc.compiler.frontend.limits import MAX_ELEMENTS, MAX_FOLDED, MAX_NODES
 from ppc.compiler.frontend.names import Names
 from ppc.ir.diagnostic import fail
 from ppc.ir.label import Label
@@ -72,7 +73,10 @@ class Builder:
         hints: Sequence[str],
         attrs: Mapping[str, Attr] | None = None,
     ) -> tuple[str, ...]:
-        """Append an op; returns the names of its results, made from `hints`. Raises UserError PPC1003."""
+        """Append an op; returns the names of its results, made from `hints`. On constants it is computed at once.
+
+        Raises UserError PPC1003 (too many nodes or elements), PPC1014 (the operands do not fit).
+        """
         if len(self.ops) >= MAX_NODES:
             raise fail("PPC1003", f"the graph has more than {MAX_NODES} nodes after unrolling", node=loc)
         while operands and operands[-1] == "":
@@ -81,6 +85,26 @@ class Builder:
         for type in types:
             if type.size > MAX_ELEMENTS:
                 raise fail("PPC1003", f"{op} makes {type}; the limit is {MAX_ELEMENTS} elements", node=loc)
+        if self._folds(op, operands, types):
+            arrays = run_kernel(op, [self.data(o) for o in operands], attrs or {}, types, loc)
+            return tuple(self.constant(array, hint) for array, hint in zip(arrays, hints, strict=True))
+        return self.append(op, operands, types, loc, hints, attrs)
+
+    def _folds(self, op: str, operands: Sequence[str], types: Sequence[TensorType]) -> bool:
+        if declaration(op) is None or not any(operands) or max(t.size for t in types) > MAX_FOLDED:
+            return False
+        return all(o in self.constants and self.constants[o].type.size <= MAX_FOLDED for o in operands if o)
+
+    def append(
+        self,
+        op: str,
+        operands: Sequence[str],
+        types: Sequence[TensorType],
+        loc: str,
+        hints: Sequence[str],
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> tuple[str, ...]:
+        """Append an op that is not computed, whatever its operands are: the outputs of a module are values."""
         results = tuple(self._names.fresh(hint or f"{op.lower()}_unused") for hint, _ in zip(hints, types, strict=True))
         for name, type in zip(results, types, strict=True):
             self.values[name] = Value(type)

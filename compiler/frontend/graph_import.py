@@ -13,7 +13,7 @@ from ppc.compiler.frontend.element_types import tensor_array
 from ppc.compiler.frontend.evaluate import SHRINKING, can_evaluate, evaluate
 from ppc.compiler.frontend.function_body import body_of, has_body
 from ppc.compiler.frontend.infer import infer_types
-from ppc.compiler.frontend.limits import MAX_REPORTED
+from ppc.compiler.frontend.limits import MAX_FOLDED, MAX_REPORTED
 from ppc.compiler.frontend.node import Node, attributes, canonical_domain, schema_of
 from ppc.compiler.frontend.normalize import BODY_FOR_MORE_RESULTS, DYNAMIC_SHAPE, normaliser
 from ppc.compiler.frontend.sequences import SEQUENCES
@@ -21,6 +21,9 @@ from ppc.compiler.frontend.support import CONSTANTS, in_terms_of_ppc, is_support
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Array
 from ppc.ir.types import TensorType
+
+#: The operator is known, its operands are sound, and the IR cannot express it.
+LACKING = frozenset({"PPC1011", "PPC1012", "PPC1013", "PPC1017"})
 
 #: ONNX name → IR name; None for a value that an unsupported node makes.
 Scope = dict[str, str | None]
@@ -67,7 +70,7 @@ class GraphImporter:
             if ir not in made or ir in results:
                 type = self.builder.type_of(ir)
                 loc = self.builder.unique_loc(f"output {name}")
-                ir = self.builder.emit("Identity", (ir,), (type,), loc, (name,))[0]
+                ir = self.builder.append("Identity", (ir,), (type,), loc, (name,))[0]
             results.append(ir)
         return tuple(results)
 
@@ -120,13 +123,31 @@ class GraphImporter:
             i: a for i, ir in zip(proto.input, node.inputs, strict=True) if (a := self.builder.data(ir)) is not None
         }
         inferred = infer_types(proto, node, schema, self.opsets, types, data)
-        if len(data) == len(types) and can_evaluate(proto):
-            known = all(t is not None or not o for t, o in zip(inferred, proto.output, strict=True))
-            if known or node.op in SHRINKING:
-                folded = evaluate(proto, self.opsets, data, node.loc)
-                if folded is not None:
-                    return [self.builder.constant(a, o) if o else "" for a, o in zip(folded, proto.output, strict=True)]
-        return normaliser(node)(self._typed(node, inferred, types), self.builder)
+        constant = len(data) == len(types) and can_evaluate(proto)
+        if constant and not in_terms_of_ppc(node.op, node.domain):
+            folded = self._evaluated(proto, node, inferred, data)
+            if folded is not None:
+                return folded
+        try:
+            return normaliser(node)(self._typed(node, inferred, types), self.builder)
+        except UserError as error:  # a form that the IR lacks: of constants, ONNX itself may know the value
+            lacks = constant and error.diagnostics[0].code in LACKING
+            folded = self._evaluated(proto, node, inferred, data) if lacks else None
+            if folded is None:
+                raise
+            return folded
+
+    def _evaluated(
+        self, proto: NodeProto, node: Node, inferred: Sequence[TensorType | None], data: Mapping[str, Array]
+    ) -> list[str] | None:
+        """The results of a node of constants as constants, by ONNX's reference; None where it cannot or should not."""
+        known = all(
+            (t is not None and t.size <= MAX_FOLDED) or not o for t, o in zip(inferred, proto.output, strict=True)
+        )
+        folded = evaluate(proto, self.opsets, data, node.loc) if known or node.op in SHRINKING else None
+        if folded is None:
+            return None
+        return [self.builder.constant(a, o) if o else "" for a, o in zip(folded, proto.output, strict=True)]
 
     def _stands_for_body(self, node: Node, schema: onnx.defs.OpSchema) -> bool:
         """Whether a node is taken apart: an operator that the IR lacks, or a result that its row does not have."""

@@ -1,7 +1,7 @@
 """ONNX model → Module(IMPORTED): every shape static, every operator in the form that docs/architecture.md defines."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,8 +36,8 @@ def import_model(
     gives inputs a value that is public and part of the plan (a sampling rate, a flag).
     Raises UserError PPC10xx.
 
-    `Module.attrs`: `batch`, `opset`, `model_sha256`, `producer`, and the names in the ONNX file of the module's inputs
-    and outputs, in order: `input_names`, `output_names` (hostile text).
+    `Module.attrs`: `batch` (samples of one pass), `opset`, `model_sha256`, `producer`, and the names in the ONNX file
+    of the module's inputs and outputs, in order: `input_names`, `output_names` (hostile text).
     """
     loaded = load_model(model)
     proto = loaded.proto
@@ -60,7 +60,7 @@ def import_model(
     importer.run(proto.graph, scope)
     outputs = importer.outputs([o.name for o in proto.graph.output], scope)
     attrs: dict[str, Attr] = {
-        "batch": batch,
+        "batch": _batch(types.values(), batch),
         "opset": opsets[""],
         "model_sha256": loaded.sha256,
         "producer": _producer(proto),
@@ -78,6 +78,12 @@ def import_model(
         constants={name: c for name, c in builder.constants.items() if name in used},
         attrs=attrs,
     )
+
+
+def _batch(types: Iterable[TensorType], asked: int) -> int:
+    """Samples of one pass: the first extent that all inputs have in common, else what was asked for."""
+    first = {t.shape[0] if t.shape else asked for t in types}
+    return first.pop() if len(first) == 1 else asked
 
 
 def _fixed_inputs(types: Mapping[str, TensorType], fixed: Mapping[str, ArrayLike]) -> dict[str, Array]:

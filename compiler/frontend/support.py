@@ -18,7 +18,7 @@ CONSTANTS = frozenset({"Constant", "ConstantOfShape", "Range", "EyeLike", "Shape
 
 def in_terms_of_ppc(name: str, domain: str) -> bool:
     """Whether an operator has a row in the IR, or a normaliser that puts it in terms of those that have."""
-    return domain in ("", ML_DOMAIN) and (name in known_ops() or has_normaliser(name))
+    return domain in ("", ML_DOMAIN) and name not in CONSTANTS and (name in known_ops() or has_normaliser(name))
 
 
 def is_supported(name: str, domain: str, schema: onnx.defs.OpSchema | None) -> bool:

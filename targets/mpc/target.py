@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
@@ -157,7 +159,7 @@ class MpcTarget:
             return f"MPC computes on numbers below 2^30, not on {other[0]}"
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
-        return _special(op)
+        return _unfit(op, module) or _special(op)
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
@@ -165,6 +167,21 @@ class MpcTarget:
 
     def depth(self, op: Op, module: Module) -> int:
         return 0
+
+
+#: Fixed point holds no more: a larger constant (the -3.4e38 of an attention mask, an infinity) has no encoding.
+LARGEST = 2.0**46
+
+
+def _unfit(op: Op, module: Module) -> str | None:
+    """Why a number of the model has no encoding as a share, or None."""
+    numbers = [float(v) for v in op.attrs.values() if isinstance(v, float)]
+    for name in op.operands:
+        data = module.constants[name].data if name.startswith("@") else None
+        if data is not None and data.size and data.dtype.kind in "fiu":
+            numbers.append(float(np.abs(data).max()))  # NaN wins
+    wrong = next((v for v in numbers if not abs(v) < LARGEST), None)
+    return None if wrong is None else f"MPC computes on numbers below 2^30, and a constant of this node is {wrong:.3g}"
 
 
 #: Operators that need some operands to be weights, by the position of the first such operand.
