@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ppc.ir.diagnostic import fail
 from ppc.ir.module import Array, Module
 from ppc.runtime.data import batches, load_inputs
@@ -29,6 +31,8 @@ def calibration(data: Path | Sequence[Mapping[str, Array]], module: Module) -> t
                 raise fail(
                     "PPC5005", f"calibration data: {found} for an input of {module.values[value].type}", value=name
                 )
+            if batch[name].dtype.kind == "f" and not np.isfinite(batch[name]).all():
+                raise fail("PPC5005", "calibration data holds NaN or infinity", value=name)
     return tuple({value: batch[name] for name, value in rename.items()} for batch in data)
 
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import Count
 from ppc.targets.mpc.ops import OPS
+from ppc.targets.numbers import too_large
 from ppc.targets.prices import Prices
 
 _NUMBERS = ("f32", "f64", "f16", "i64", "i32", "i16", "i8", "u8", "u16", "u32", "bool")
@@ -159,7 +158,10 @@ class MpcTarget:
             return f"MPC computes on numbers below 2^30, not on {other[0]}"
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
-        return _unfit(op, module) or _special(op)
+        wrong = too_large(op, module, LARGEST)
+        if wrong is not None:
+            return f"MPC computes on numbers below 2^30, and a constant of this node is {wrong:.3g}"
+        return _special(op)
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
@@ -171,17 +173,6 @@ class MpcTarget:
 
 #: Fixed point holds no more: a larger constant (the -3.4e38 of an attention mask, an infinity) has no encoding.
 LARGEST = 2.0**46
-
-
-def _unfit(op: Op, module: Module) -> str | None:
-    """Why a number of the model has no encoding as a share, or None."""
-    numbers = [float(v) for v in op.attrs.values() if isinstance(v, float)]
-    for name in op.operands:
-        data = module.constants[name].data if name.startswith("@") else None
-        if data is not None and data.size and data.dtype.kind in "fiu":
-            numbers.append(float(np.abs(data).max()))  # NaN wins
-    wrong = next((v for v in numbers if not abs(v) < LARGEST), None)
-    return None if wrong is None else f"MPC computes on numbers below 2^30, and a constant of this node is {wrong:.3g}"
 
 
 #: Operators that need some operands to be weights, by the position of the first such operand.

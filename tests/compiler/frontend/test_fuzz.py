@@ -176,9 +176,10 @@ def _bent(seed: int) -> bytes:
 
 def _judge(seeds: range) -> None:
     for seed in seeds:
+        data = _bent(seed)
         start = time.perf_counter()
         try:
-            Fold()(import_model(_bent(seed)))
+            Fold()(import_model(data))
         except UserError as e:
             assert e.diagnostics
         except Exception as e:
