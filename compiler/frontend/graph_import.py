@@ -8,6 +8,8 @@ import onnx
 from onnx import GraphProto, NodeProto
 
 from ppc.compiler.frontend.builder import Builder
+from ppc.compiler.frontend.contrib import BODY_OPSET, body_of_contrib
+from ppc.compiler.frontend.contrib_rows import ROWS as FUSED
 from ppc.compiler.frontend.control_flow import CONTROL_FLOW
 from ppc.compiler.frontend.element_types import tensor_array
 from ppc.compiler.frontend.evaluate import SHRINKING, can_evaluate, evaluate
@@ -17,7 +19,7 @@ from ppc.compiler.frontend.limits import MAX_FOLDED, MAX_REPORTED
 from ppc.compiler.frontend.node import Node, attributes, canonical_domain, schema_of
 from ppc.compiler.frontend.normalize import BODY_FOR_MORE_RESULTS, DYNAMIC_SHAPE, normaliser
 from ppc.compiler.frontend.sequences import SEQUENCES
-from ppc.compiler.frontend.support import CONSTANTS, in_terms_of_ppc, is_supported, unsupported
+from ppc.compiler.frontend.support import CONSTANTS, in_terms_of_ppc, is_fused, is_supported, unsupported
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Array
 from ppc.ir.types import TensorType
@@ -105,6 +107,11 @@ class GraphImporter:
             return CONTROL_FLOW[node.op](self, node, scope)
         if standard and node.op in SEQUENCES:
             return SEQUENCES[node.op](node, self.builder)
+        if is_fused(node.op, node.domain):
+            present = [self.builder.type_of(ir) if ir else None for ir in node.inputs]
+            inner: Scope = {f"x{i}": ir for i, ir in enumerate(node.inputs)}
+            made = [f"y{i}" if name else "" for i, name in enumerate(proto.output)]
+            return self._inlined(body_of_contrib(node, present, FUSED), {"": BODY_OPSET}, inner, made)
         if schema is None:
             raise fail("PPC1006", f"{node.op} does not exist in opset {node.opset} of {node.domain or 'ai.onnx'}",
                        node=node.loc)  # fmt: skip
@@ -165,11 +172,16 @@ class GraphImporter:
         if found is None:
             raise node.refuse("the standard has no function for these operands")
         graph, opsets = found
-        inner: Scope = {name: scope[name] for name in proto.input if name}
+        return self._inlined(graph, opsets, {name: scope[name] for name in proto.input if name}, proto.output)
+
+    def _inlined(
+        self, graph: GraphProto, opsets: Mapping[str, int], inner: Scope, results: Sequence[str]
+    ) -> Sequence[str | None]:
+        """Import a graph that stands for a node, written at `opsets`, whose operands are in `inner`."""
         outside, self.opsets = self.opsets, {**self.opsets, **opsets}
         self.graph(graph, inner)
         self.opsets = outside
-        return [inner[name] if name else "" for name in proto.output]
+        return [inner[name] if name else "" for name in results]
 
     def _typed(self, node: Node, inferred: Sequence[TensorType | None], operands: Mapping[str, TensorType]) -> Node:
         """The node with the types of its results. Raises UserError PPC1013, PPC1014."""

@@ -8,6 +8,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, inliner
 
+from ppc.compiler.frontend.contrib_names import name_fused
 from ppc.compiler.frontend.external_data import load_external_data
 from ppc.compiler.frontend.graph_check import check_graph
 from ppc.compiler.frontend.limits import MAX_MODEL_BYTES, OLDEST_OPSET
@@ -35,6 +36,7 @@ def load_model(model: ModelSource) -> LoadedModel:
         hasher.update(chunk)
     _check_opsets(proto, source)
     check_graph(proto.graph)
+    name_fused(proto)
     for output in proto.graph.output:  # the checker wants a shape, runtimes do not, and here nobody reads it
         if output.type.HasField("tensor_type") and not output.type.tensor_type.HasField("shape"):
             output.type.tensor_type.shape.SetInParent()

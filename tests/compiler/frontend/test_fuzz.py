@@ -15,6 +15,8 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 from onnx.backend.test.case.node import collect_testcases
 
+from ppc.compiler.frontend.contrib import MICROSOFT
+from ppc.compiler.frontend.contrib_rows import ROWS as FUSED
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.ir.diagnostic import UserError
 from ppc.passes.fold import Fold
@@ -135,7 +137,10 @@ def _swap(m: ModelProto, r: random.Random) -> None:
     """Another operator with the operands of this one, or operands in another order."""
     node = r.choice(m.graph.node)
     if r.random() < 0.5:
-        node.op_type = r.choice([n.name for n in onnx.defs.get_all_schemas()])
+        node.op_type = r.choice([*(n.name for n in onnx.defs.get_all_schemas()), *FUSED])
+        if node.op_type in FUSED and r.random() < 0.8:
+            node.domain = MICROSOFT
+            m.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
     elif node.input:
         node.input[r.randrange(len(node.input))] = r.choice([*node.input, ""])
 
