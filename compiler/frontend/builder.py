@@ -62,6 +62,9 @@ class Builder:
         return self.constants[name].data if name in self.constants else None
 
     def type_of(self, name: str) -> TensorType:
+        """Raises UserError PPC1014 for what has none: an absent operand or a sequence."""
+        if not name or name in self._sequences:
+            raise fail("PPC1014", f"an operand is {'a sequence' if name else 'absent'}, where a tensor is needed")
         return self.constants[name].type if name.startswith("@") else self.values[name].type
 
     def emit(

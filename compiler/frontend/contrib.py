@@ -65,6 +65,9 @@ def body_of_contrib(node: Node, types: Sequence[TensorType | None], rows: Mappin
     for index, inner in enumerate(graph.node):
         inner.name = f"{node.loc}/{inner.op_type}_{index}"
     made = {name for inner in graph.node for name in inner.output}
+    there = made | {f"x{i}" for i, type in enumerate(types) if type is not None}
+    for missing in [name for inner in graph.node for name in inner.input if name not in there]:
+        raise node.refuse(f"its operand {missing[1:]} is absent")
     for index, name in enumerate(node.outputs):
         if name and f"y{index}" not in made:
             raise node.refuse(f"its result {index} is read")

@@ -55,6 +55,11 @@ def body_of(
         )
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise _refused(proto, error, loc) from error
+    known = {name for node in inlined.graph.node for name in node.output} | {"", *proto.input}
+    for missing in [name for node in inlined.graph.node for name in node.input if name not in known]:
+        raise fail(
+            "PPC1014", f"{proto.op_type}: an operand that its function reads is absent: {missing[:40]}", node=loc
+        )
     for index, node in enumerate(inlined.graph.node):
         node.name = f"{loc}/{node.op_type}_{index}"
     return inlined.graph, opsets

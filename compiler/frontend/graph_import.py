@@ -103,6 +103,8 @@ class GraphImporter:
     ) -> Sequence[str | None]:
         """IR names of the results of a supported node."""
         standard = node.domain == ""
+        if lacking := _required(node):
+            raise fail("PPC1006", f"{node.op}: its operand {lacking!r} is absent", node=node.loc)
         if standard and node.op in CONTROL_FLOW:
             return CONTROL_FLOW[node.op](self, node, scope)
         if standard and node.op in SEQUENCES:
@@ -209,3 +211,13 @@ class GraphImporter:
             if name in attrs:
                 return np.asarray(attrs[name], dtype)
         raise node.refuse("it has no value")
+
+
+def _required(node: Node) -> str:
+    """The name of an operand that the schema requires and the node leaves out, "" where there is none."""
+    single = onnx.defs.OpSchema.FormalParameterOption.Single
+    formal = node.schema.inputs if node.schema is not None else ()
+    for given, row in zip(node.inputs, formal, strict=False):
+        if row.option == single and not given:
+            return row.name
+    return ""

@@ -61,6 +61,8 @@ def length(node: Node, b: Builder) -> Sequence[str]:
 def split(node: Node, b: Builder) -> Sequence[str]:
     """Pieces along an axis: of one size (the last may be smaller), of given sizes, or single and without the axis."""
     x, axis = node.inputs[0], axis_of(node, b)
+    if not b.type_of(x).shape:
+        raise fail("PPC1014", f"{node.op} of a scalar", node=node.loc)
     extent = b.type_of(x).shape[axis]
     given = ints(node, b, 1, "split")
     scalar = bool(given) and not b.type_of(node.inputs[1]).shape

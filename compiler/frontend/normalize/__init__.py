@@ -15,6 +15,7 @@ from ppc.compiler.frontend.normalize import (
     reduce,
     resize,
     softmax,
+    spectral,
     views,
 )
 from ppc.compiler.frontend.normalize.plain import plain
@@ -39,6 +40,7 @@ NORMALISERS: dict[str, Normaliser] = {
     **reduce.TABLE,
     **resize.TABLE,
     **softmax.TABLE,
+    **spectral.TABLE,
     **views.TABLE,
     **dict.fromkeys(DYNAMIC_SHAPE, plain),
 }
