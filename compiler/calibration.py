@@ -7,7 +7,7 @@ import numpy as np
 
 from ppc.ir.diagnostic import fail
 from ppc.ir.module import Array, Module
-from ppc.runtime.data import batches, load_inputs
+from ppc.runtime.data import batches, load_inputs, read_arrays
 from ppc.runtime.errors import PartyError
 
 #: Samples that are enough to see the range of a value; more would only take longer.
@@ -34,6 +34,18 @@ def calibration(data: Path | Sequence[Mapping[str, Array]], module: Module) -> t
             if batch[name].dtype.kind == "f" and not np.isfinite(batch[name]).all():
                 raise fail("PPC5005", "calibration data holds NaN or infinity", value=name)
     return tuple({value: batch[name] for name, value in rename.items()} for batch in data)
+
+
+def shapes(data: Path | Sequence[Mapping[str, Array]] | None) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays, by the names that inputs are looked for under. A file that cannot be read has none here:
+    `calibration` says what is wrong with it."""
+    if data is None:
+        return {}
+    try:
+        arrays = read_arrays(data) if isinstance(data, Path) else dict(data[0]) if data else {}
+    except PartyError:
+        return {}
+    return {name.removeprefix("in_"): a.shape for name, a in arrays.items()}
 
 
 def _load(path: Path, module: Module, rename: Mapping[str, str]) -> tuple[dict[str, Array], ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.assemble import assemble
-from ppc.compiler.calibration import calibration
+from ppc.compiler.calibration import calibration, shapes
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.price_table import PriceTable
@@ -56,7 +56,10 @@ def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function."""
     said = read_policy(request.policy)
     policy = said.policy
-    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
+    stored = shapes(request.calibrate)
+    imported = import_model(
+        request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed), samples=stored
+    )
     verify(imported)
     module = Fold()(imported)
     prices = request.table.prices

@@ -46,7 +46,7 @@ def run_kernel(
             results = found if isinstance(found, tuple) else (found,)
         else:
             results = kernels.run(op, operands, attrs)
-    except (PartyError, ValueError, IndexError, TypeError, ArithmeticError) as error:
+    except (PartyError, ValueError, IndexError, TypeError, ArithmeticError, MemoryError) as error:
         raise _failed(op, error, loc) from error
     with np.errstate(all="ignore"):
         return [

@@ -29,12 +29,13 @@ def import_model(
     batch: int = 1,
     dims: Mapping[str, int] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
+    samples: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Module:
     """Import an ONNX model: a path, its bytes, or a ModelProto.
 
     `batch` binds the symbolic first dimension of each input; `dims` binds others, by name or as "INPUT:AXIS"; `fixed`
     gives inputs a value that is public and part of the plan (a sampling rate, a flag).
-    Raises UserError PPC10xx.
+    `samples` are shapes of stored data by input, samples first: they bind what is still open. Raises UserError PPC10xx.
 
     `Module.attrs`: `batch` (samples of one pass), `opset`, `model_sha256`, `producer`, and the names in the ONNX file
     of the module's inputs and outputs, in order: `input_names`, `output_names` (hostile text).
@@ -47,7 +48,7 @@ def import_model(
     importer = GraphImporter(builder, opsets, loaded.source)
     initialisers = {t.name for t in proto.graph.initializer}
     inputs = [i for i in proto.graph.input if i.name not in initialisers]  # IR version 3 lists initialisers as inputs
-    types = bind_inputs(inputs, batch, dims or {})
+    types = bind_inputs(inputs, batch, dims or {}, samples or {})
     constants = _fixed_inputs(types, fixed or {})
     scope: dict[str, str | None] = {}
     names = []
