@@ -47,6 +47,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], Row] = {}
+        self._passes: dict[str, dict[int, float]] = {}
         self.phases: dict[str, float] = {}
         self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
 
@@ -63,12 +64,18 @@ class Meter:
         row.waited += waiting
         row.bytes_sent += sum(c.bytes_sent for c in channels) - sent
         row.rounds += sum(c.rounds for c in channels) - rounds
+        of_domain = self._passes.setdefault(step.name.partition(".")[0], {})
+        of_domain[step.run] = of_domain.get(step.run, 0.0) + spent - waiting
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         t = time.perf_counter()
         yield
         self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - t
+
+    def passes(self) -> dict[str, list[float]]:
+        """Busy seconds of each pass, in order, by the domain of the steps ("he", "convert", ...)."""
+        return {domain: [seconds for _, seconds in sorted(of.items())] for domain, of in self._passes.items()}
 
     def rows(self) -> list[dict[str, Any]]:
         return [asdict(r) for r in self._rows.values()]

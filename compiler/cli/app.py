@@ -12,7 +12,22 @@ import typer
 from ppc import __version__
 
 #: command -> "module:function"; loaded lazily, except that typer needs the signatures of all for --help.
-COMMANDS = ("compile", "check", "calibrate", "run", "inspect", "verify", "opt", "keys", "doctor", "explain", "ops")
+COMMANDS = (
+    "compile",
+    "check",
+    "explore",
+    "calibrate",
+    "deal",
+    "run",
+    "inspect",
+    "verify",
+    "fmt",
+    "opt",
+    "keys",
+    "doctor",
+    "explain",
+    "ops",
+)
 
 app = typer.Typer(
     name="ppc",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,12 @@ def _torch() -> Any:
         ) from None
 
 
+def preload() -> None:
+    """Load torch, where it is installed, before a pass needs it: that takes a second or more."""
+    if find_spec("torch") is not None:
+        _torch()
+
+
 def matmul(a: Ring, b: Ring) -> Ring:
     """Matrix product as ONNX MatMul has it (batched, broadcast), mod 2^64. torch multiplies int64 forty times faster
     than numpy, and wraps."""
@@ -61,6 +68,12 @@ def matmul(a: Ring, b: Ring) -> Ring:
     right = torch.from_numpy(np.ascontiguousarray(b).view(np.int64))
     product: NDArray[Any] = torch.matmul(left, right).numpy()
     return np.atleast_1d(product).view(np.uint64).reshape(product.shape)
+
+
+def einsum(equation: str, *operands: Ring) -> Ring:
+    """numpy's, mod 2^64."""
+    returned: Ring = np.asarray(np.einsum(equation, *operands))
+    return returned
 
 
 def windows(x: Ring, kernel: Shape, strides: Shape, pads: Shape, dilations: Shape, fill: int = 0) -> Ring:

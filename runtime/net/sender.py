@@ -17,6 +17,8 @@ SMALL = 64 * 1024
 BACKLOG = 256 << 20
 #: What is written in one call. Progress shows, and time limits start again, after each; at least `SMALL`.
 SLICE = 256 * 1024
+#: A party that has nothing to send says that it lives this often (seconds), or four times in its time limit.
+PULSE = 1.0
 
 
 class SendFailed(Exception):
@@ -33,10 +35,16 @@ class Sender:
     A small frame is written at once by the caller; what the kernel does not take, and large frames, are written by a
     thread. Only one of the two touches the connection: the caller only while the queue is empty, and the thread
     keeps a frame in the queue until it is written.
+
+    While there is nothing to write the thread sends `alive` every now and then, so that a peer's time limit means
+    silence and not a long computation. Not while `waiting` for that peer: where each of two waits for the other,
+    both must notice.
     """
 
-    def __init__(self, connection: ssl.SSLSocket, timeout: float):
+    def __init__(self, connection: ssl.SSLSocket, timeout: float, alive: bytes):
         self.timeout = timeout
+        self.waiting = False
+        self._alive = memoryview(alive)
         self._connection = connection
         connection.setblocking(False)
         self._changed = threading.Condition()
@@ -44,6 +52,7 @@ class Sender:
         self._queued = 0
         self._failed: SendFailed | None = None
         self._closing = False
+        self._ended = False  # the peer has hung up
         self._writer = threading.Thread(target=self._write_queue, name="ppc-sender", daemon=True)
         self._writer.start()
 
@@ -110,11 +119,9 @@ class Sender:
 
     def _write_queue(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._closing)
-                if self._closing:
-                    return
-                frame = self._queue[0]
+            frame = self._next_frame()
+            if frame is None:
+                return
             try:
                 for part in frame:
                     self._write_all(part)
@@ -128,6 +135,30 @@ class Sender:
                 self._queue.popleft()
                 self._queued -= sum(len(p) for p in frame)
                 self._changed.notify_all()
+
+    def _next_frame(self) -> list[memoryview] | None:
+        """Wait for a frame, with signs of life meanwhile; None at the end."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                if not self._changed.wait(min(PULSE, self.timeout / 4)) and self._due_to_beat():
+                    self._beat()
+            return None if self._closing or self._failed is not None else self._queue[0]
+
+    def _due_to_beat(self) -> bool:
+        return not (self._queue or self.waiting or self._ended)
+
+    def _beat(self) -> None:
+        """Where the kernel has no room the peer has not read the earlier ones: it does not need another. One that has
+        ended needs none either; if a message was still due to it, sending that will tell."""
+        ready = select.poll()
+        try:
+            ready.register(self._connection.fileno(), select.POLLOUT)
+            if ready.poll(0):
+                rest = self._alive[self._write_some(self._alive) :]
+                if len(rest):
+                    self._enqueue([rest])
+        except SendFailed:
+            self._ended = True
 
     def _write_all(self, part: memoryview) -> None:
         ready = select.poll()

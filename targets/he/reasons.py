@@ -3,6 +3,7 @@
 from math import prod
 
 from ppc.ir.module import Module, Op
+from ppc.targets.he.alike import smaller
 from ppc.targets.he.graph import PAIRS, nodes_of, polynomial
 from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.sample import Refusal, Samples
@@ -19,7 +20,9 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal", "Where", "Abs", "Sign"), COMPARES),
     **dict.fromkeys(("Floor", "Ceil", "Round", "Not", "And", "Or"), COMPARES),
     **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Elu", "Clip", "HardSigmoid", "HardSwish"), SMOOTH),
-    **dict.fromkeys(("Sigmoid", "Tanh", "Erf", "Gelu", "Exp", "Log", "Softplus", "Sqrt", "Reciprocal", "Pow"), SMOOTH),
+    **dict.fromkeys(
+        ("Sigmoid", "Tanh", "Erf", "Gelu", "Exp", "Log", "Softplus", "Sqrt", "Rsqrt", "Reciprocal", "Pow"), SMOOTH
+    ),
     **dict.fromkeys(("Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization"), COMPOUND),
     **dict.fromkeys(("ArgMax", "ArgMin", "TopK", "Gather", "GatherElements", "OneHot", "Scan", "Loop"), INDEXES),
     **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor"), INDEXES),
@@ -63,7 +66,8 @@ def refusal(op: Op, module: Module) -> str | None:
     try:
         count = entry_count(op, samples)
         if count <= MOST_ENTRIES:
-            nodes_of(op, samples)
+            small = smaller(op, module, count)
+            nodes_of(small.op, Samples(small.module))
     except Refusal as found:
         return f"{op.name}: {found}"
     if count > MOST_ENTRIES:
@@ -71,6 +75,11 @@ def refusal(op: Op, module: Module) -> str | None:
             f"{op.name} has {count:,} multiplications a sample; HE lowers up to {MOST_ENTRIES:,}; mpc or tee can run it"
         )
     return None
+
+
+def judged_values(op: Op, module: Module) -> tuple[str, ...]:
+    """Hashes of the constants whose values may refuse `op`, beside its shapes: of divisors, which may hold a zero."""
+    return tuple(module.constants[o].sha256 for o in op.operands if op.name == "Div" and o.startswith("@"))
 
 
 def entry_count(op: Op, samples: Samples) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ppc.runtime.mpc.state import deal, receive_material, setup
+from ppc.runtime.mpc.deal import deal, receive_material
+from ppc.runtime.mpc.state import setup
 from ppc.runtime.party import Session
 from ppc.runtime.value import Value
 
@@ -94,4 +95,4 @@ def test_two_passes_end_to_end(mpc_sessions: Any, together: Any) -> None:
             f"pass {run}: {1e3 * (time.perf_counter() - start):.1f} ms, {link.rounds - rounds} waits of the client, "
             f"{link.bytes_sent - sent:,} bytes from it; offline {1e3 * offline:.0f} ms"
         )
-    assert len(found["client"].engines["mpc"].material) == 0
+    assert found["client"].engines["mpc"].supply.left == 0
