@@ -56,7 +56,7 @@ def _matrix(node: Node, given: int, parts: int, length: int, inverse: int, one_s
     """
     if length < 1 or given * parts * length * 2 > MAX_FOLDED:
         raise node.refuse(f"{given} numbers to {length}")
-    used = min(given, length)
+    used = min(given, length // 2 + 1 if inverse and one_sided else length)
     angles = (1 if inverse else -1) * 2 * np.pi / length * np.outer(np.arange(used), np.arange(length))
     weight = np.exp(1j * angles) / (length if inverse else 1)
     full = np.zeros((given, parts, length, 2))
