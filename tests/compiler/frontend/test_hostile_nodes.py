@@ -24,7 +24,8 @@ CASES: dict[str, tuple[list[Any], dict[str, np.ndarray], str]] = {
         [node("GatherElements", ["t", "big"], ["g"]), node("Add", ["x", "g"], ["y"])],
         {"t": np.ones(32, np.float32), "big": BIG}, "PPC1014"),
     "pads that only memory knows": (
-        [node("MaxPool", ["p"], ["g"], kernel_shape=[2, 2], pads=[0, 0, 0, 2**31], strides=[1, 2**30]), node("Add", ["x", "g"], ["y"])],
+        [node("MaxPool", ["p"], ["g"], kernel_shape=[2, 2], pads=[0, 0, 0, 2**31], strides=[1, 2**30]),
+         node("Add", ["x", "g"], ["y"])],
         {"p": np.ones((1, 1, 3, 3), np.float32)}, "PPC1014"),
     "a required operand is left out": ([node("Add", ["", "x"], ["y"])], {}, "PPC1006"),
     "a scan over nothing": ([node("Scan", [""], ["y"], body=INNER, num_scan_inputs=1)], {}, "PPC1014"),
