@@ -23,6 +23,14 @@ class MpcState:
     plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
     keys: PassKeys | None = None  # the dealer: of the pass that it deals
     dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
+    counts: dict[str, Ring] = field(default_factory=dict)  # of this pass: node -> share of how many left their range
+    counts_of: int = -1  # which pass that is
+
+    def counts_in(self, run: int) -> dict[str, Ring]:
+        """The counts of a pass; those of another one are dropped."""
+        if run != self.counts_of:
+            self.counts, self.counts_of = {}, run
+        return self.counts
 
 
 def state_of(session: Session) -> MpcState:

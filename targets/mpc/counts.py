@@ -7,9 +7,10 @@ travel once a session, are not in them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import ceil, log2
+from math import ceil, floor, log2
 
 from ppc.ir.target import Cost
+from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Count:
     def __add__(self, other: "Count") -> "Count":
         units = {**self.work, **{u: n + self.work.get(u, 0.0) for u, n in other.work.items()}}
         return Count(units, self.bytes + other.bytes, self.rounds + other.rounds, self.offline + other.offline)
+
+    def __mul__(self, times: int) -> "Count":
+        units = {u: n * times for u, n in self.work.items()}
+        return Count(units, self.bytes * times, self.rounds * times, self.offline * times)
 
     def priced(self, prices: Mapping[str, float]) -> Cost:
         """`prices`: seconds of each unit, and of a "round"."""
@@ -110,20 +115,44 @@ def smooth(n: int, k: int) -> Count:
     return compare(n, 2) + table(n, k)
 
 
-def octave(n: int, octaves: int) -> Count:
-    """Normalisation over so many octaves, and a table on the mantissa."""
+def octave(n: int, octaves: int, signed: bool = False) -> Count:
+    """Normalisation over so many octaves, and a table on the mantissa; `signed`: a comparison with zero beside."""
     local = Count({"element": 4 * n * octaves})
-    return compare(n, octaves + 1) + local + table(n, 5)
+    return compare(n, octaves + 1 + signed) + local + table(n, 5)
 
 
-def power_of(n: int, octaves: int) -> Count:
+def power_of(n: int, octaves: int, signed: bool = False) -> Count:
     """x^e by octaves, before its last truncation."""
-    return octave(n, octaves) + product(n, n, n, n)
+    return octave(n, octaves, signed) + product(n, n, n, n)
+
+
+def root(n: int, signed: bool) -> Count:
+    """x^(1/2) or x^(-1/2)."""
+    return power_of(n, _octaves(SQRT_OCTAVES), signed) + truncate(n, 31)
+
+
+def _octaves(bounds: tuple[int, int]) -> int:
+    return bounds[1] - bounds[0]
+
+
+def logarithm(n: int) -> Count:
+    return octave(n, _octaves(LOG_OCTAVES))
+
+
+def softsign(n: int) -> Count:
+    return compare(n) + power_of(n, RECIPROCAL_OCTAVES[1]) + truncate(n, 25) + product(n, n, n, n)
 
 
 def reciprocal(n: int) -> Count:
-    """Of either sign, over 2^-10 .. 2^18."""
-    return compare(n) + power_of(n, 28) + truncate(n, 25) + product(n, n, n, n)
+    """Of either sign."""
+    return compare(n) + power_of(n, _octaves(RECIPROCAL_OCTAVES)) + truncate(n, 25) + product(n, n, n, n)
+
+
+def quotient(a: int, b: int, out: int, weight: bool) -> Count:
+    """By a secret; `weight`: what is divided is one."""
+    mantissa = compare(b) + octave(b, _octaves(RECIPROCAL_OCTAVES)) + product(b, b, b, b)
+    part = weighted(b, out, out) if weight else product(a, b, out, out) + truncate(out, 18)
+    return mantissa + part + product(out, b, out, out) + truncate(out, 24)
 
 
 def row_octaves(row: int) -> int:
@@ -144,8 +173,67 @@ def log_softmax(n: int, row: int) -> Count:
     return exponentials(n, row) + octave(n // row, row_octaves(row))
 
 
-def norm(n: int, row: int, epsilon: float) -> Count:
+def whole(n: int, comparisons: int) -> Count:
+    """Floor, Ceil (one comparison) and Round (two)."""
+    return truncate(n) + compare(n, 1, False) * comparisons
+
+
+def one_hot(n: int, depth: int) -> Count:
+    return compare(n, 2 * depth + 1, False)
+
+
+def ranks(n: int, row: int) -> Count:
+    """Every pair of a row."""
+    return compare(n * (row - 1) // 2, 1, False)
+
+
+def top_k(n: int, row: int, k: int) -> Count:
+    out = n // row * k
+    return ranks(n, row) + compare(n, k, False) + product(n * k, n, out, n * k)
+
+
+def lp_norm(n: int, row: int, p: int) -> Count:
+    if p == 2:
+        return norm(n, row, 0.0, centre=False, scaled=False)
     rows = n // row
-    lo = max(0, int(log2(row * epsilon) + 32))
-    root = power_of(rows, 60 - lo) + truncate(rows, 30)
-    return truncate(rows, 26) + square(n) + root + product(n, rows, n, n) + truncate(n, 20) + weighted(n, n, n)
+    inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True) + truncate(rows, 18)
+    return compare(n) + inverse + product(n, rows, n, n) + truncate(n, 24)
+
+
+def product_tree(n: int, out: int) -> Count:
+    total, left = NOTHING, n // out
+    while left > 1:
+        total += multiply(left // 2 * out)
+        left -= left // 2
+    return total
+
+
+def recurrent(op: str, time: int, batch: int, width: int, hidden: int, directions: int, variant: bool) -> Count:
+    """LSTM, GRU (`variant`: linear before reset) or RNN (`variant`: Relu), unrolled."""
+    n, x = directions * batch * hidden, batch * width
+
+    def times_r(gates: int) -> Count:
+        return weighted(n, gates * n, gates * n * hidden)
+
+    def products(terms: int) -> Count:
+        return product(terms * n, terms * n, terms * n, terms * n) + truncate(n)
+
+    if op == "LSTM":
+        gates, step = 4, times_r(4) + smooth(4 * n, 5) + products(2) + smooth(n, 5) + products(1)
+    elif op == "GRU":
+        inner = times_r(3) if variant else times_r(2) + times_r(1)
+        gates, step = 3, inner + smooth(2 * n, 5) + products(1) + smooth(n, 5) + products(1)
+    else:
+        gates, step = 1, times_r(1) + (compare(n) if variant else smooth(n, 5))
+    return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
+
+
+def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True) -> Count:
+    """Rows of `row` elements over their deviation; `scaled`: times a weight."""
+    rows = n // row
+    more = max(0, (13 - ceil(log2(row))) // 2)
+    least = floor(log2(row * epsilon) + 2 * (16 + more)) if epsilon > 0 else 0
+    root = power_of(rows, 61 - max(17, least), True) + truncate(rows, 30)
+    mean = truncate(rows, 34 - more) if centre else NOTHING
+    after = weighted(n, n, n) if scaled else NOTHING
+    return mean + square(n) + root + product(n, rows, n, n) + truncate(n, 20 + more) + after

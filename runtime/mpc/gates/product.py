@@ -81,7 +81,7 @@ class Weighted:
 
     def online(self, p: Party, *shares: Ring) -> Ring:
         x, bias = shares  # the bias lies in the server's share, at the scale of the product
-        w, a = p.weight(), p.client(self.x)
+        w, a = p.weight(self.form), p.client(self.x)
         if p.rank == CLIENT:
             p.send(x - a)
             ours = self.f(a, w)

@@ -1,8 +1,8 @@
 """Protocols of ONNX operators: one table, operator -> "module:function" (lazy).
 
 A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings
-(shares at 16 fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute
-unless they say relative.
+(shares at 16 fractional bits) or `Weight`s, and so is the result (of a few operators a tuple of them). Errors stated in
+the docstrings are absolute unless they say relative.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ _FILES: dict[str, dict[str, str]] = {
         "GlobalAveragePool": "global_average_pool",
         "ReduceMean": "reduce_mean",
         "ReduceSum": "reduce_sum",
+        "Mean": "mean_of",
     },
     "arithmetic": {
         "Add": "add",
@@ -32,7 +33,6 @@ _FILES: dict[str, dict[str, str]] = {
         "Sum": "sum_of",
         "Mul": "mul",
         "Div": "div",
-        "Pow": "power",
         "ReduceSumSquare": "reduce_sum_square",
     },
     "local": {
@@ -48,7 +48,9 @@ _FILES: dict[str, dict[str, str]] = {
         "Concat": "concat",
         "Pad": "pad",
         "Expand": "expand",
-        "Gather": "gather",
+        "Tile": "tile",
+        "Trilu": "trilu",
+        "CumSum": "cum_sum",
         "DepthToSpace": "depth_to_space",
         "SpaceToDepth": "space_to_depth",
     },
@@ -56,6 +58,8 @@ _FILES: dict[str, dict[str, str]] = {
         "Relu": "relu",
         "LeakyRelu": "leaky_relu",
         "PRelu": "prelu",
+        "ThresholdedRelu": "thresholded_relu",
+        "Shrink": "shrink",
         "Clip": "clip",
         "Abs": "absolute",
         "Sign": "sign",
@@ -67,6 +71,10 @@ _FILES: dict[str, dict[str, str]] = {
         "Not": "logical_not",
         "And": "logical_and",
         "Or": "logical_or",
+        "Xor": "logical_xor",
+        "Floor": "floor",
+        "Ceil": "ceil",
+        "Round": "round_half_even",
         "Where": "where",
         "HardSigmoid": "hard_sigmoid",
         "HardSwish": "hard_swish",
@@ -81,6 +89,15 @@ _FILES: dict[str, dict[str, str]] = {
         "ArgMax": "arg_max",
         "ArgMin": "arg_min",
     },
+    "index": {"Gather": "gather", "OneHot": "one_hot", "Hardmax": "hardmax", "TopK": "top_k"},
+    "reduce": {
+        "ReduceL1": "reduce_l1",
+        "ReduceL2": "reduce_l2",
+        "ReduceLogSum": "reduce_log_sum",
+        "ReduceProd": "reduce_prod",
+        "Einsum": "einsum",
+    },
+    "resize": {"Resize": "resize"},
     "smooth": {
         "Sigmoid": "sigmoid",
         "Tanh": "tanh",
@@ -88,25 +105,47 @@ _FILES: dict[str, dict[str, str]] = {
         "Gelu": "gelu",
         "Swish": "swish",
         "Softplus": "softplus",
+        "Mish": "mish",
+        "Sin": "sine",
+        "Cos": "cosine",
         "Elu": "elu",
+        "Celu": "celu",
+        "Selu": "selu",
         "Exp": "exp",
     },
-    "octave": {"Reciprocal": "reciprocal", "Sqrt": "sqrt_of", "Log": "log_of"},
+    "octave": {
+        "Reciprocal": "reciprocal",
+        "Sqrt": "sqrt_of",
+        "Rsqrt": "inverse_sqrt",
+        "Log": "log_of",
+        "Softsign": "softsign",
+    },
     "softmax": {"Softmax": "softmax", "LogSoftmax": "log_softmax", "ReduceLogSumExp": "reduce_log_sum_exp"},
-    "norm": {"LayerNormalization": "layer_normalization"},
+    "recurrent": {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"},
+    "norm": {
+        "LayerNormalization": "layer_normalization",
+        "RMSNormalization": "rms_normalization",
+        "InstanceNormalization": "instance_normalization",
+        "GroupNormalization": "group_normalization",
+        "LpNormalization": "lp_normalization",
+        "MeanVarianceNormalization": "mean_variance_normalization",
+    },
 }
 
 PROTOCOLS: dict[str, str] = {
     op: f"ppc.runtime.mpc.protocols.{file}:{function}" for file, ops in _FILES.items() for op, function in ops.items()
 }
 
+#: Steps of a plan that stand for no operator.
+STEPS = {"checked": "ppc.runtime.mpc.protocols.checked:checked"}
+
 Implementation = Callable[..., Ring]
 
 
 @cache
 def protocol(name: str) -> Implementation:
-    """The protocol of an operator. Raises KeyError for an operator that has none."""
-    module, _, function = PROTOCOLS[name].partition(":")
+    """The protocol of an operator or step. Raises KeyError where there is none."""
+    module, _, function = (STEPS | PROTOCOLS)[name].partition(":")
     found: Implementation = getattr(import_module(module), function)
     return found
 

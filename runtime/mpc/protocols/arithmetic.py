@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.product import SelfProduct
 from ppc.runtime.mpc.protocols.linear import plain, product, truncate, weighted
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.mean import reduce_sum
-from ppc.runtime.mpc.protocols.octave import inverse
+from ppc.runtime.mpc.protocols.octave import quotient
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.schema import FRACTION_BITS
@@ -47,31 +46,12 @@ def mul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
     return weighted(e, np.multiply, a, plain(b)) if isinstance(b, Weight) else product(e, np.multiply, a, b)
 
 
-def square(e: Engine, x: Ring) -> Ring:
-    z: Ring = e.apply(SelfProduct(x.shape), x)
-    return truncate(e, z, FRACTION_BITS)
-
-
 def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
-    """By a weight: times its inverse. By a secret: its reciprocal (see `octave`), of either sign."""
+    """By a weight: times its inverse. By a secret: see `octave.quotient`."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
         return weighted(e, np.multiply, a, WeightForm((b.name,), "inverse", (), b.shape))
-    r = inverse(e, b)
-    return mul(e, attrs, r, a)
-
-
-def power(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """A constant whole exponent of 1..16 (attribute `exponent`), by repeated squaring."""
-    exponent = float(attrs["exponent"])
-    if exponent not in range(1, 17):
-        raise PartyError("PPC6006", f"Pow has an MPC protocol for exponents 1..16, not {exponent:g}")
-    bits = bin(int(exponent))[3:]
-    result = x
-    for bit in bits:
-        result = square(e, result)
-        result = product(e, np.multiply, result, x) if bit == "1" else result
-    return result
+    return quotient(e, a, b)
 
 
 def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Ring:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.kernels.activation import SELU_ALPHA, SELU_GAMMA
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.exponential import Exponential
@@ -20,6 +21,7 @@ from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.compare import clamp
 from ppc.runtime.mpc.protocols.linear import scaled, truncate
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.ranges import EXP_LIMIT
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -44,6 +46,11 @@ def _gelu_tanh(x: Floats) -> Floats:
 
 def _swish(x: Floats) -> Floats:
     return x * _sigmoid(x)
+
+
+def _mish(x: Floats) -> Floats:
+    value: Floats = x * np.tanh(np.logaddexp(0, x))
+    return value
 
 
 def _softplus(x: Floats) -> Floats:
@@ -79,6 +86,7 @@ ROWS: dict[str, Smooth] = {
     "GeluTanh": _row(_gelu_tanh, -4, -2, 5, 0, 0, True),
     "Swish": _row(_swish, -16, -1, 6, 0, 0, True),
     "Softplus": _row(_softplus, -16, -1, 6, 0, 0, True),
+    "Mish": _row(_mish, -16, -1, 6, 0, 0, True),
 }
 
 
@@ -112,21 +120,29 @@ def gelu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
 
 
 def swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["Swish"], x)
+    """x sigmoid(alpha x), as (alpha x) sigmoid(alpha x) / alpha."""
+    alpha = float(attrs.get("alpha", 1.0))
+    if alpha == 1.0:
+        return evaluate(e, ROWS["Swish"], x)
+    return scaled(e, evaluate(e, ROWS["Swish"], scaled(e, x, alpha)), 1 / alpha)
+
+
+def mish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return evaluate(e, ROWS["Mish"], x)
 
 
 def softplus(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return evaluate(e, ROWS["Softplus"], x)
 
 
-#: exp is limited to this range; exp(10) = 22,026 needs 15 of the 30 integer bits that a product may use.
-EXP_START, EXP_LIMIT = -16, 10
+EXP_START = -16
 
 
 def exp(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three + two rounds."""
-    lo = (EXP_START << FRACTION_BITS) + 2
-    return _exp(e, clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS).inside, 5)
+    """Error 2^-14 relative plus 2^-15; inputs above 14 are taken as 14, and out of range: three + two rounds."""
+    limited = clamp(e, x, (EXP_START << FRACTION_BITS) + 2, EXP_LIMIT << FRACTION_BITS)
+    e.outside(limited.above)
+    return _exp(e, limited.inside, 5)
 
 
 def _exp(e: Engine, inside: Ring, k: int) -> Ring:
@@ -134,9 +150,49 @@ def _exp(e: Engine, inside: Ring, k: int) -> Ring:
     return truncate(e, e.apply(gate, inside), gate.scale - FRACTION_BITS)
 
 
+def _elu(e: Engine, x: Ring, alpha: float, stretch: float, gamma: float) -> Ring:
+    """gamma (max(x, 0) + alpha (exp(min(x, 0) / stretch) − 1)): the excess over zero is the first term."""
+    limited = clamp(e, x, round((EXP_START << FRACTION_BITS) * stretch) + 2, 0)
+    inside = limited.inside
+    if stretch != 1.0:
+        inside = clamp(e, scaled(e, inside, 1 / stretch), (EXP_START << FRACTION_BITS) + 2, 0).inside
+    curve = _exp(e, inside, 5) - e.public(1.0, FRACTION_BITS)
+    excess = limited.excess if gamma == 1.0 else scaled(e, limited.excess, gamma)
+    return excess + (curve if alpha * gamma == 1.0 else scaled(e, curve, alpha * gamma))
+
+
 def elu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """max(x, 0) + alpha (exp(min(x, 0)) − 1): the excess over zero is the first term."""
-    limited = clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0)
-    curve = _exp(e, limited.inside, 5) - e.public(1.0, FRACTION_BITS)
+    return _elu(e, x, float(attrs.get("alpha", 1.0)), 1.0, 1.0)
+
+
+def celu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     alpha = float(attrs.get("alpha", 1.0))
-    return limited.excess + (curve if alpha == 1.0 else scaled(e, curve, alpha))
+    return _elu(e, x, alpha, alpha, 1.0)
+
+
+def selu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return _elu(e, x, float(attrs.get("alpha", SELU_ALPHA)), 1.0, float(attrs.get("gamma", SELU_GAMMA)))
+
+
+#: One turn in 32 cells. A table is read modulo its cells, so a periodic function needs no limit.
+_SINE, _COSINE = (
+    Spline(f, 0, -5, 5, degree=3, g=12, bits=14)
+    for f in (lambda t: np.sin(2 * np.pi * t), lambda t: np.cos(2 * np.pi * t))
+)
+#: Fractional bits of 1 / 2π. Turns wrap with the ring: it holds a whole number of them.
+_TURN_BITS = 30
+
+
+def _periodic(e: Engine, spline: Spline, x: Ring) -> Ring:
+    """A function of x in turns: two rounds; the angle errs by |x| 2^-28."""
+    turns = x * ring.encode(1 / (2 * np.pi), _TURN_BITS)
+    y: Ring = e.apply(Lookup(spline, x.shape, FRACTION_BITS + _TURN_BITS), turns)
+    return truncate(e, y, spline.scale - FRACTION_BITS)
+
+
+def sine(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return _periodic(e, _SINE, x)
+
+
+def cosine(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return _periodic(e, _COSINE, x)

@@ -5,7 +5,7 @@ maximum's tree of fours.
 """
 
 from collections.abc import Mapping
-from math import ceil, log, log2
+from math import ceil, log2
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,12 @@ import numpy as np
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.exponential import Exponential
 from ppc.runtime.mpc.gates.product import Product
-from ppc.runtime.mpc.gates.table import Lookup
 from ppc.runtime.mpc.protocols.compare import clamp
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.protocols.maximum import reduce_max
-from ppc.runtime.mpc.protocols.octave import (
-    F_LOG,
-    F_RECIPROCAL,
-    TABLE_BITS,
-    normalise,
-    octave_sum,
-    times_power,
-)
+from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, log_by_octave, normalise, times_power
 from ppc.runtime.mpc.protocols.shapes import axes_of
-from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -53,7 +45,8 @@ def softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     axis = int(attrs.get("axis", -1)) % x.ndim
     _, powers, _ = _exponentials(e, x, (axis,))
     total = powers.sum(axis=axis, keepdims=True, dtype=np.uint64)
-    r, bits = times_power(e, total, EXP_BITS, F_RECIPROCAL, -1.0, *_octaves(x.shape[axis]))
+    n = normalise(e, total, *_octaves(x.shape[axis]))
+    r, bits = times_power(e, n, EXP_BITS, F_RECIPROCAL, -1.0)
     y: Ring = e.apply(Product(np.multiply, powers.shape, r.shape), powers, r)
     return truncate(e, y, EXP_BITS + bits - FRACTION_BITS)
 
@@ -61,11 +54,7 @@ def softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:
 def _log_sum(e: Engine, powers: Ring, axes: tuple[int, ...], count: int) -> Ring:
     """log of a sum of exponentials, at 16 bits."""
     total = powers.sum(axis=axes, keepdims=True, dtype=np.uint64)
-    lo, hi = _octaves(count)
-    n = normalise(e, total, lo, hi)
-    octaves = octave_sum(n, [log(2) * (j - EXP_BITS) for j in range(lo, hi)], TABLE_BITS)
-    y: Ring = e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
-    return truncate(e, y + (octaves << word(F_LOG.scale - TABLE_BITS)), F_LOG.scale - FRACTION_BITS)
+    return log_by_octave(e, normalise(e, total, *_octaves(count)), EXP_BITS)
 
 
 def log_softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:

@@ -52,7 +52,7 @@ def together(jobs: Mapping[str, Any]) -> dict[str, Any]:
 
 def split(ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mask = np.frombuffer(secrets.token_bytes(ring.nbytes), np.uint64).reshape(ring.shape)
-    return mask, ring - mask
+    return mask, np.asarray(ring - mask)
 
 
 @dataclass
@@ -64,6 +64,7 @@ class Outcome:
     transcripts: dict[str, list[Any]]
     sessions: dict[str, Session]
     seconds: float
+    further: list[np.ndarray]  # of steps with several results
 
 
 def mpc(
@@ -73,6 +74,7 @@ def mpc(
     weights: Mapping[str, Any] | None = None,
     shape: Sequence[int],
     raw: bool = False,
+    further: Sequence[tuple[int, ...]] = (),
     timeout: float = 20.0,
 ) -> Outcome:
     """One mpc step on fresh shares of the operands: arrays are values, strings are weights, None is absent."""
@@ -81,7 +83,7 @@ def mpc(
         "weights": {n: {"shape": list(np.shape(w))} for n, w in weights.items()},
         "steps": [{"id": 1, "step": f"mpc.{op}"}],
     }
-    step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}))
+    step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}), 0, tuple(further))
     found = sessions(manifest, weights, timeout)
     parts: dict[str, list[Any]] = {role: [] for role in found}
     for operand in operands:
@@ -119,7 +121,8 @@ def mpc(
         {role: lambda role=role: run_step(found[role], step, *parts[role]) for role in ("client", "server")}
     )
     seconds = time.perf_counter() - start
-    total = done["client"].data.view(np.uint64) + done["server"].data.view(np.uint64)
+    both = [v if isinstance(v, tuple) else (v,) for v in (done["client"], done["server"])]
+    total, *more = [a.data.view(np.uint64) + b.data.view(np.uint64) for a, b in zip(*both, strict=True)]
     dealt = sum(c.bytes_sent for c in found["dealer"].channels.values())
     return Outcome(
         total if raw else decode(total),
@@ -129,6 +132,7 @@ def mpc(
         {r: c.transcript for r, c in zip(("client", "server"), link, strict=True)},  # type: ignore[attr-defined]
         found,
         seconds,
+        [decode(m) for m in more],
     )
 
 

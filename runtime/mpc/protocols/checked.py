@@ -1,0 +1,26 @@
+"""`mpc.checked`: a value goes on unchanged, and the party that will learn it is told whether a function it depends on
+was given a value outside its declared range (`ppc.runtime.ranges`).
+
+Protocols count such values with `Engine.outside`; the counts stay shared. Here those of the nodes `of` are added up,
+and party `to` learns one bit: is the sum zero?
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.engine import CLIENT, SERVER, Engine
+from ppc.runtime.mpc.gates.verdict import Verdict
+from ppc.runtime.mpc.ring import Ring
+
+
+def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Ring:
+    """x. Raises PPC6016 at the party that is told: two rounds, 16 bytes."""
+    nodes = list(attrs["of"])
+    if e.apply(Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]]), e.counted(nodes)):
+        raise PartyError(
+            "PPC6016",
+            f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, nodes))}",
+            help="`ppc run --mode simulate` on this input names the node and the value; or let the node run elsewhere.",
+        )
+    return x
