@@ -6,6 +6,12 @@ it so (Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux: Efficient bootstrapping for
 no coefficient takes a level of its own and the result has exactly the planned scale. Sums of products are
 relinearised and rescaled once.
 
+Even and odd parts are not taken apart, p = pe(T_2) + x·po(T_2): the product with x comes after po, a level below where
+this recursion ends, so that no degree 2^n − 1 fits its n levels; and with the level more it saves nothing either.
+Products of ciphertexts, dense, at the least depth / one level more / two more: degree 7 takes 5 / 4 / 4 as it is and
+– / 5 / 4 in two parts, degree 15 8 / 7 / 7 and – / 9 / 7, degree 31 13 / 11 / 11 and – / 14 / 11. Coefficients that are
+zero are skipped here already: the even parts of a Relu make it 3, 6 and 10.
+
 The recursion runs on any `Arithmetic`: ciphertexts (`CipherArithmetic`), slot vectors with noise
 (`ppc.runtime.he.simulate`), the compiler's estimate of noise (`ppc.targets.he.polynomial_noise`), or nothing at all, to
 count products (`product_count`). A leaf: the compiler runs it too.

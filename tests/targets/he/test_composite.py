@@ -69,3 +69,18 @@ def test_encrypted(builder, calibrated):
     clear = on_slots(lowered, x, noise=False)[module.outputs[0]].data
     found = encrypted(lowered, x).result(module.outputs[0])
     assert np.abs(found - clear).max() < 2e-4 and np.abs(found - expected).max() < error + 2e-4
+
+
+@pytest.mark.parametrize("columns", [3, 12])
+def test_no_partial_sums_reach_a_polynomial(builder, run, columns):
+    """A row's partial sums may be many times its sum; of degree 15, 4 becomes 10^13."""
+    x, w = np.full((1, 64), 4.0), np.ones((64, columns))
+    w[32:] = -1 + 1e-3
+    b = builder(x.shape)
+    b.op("MatMul", [b.last, b.weight(w)], (1, columns))
+    b.op("Polynomial", [b.last], (1, columns), {"coefficients": (0.1,) * 16, "lo": -1.0, "hi": 1.0})
+    module = b.module()
+    lowered = lower_he(replace(module, attrs={**module.attrs, "he.error": 2.0**-4}))
+    verify_he(lowered)
+    got = run(lowered, x)
+    assert all(np.abs(got[op.results[0]]).max() < 2 for op in lowered.ops if op.name == "he.polynomial")
