@@ -3,7 +3,7 @@
 It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`:
 what needs the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone;
 `online` uses it. Both take and make material in the same order, and `Engine.apply` picks the part that belongs to
-the role.
+the role. What needs the other party is a generator (`ppc.runtime.mpc.turn`): protocols call it by `yield from`.
 """
 
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.material import Chunk
 from ppc.runtime.mpc.ring import Ring, encode
+from ppc.runtime.mpc.turn import Arrays, Rounds, T, Turn, play, specs_of
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.channel import Channel, Spec
 from ppc.runtime.schema import FRACTION_BITS
@@ -31,15 +32,11 @@ class Party:
         self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], plain: dict[int, Ring]
     ):
         self.rank, self._channel, self._chunk, self._tag = rank, channel, chunk, tag
-        self._masked, self._plain, self._weights, self._messages = masked, plain, 0, 0
+        self._masked, self._plain, self._weights, self._alone = masked, plain, 0, 0
         self.first = np.uint64(1 if rank == CLIENT else 0)  # × a public value: exactly one party adds it
 
     def __repr__(self) -> str:
         return f"Party({self.rank}, {self._tag})"
-
-    def _name(self) -> str:
-        self._messages += 1
-        return f"{self._tag}.{self._messages}"
 
     def random(self, shape: tuple[int, ...], dtype: str = "uint64") -> NDArray[Any]:
         """This party's half of `Dealer.random` or `Dealer.random_xor`."""
@@ -61,30 +58,37 @@ class Party:
         self._weights += 1
         return (self._plain if self.rank == SERVER else self._masked)[index]
 
-    def swap(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    def swap(self, *arrays: NDArray[Any]) -> Rounds[Arrays]:
         """The peer's arrays of the same types and shapes: one round."""
-        return self._channel.exchange(self._name(), *arrays)
+        return (yield Turn(arrays, specs_of(arrays)))
 
-    def open(self, *shares: NDArray[Any]) -> list[NDArray[Any]]:
+    def open(self, *shares: NDArray[Any]) -> Rounds[list[NDArray[Any]]]:
         """Sums of additive shares, to both parties: one round."""
-        return [a + b for a, b in zip(shares, self.swap(*shares), strict=True)]
+        theirs = yield from self.swap(*shares)
+        return [a + b for a, b in zip(shares, theirs, strict=True)]
 
-    def open_xor(self, shares: NDArray[Any]) -> NDArray[Any]:
+    def open_xor(self, shares: NDArray[Any]) -> Rounds[NDArray[Any]]:
         """XOR of shares, to both parties: one round."""
-        (theirs,) = self.swap(shares)
+        (theirs,) = yield from self.swap(shares)
         opened: NDArray[Any] = shares ^ theirs
         return opened
 
-    def open_bits(self, bits: NDArray[Any]) -> NDArray[Any]:
+    def open_bits(self, bits: NDArray[Any]) -> Rounds[NDArray[Any]]:
         """XOR of shared bits (uint8), packed on the wire: one round."""
-        packed = self.open_xor(np.packbits(bits))
+        packed = yield from self.open_xor(np.packbits(bits))
         return np.unpackbits(packed, count=bits.size).reshape(bits.shape)
 
-    def send(self, *arrays: NDArray[Any]) -> None:
-        self._channel.send(self._name(), *arrays)
+    def send(self, *arrays: NDArray[Any]) -> Rounds[None]:
+        """To the peer, which takes the same turn with `receive`: one round, in one direction."""
+        yield Turn(arrays, ())
 
-    def receive(self, *specs: Spec) -> tuple[NDArray[Any], ...]:
-        return self._channel.receive(self._name(), *specs)
+    def receive(self, *specs: Spec) -> Rounds[Arrays]:
+        return (yield Turn((), specs))
+
+    def alone(self, rounds: Rounds[T]) -> T:
+        """Run a piece of protocol at once, in messages of its own: for what cannot be a generator."""
+        self._alone += 1
+        return play(rounds, self._channel, f"{self._tag}.alone{self._alone}")
 
 
 class Gate(Protocol):
@@ -94,7 +98,7 @@ class Gate(Protocol):
         """Make the material; return zeros of the shape of the result."""
         ...
 
-    def online(self, p: Party, *shares: Ring) -> Any:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Any]:
         """Take the material and compute a share of the result."""
         ...
 
@@ -106,11 +110,11 @@ class Engine:
         self._dealer, self._party = dealer, party
         self.first = party.first if party else np.uint64(0)
 
-    def apply(self, gate: Gate, *shares: Ring) -> Any:
+    def apply(self, gate: Gate, *shares: Ring) -> Rounds[Any]:
         if self._dealer is not None:
             return gate.deal(self._dealer)
         assert self._party is not None
-        return gate.online(self._party, *shares)
+        return (yield from gate.online(self._party, *shares))
 
     def public(self, value: Any, bits: int) -> Ring:
         """Shares of a public value in fixed point: the client's is the value, the other zero."""

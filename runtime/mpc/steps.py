@@ -1,5 +1,6 @@
 """`mpc.*` steps of a plan, at all three roles."""
 
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ppc.runtime.mpc.engine import Engine, Party
 from ppc.runtime.mpc.protocols import protocol
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.state import RANKS, ship, state_of
+from ppc.runtime.mpc.turn import Rounds, dealt, play
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
@@ -27,22 +29,26 @@ def run(session: Session, step: Step, *operands: Operand) -> Value:
     arguments = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
     if session.role == "dealer":
         dealer = Dealer(state.keys, step.run, step.id)
-        _check(_apply(implementation, Engine(dealer, None), step, arguments).shape, step)
+        _check(_apply(implementation, Engine(dealer, None), step, arguments, dealt).shape, step)
         ship(session, step.run, step.id, dealer)
         return Value("mpc", step.shape)
     rank = RANKS[session.role]
     chunk = state.material.open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
-    result = _apply(implementation, Engine(None, party), step, arguments)
+    result = _apply(implementation, Engine(None, party), step, arguments, lambda rounds: play(rounds, peer, step.tag))
     _check(result.shape, step)
     return Value("mpc", step.shape, np.ascontiguousarray(result).view(np.int64))
 
 
-def _apply(implementation: Any, engine: Engine, step: Step, arguments: list[Any]) -> Ring:
+def _apply(
+    implementation: Any, engine: Engine, step: Step, arguments: list[Any], end: Callable[[Rounds[Ring]], Ring]
+) -> Ring:
     """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes only."""
     try:
-        result: Ring = implementation(engine, step.attrs, *arguments)
+        result: Ring | Rounds[Ring] = implementation(engine, step.attrs, *arguments)
+        if isinstance(result, Generator):
+            result = end(result)
     except (ValueError, IndexError, RuntimeError) as error:
         shapes = ", ".join(str(a.shape) for a in arguments if a is not None)
         raise PartyError("PPC6003", f"step {step.id} ({step.name}) cannot take {shapes}: {error}") from error

@@ -16,6 +16,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import CLIENT, Party
 from ppc.runtime.mpc.gates import fan
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 
 DIGIT_BITS, DIGITS = 7, 9
 LOW = word((1 << 63) - 1)
@@ -56,11 +57,11 @@ def deal_signs(d: Dealer, shape: Shape) -> None:
     fan.deal(d, int(np.prod(shape)), DIGITS)
 
 
-def signs(p: Party, table: Ring, top: Bits, c: Ring) -> Bits:
+def signs(p: Party, table: Ring, top: Bits, c: Ring) -> Rounds[Bits]:
     """XOR shares of [c − r < 0 as a signed word], given the digits of r: one round."""
     equal, less = pick(table, c & LOW)
-    below = fan.online(p, equal[:-1].reshape(DIGITS - 1, -1), less.reshape(DIGITS, -1)).reshape(c.shape)
-    sign: Bits = below ^ top
+    below = yield from fan.online(p, equal[:-1].reshape(DIGITS - 1, -1), less.reshape(DIGITS, -1))
+    sign: Bits = below.reshape(c.shape) ^ top
     return sign ^ (c >> word(63)).astype(np.uint8) if p.rank == CLIENT else sign
 
 
@@ -89,15 +90,16 @@ class Compare:
             d.share(beta * r)
         return make_zero(self.wide), make_zero(self.wide)
 
-    def online(self, p: Party, *shares: Ring) -> tuple[Ring, Ring]:
+    def online(self, p: Party, *shares: Ring) -> Rounds[tuple[Ring, Ring]]:
         r = p.random(self.shape)
         table, top = take_digits(p, self.shape)
-        (c,) = p.open(shares[0] + r)
+        (c,) = yield from p.open(shares[0] + r)
         moved = np.stack([c - word(t) for t in self.thresholds])
-        sign = signs(p, table[:, :, None], top, moved)
+        sign = yield from signs(p, table[:, :, None], top, moved)
         if p.rank == CLIENT:
             sign = sign ^ np.uint8(1)  # at least, instead of below
-        z = p.open_bits(sign ^ p.random(self.wide, "bit")).astype(np.uint64)
+        opened = yield from p.open_bits(sign ^ p.random(self.wide, "bit"))
+        z = opened.astype(np.uint64)
         flip = word(1) - word(2) * z
         beta = p.share(self.wide)
         bits = z * p.first + flip * beta

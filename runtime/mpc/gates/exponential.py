@@ -13,6 +13,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.table import open_top
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,10 @@ class Exponential:
         d.share(np.round(np.exp(cell - rho[:, None]) * 2.0**self.bits).astype(np.uint64))
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         n = int(np.prod(self.shape))
         r, table = p.random((n,), "uint32"), p.share((n, 1 << self.k))
-        c = open_top(p, shares[0].reshape(-1), r, self.start, 0, self.k, self.g, self.fraction)
+        c = yield from open_top(p, shares[0].reshape(-1), r, self.start, 0, self.k, self.g, self.fraction)
         u = (c & word((1 << self.g) - 1)) / 2.0**self.g
         factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
         return (table[np.arange(n), (c >> word(self.g)).astype(np.int64)] * factor).reshape(self.shape)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
+from ppc.runtime.mpc.turn import Rounds
 
 Bits = NDArray[np.uint8]
 _BLOCK = 1 << 15
@@ -68,14 +69,14 @@ def _sums(a: NDArray[np.uint16], b: NDArray[np.uint16], m: int) -> NDArray[np.ui
     return _words(total)
 
 
-def online(p: Party, equal: Bits, less: Bits) -> Bits:
+def online(p: Party, equal: Bits, less: Bits) -> Rounds[Bits]:
     """XOR shares (gates,) of the result; `equal` is (m − 1, gates) shares, `less` (m, gates)."""
     m, gates = less.shape
     size = 1 << (m - 1)
     a, b = p.random((gates,), "uint16") & np.uint16(size - 1), p.random((gates,), "uint16")
     onehot, table = p.share((size // 64, gates)), p.share((size // 64, gates))
     e, g = _pack(equal) ^ a, _pack(less) ^ b & np.uint16((1 << m) - 1)
-    opened = p.open_xor(np.stack([e, g]))
+    opened = yield from p.open_xor(np.stack([e, g]))
     index, chosen = opened[0].astype(np.int64), opened[1].astype(np.uint8 if m <= 8 else np.uint16)
     row = table[index >> 6, np.arange(gates)] >> (index & 63).astype(np.uint64)
     result = (row & np.uint64(1)).astype(np.uint8)

@@ -13,6 +13,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates import compare
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,13 @@ class Maximum:
         d.share(table)
         return make_zero((self.values, self.n))
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         r = p.random((self.values, self.candidates, self.n))
         pairs = (len(self._pairs()), self.n)
         digits, top = compare.take_digits(p, pairs)
-        (c,) = p.open(shares[0] + r)
-        less = compare.signs(p, digits, top, self._differences(c))
-        opened = p.open_bits(less ^ p.random(pairs, "bit"))
+        (c,) = yield from p.open(shares[0] + r)
+        less = yield from compare.signs(p, digits, top, self._differences(c))
+        opened = yield from p.open_bits(less ^ p.random(pairs, "bit"))
         table = p.share((self.candidates, self.n, 1 << (self.candidates - 1), 1 + self.values))
         result = make_zero((self.values, self.n))
         for i in range(self.candidates):

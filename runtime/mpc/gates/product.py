@@ -9,6 +9,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import CLIENT, Party
 from ppc.runtime.mpc.gates.truncate import deal_truncation, wrap_type
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.mpc.weights import WeightForm
 
 Bilinear = Callable[[Ring, Ring], Ring]
@@ -28,10 +29,10 @@ class Product:
         d.share(c)
         return make_zero(c.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         x, y = shares
         a, b = p.random(self.left), p.random(self.right)
-        e, d = p.open(x - a, y - b)
+        e, d = yield from p.open(x - a, y - b)
         ours = self.f(e, b + d) if p.rank == CLIENT else self.f(e, b)
         z = ours + self.f(a, d)
         returned: Ring = z + p.share(z.shape)
@@ -49,9 +50,9 @@ class SelfProduct:
         d.share(a * a)
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         a = p.random(self.shape)
-        (e,) = p.open(shares[0] - a)
+        (e,) = yield from p.open(shares[0] - a)
         returned: Ring = e * (e * p.first + word(2) * a) + p.share(self.shape)
         return returned
 
@@ -79,31 +80,31 @@ class Weighted:
         deal_truncation(d, r, self.bits)
         return make_zero(c.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         x, bias = shares  # the bias lies in the server's share, at the scale of the product
         w, a = p.weight(), p.client(self.x)
         if p.rank == CLIENT:
-            p.send(x - a)
+            yield from p.send(x - a)
             ours = self.f(a, w)
         else:
-            (e,) = p.receive(("uint64", x.shape))
+            (e,) = yield from p.receive(("uint64", x.shape))
             ours = self.f(e + x, w) + bias
         ours = ours + p.share(ours.shape)
         r = p.random(ours.shape)
         high, wrap = p.share(ours.shape), p.share(ours.shape, wrap_type(self.bits)).astype(np.uint64)
-        return _finish_one_way(p, ours + r, high, wrap, self.bits)
+        return (yield from _finish_one_way(p, ours + r, high, wrap, self.bits))
 
 
-def _finish_one_way(p: Party, masked: Ring, high: Ring, wrap: Ring, bits: int) -> Ring:
+def _finish_one_way(p: Party, masked: Ring, high: Ring, wrap: Ring, bits: int) -> Rounds[Ring]:
     if p.rank == CLIENT:
-        p.send(masked)
-        (packed,) = p.receive(("uint8", ((masked.size + 7) // 8,)))
+        yield from p.send(masked)
+        (packed,) = yield from p.receive(("uint8", ((masked.size + 7) // 8,)))
         w = np.unpackbits(packed, count=masked.size).reshape(masked.shape).astype(np.uint64)
-        public = word(0)
+        public = np.zeros(masked.shape, np.uint64)
     else:
-        (theirs,) = p.receive(("uint64", masked.shape))
+        (theirs,) = yield from p.receive(("uint64", masked.shape))
         c = masked + theirs + word(1 << 62)
         w = word(1) - (c >> word(63))
-        p.send(np.packbits(w.astype(np.uint8)))
+        yield from p.send(np.packbits(w.astype(np.uint8)))
         public = (c >> word(bits)) - word(1 << (62 - bits))
     return public - high + ((w * wrap) << word(64 - bits))

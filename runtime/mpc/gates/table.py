@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 13
@@ -103,10 +104,10 @@ class Lookup:
         d.share(table)
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         s, n = self.spline, int(np.prod(self.shape))
         r, table = p.random((n,), self._word), p.share((n, 1 << s.k, s.degree + 1))
-        c = open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
+        c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
         row = table[np.arange(n), (c >> word(s.g)).astype(np.int64)]
         u = c & word((1 << s.g) - 1)
         y = row[:, s.degree]
@@ -117,12 +118,12 @@ class Lookup:
 
 def open_top(
     p: Party, x: Ring, r: NDArray[np.unsignedinteger], start: float, width: int, k: int, g: int, fraction: int
-) -> Ring:
+) -> Rounds[Ring]:
     """Open (x − start) + r in units of 2^(width − g), mod 2^(k + g): dropping low bits of shares loses one unit at
     most."""
     drop = fraction + width - g
     moved = x - word(round(start * 2.0**fraction)) * p.first
     moved = moved >> word(drop) if drop >= 0 else moved << word(-drop)
-    (c,) = p.open(moved.astype(r.dtype) + r)
+    (c,) = yield from p.open(moved.astype(r.dtype) + r)
     opened: Ring = c.astype(np.uint64) & word((1 << (k + g)) - 1)
     return opened

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 
 
 def deal_truncation(d: Dealer, r: Ring, bits: int) -> None:
@@ -33,10 +34,10 @@ class Truncate:
         deal_truncation(d, d.random(self.shape), self.bits)
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         r = p.random(self.shape)
         high, wrap = p.share(self.shape), p.share(self.shape, wrap_type(self.bits)).astype("uint64")
-        (c,) = p.open(shares[0] + r + p.first * word(1 << 62))
+        (c,) = yield from p.open(shares[0] + r + p.first * word(1 << 62))
         w = word(1) - (c >> word(63))
         returned: Ring = (
             ((c >> word(self.bits)) - word(1 << (62 - self.bits))) * p.first

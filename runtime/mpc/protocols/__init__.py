@@ -1,8 +1,8 @@
 """Protocols of ONNX operators: one table, operator -> "module:function" (lazy).
 
-A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings
-(shares at 16 fractional bits) or `Weight`s, and so is the result. Errors stated in the docstrings are absolute
-unless they say relative.
+A protocol is `f(engine, attrs, *operands) -> Rounds[Ring]` (`ppc.runtime.mpc.turn`), or plainly a `Ring` where it
+needs no message, run by client, server and dealer alike; operands are rings (shares at 16 fractional bits) or
+`Weight`s, and so is the result. Errors stated in the docstrings are absolute unless they say relative.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 
 _FILES: dict[str, dict[str, str]] = {
     "linear": {
@@ -100,7 +101,7 @@ PROTOCOLS: dict[str, str] = {
     op: f"ppc.runtime.mpc.protocols.{file}:{function}" for file, ops in _FILES.items() for op, function in ops.items()
 }
 
-Implementation = Callable[..., Ring]
+Implementation = Callable[..., Ring | Rounds[Ring]]
 
 
 @cache

@@ -14,6 +14,7 @@ from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.mean import reduce_sum
 from ppc.runtime.mpc.protocols.octave import inverse
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
@@ -40,28 +41,28 @@ def sum_of(e: Engine, attrs: Attrs, *operands: Ring | Weight) -> Ring:
     return total
 
 
-def mul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def mul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     if isinstance(a, Weight):
         a, b = b, a
     assert not isinstance(a, Weight)
     return weighted(e, np.multiply, a, plain(b)) if isinstance(b, Weight) else product(e, np.multiply, a, b)
 
 
-def square(e: Engine, x: Ring) -> Ring:
-    z: Ring = e.apply(SelfProduct(x.shape), x)
-    return truncate(e, z, FRACTION_BITS)
+def square(e: Engine, x: Ring) -> Rounds[Ring]:
+    z: Ring = yield from e.apply(SelfProduct(x.shape), x)
+    return (yield from truncate(e, z, FRACTION_BITS))
 
 
-def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     """By a weight: times its inverse. By a secret: its reciprocal (see `octave`), of either sign."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
-        return weighted(e, np.multiply, a, WeightForm((b.name,), "inverse", (), b.shape))
-    r = inverse(e, b)
-    return mul(e, attrs, r, a)
+        return (yield from weighted(e, np.multiply, a, WeightForm((b.name,), "inverse", (), b.shape)))
+    r = yield from inverse(e, b)
+    return (yield from mul(e, attrs, r, a))
 
 
-def power(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def power(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """A constant whole exponent of 1..16 (attribute `exponent`), by repeated squaring."""
     exponent = float(attrs["exponent"])
     if exponent not in range(1, 17):
@@ -69,11 +70,11 @@ def power(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     bits = bin(int(exponent))[3:]
     result = x
     for bit in bits:
-        result = square(e, result)
-        result = product(e, np.multiply, result, x) if bit == "1" else result
+        result = yield from square(e, result)
+        result = (yield from product(e, np.multiply, result, x)) if bit == "1" else result
     return result
 
 
-def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    z: Ring = e.apply(SelfProduct(x.shape), x)
-    return truncate(e, reduce_sum(e, attrs, z), FRACTION_BITS)
+def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    z: Ring = yield from e.apply(SelfProduct(x.shape), x)
+    return (yield from truncate(e, reduce_sum(e, attrs, z), FRACTION_BITS))

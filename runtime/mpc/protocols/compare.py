@@ -13,6 +13,7 @@ from ppc.runtime.mpc.gates.compare import Compare
 from ppc.runtime.mpc.protocols.linear import plain, product, scaled, weighted
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
 
@@ -25,30 +26,31 @@ def units(value: float) -> int:
     return round(value * 2.0**FRACTION_BITS)
 
 
-def compare(e: Engine, x: Ring, *thresholds: int, products: bool = True) -> tuple[Ring, Ring]:
+def compare(e: Engine, x: Ring, *thresholds: int, products: bool = True) -> Rounds[tuple[Ring, Ring]]:
     """Bits [x >= t] (integers) and, where asked for, [x >= t] · x; first axis: the thresholds."""
-    bits, multiples = e.apply(Compare(x.shape, thresholds, products), x)
+    bits, multiples = yield from e.apply(Compare(x.shape, thresholds, products), x)
     return bits, multiples
 
 
-def relu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    returned: Ring = compare(e, x, 0)[1][0]
+def relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    _, multiples = yield from compare(e, x, 0)
+    returned: Ring = multiples[0]
     return returned
 
 
-def absolute(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return word(2) * relu(e, attrs, x) - x
+def absolute(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return word(2) * (yield from relu(e, attrs, x)) - x
 
 
-def leaky_relu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def leaky_relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Error 2^-16: alpha times the negative part is truncated."""
-    positive = relu(e, attrs, x)
-    return positive + scaled(e, x - positive, float(attrs.get("alpha", 0.01)))
+    positive = yield from relu(e, attrs, x)
+    return positive + (yield from scaled(e, x - positive, float(attrs.get("alpha", 0.01))))
 
 
-def prelu(e: Engine, attrs: Attrs, x: Ring, slope: Weight) -> Ring:
-    positive = relu(e, attrs, x)
-    return positive + weighted(e, np.multiply, x - positive, plain(slope))
+def prelu(e: Engine, attrs: Attrs, x: Ring, slope: Weight) -> Rounds[Ring]:
+    positive = yield from relu(e, attrs, x)
+    return positive + (yield from weighted(e, np.multiply, x - positive, plain(slope)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,13 @@ class Clamped:
     excess: Ring
 
 
-def clamp(e: Engine, x: Ring, lo: int | None, hi: int | None) -> Clamped:
+def clamp(e: Engine, x: Ring, lo: int | None, hi: int | None) -> Rounds[Clamped]:
     """x limited to [lo, hi] (units; None: no limit): three rounds, exact on the whole ring."""
     limits = [t for t in (lo, hi) if t is not None]
     none = ring.zeros(x.shape)
     if not limits:
         return Clamped(x, none, none, none)
-    bits, multiples = compare(e, x, *limits)
+    bits, multiples = yield from compare(e, x, *limits)
     inside, below, above, excess = x, none, none, none
     if hi is not None:
         above = bits[-1]
@@ -79,7 +81,7 @@ def clamp(e: Engine, x: Ring, lo: int | None, hi: int | None) -> Clamped:
     return Clamped(inside, below, above, excess)
 
 
-def clip(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def clip(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Limits are attributes; an absent one is none. min > max gives max, as in ONNX."""
     lo, hi = attrs.get("min"), attrs.get("max")
     if lo is not None and hi is not None and lo > hi:
@@ -87,54 +89,55 @@ def clip(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     limit = 2.0**46  # what a value can reach; a limit beyond it, such as infinity, is none
     least = None if lo is None or lo <= -limit else units(lo)
     most = None if hi is None or hi >= limit else units(hi)
-    return clamp(e, x, least, most).inside
+    return (yield from clamp(e, x, least, most)).inside
 
 
-def sign(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    bits, _ = compare(e, x, 0, 1, products=False)
+def sign(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    bits, _ = yield from compare(e, x, 0, 1, products=False)
     returned: Ring = (bits[0] + bits[1] - e.first) * ONE
     return returned
 
 
-def hard_sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def hard_sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """max(0, min(1, alpha x + beta)): clipped first, so that no product can wrap."""
     alpha, beta = float(attrs.get("alpha", 0.2)), float(attrs.get("beta", 0.5))
     ends = sorted(((0.0 - beta) / alpha, (1.0 - beta) / alpha))
-    inside = clamp(e, x, units(ends[0]), units(ends[1])).inside
-    return scaled(e, inside, alpha) + e.public(beta, FRACTION_BITS)
+    inside = (yield from clamp(e, x, units(ends[0]), units(ends[1]))).inside
+    return (yield from scaled(e, inside, alpha)) + e.public(beta, FRACTION_BITS)
 
 
-def hard_swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def hard_swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """x · max(0, min(1, x/6 + 1/2))."""
-    return product(e, np.multiply, x, hard_sigmoid(e, {"alpha": 1 / 6, "beta": 0.5}, x))
+    factor = yield from hard_sigmoid(e, {"alpha": 1 / 6, "beta": 0.5}, x)
+    return (yield from product(e, np.multiply, x, factor))
 
 
-def _at_least(e: Engine, a: Ring | Weight, b: Ring | Weight, units_more: int = 0) -> Ring:
+def _at_least(e: Engine, a: Ring | Weight, b: Ring | Weight, units_more: int = 0) -> Rounds[Ring]:
     """[a − b >= units_more] as 0.0 or 1.0; differences must stay below 2^46."""
-    bits, _ = compare(e, shared(e, a) - shared(e, b), units_more, products=False)
+    bits, _ = yield from compare(e, shared(e, a) - shared(e, b), units_more, products=False)
     returned: Ring = bits[0] * ONE
     return returned
 
 
-def greater_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def greater_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     return _at_least(e, a, b)
 
 
-def greater(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def greater(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     return _at_least(e, a, b, 1)
 
 
-def less_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def less_or_equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     return _at_least(e, b, a)
 
 
-def less(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def less(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     return _at_least(e, b, a, 1)
 
 
-def equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     """Equal to the last of 16 fractional bits."""
-    bits, _ = compare(e, shared(e, a) - shared(e, b), 0, 1, products=False)
+    bits, _ = yield from compare(e, shared(e, a) - shared(e, b), 0, 1, products=False)
     returned: Ring = (bits[0] - bits[1]) * ONE
     return returned
 
@@ -143,17 +146,17 @@ def logical_not(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return ONE * e.first - x
 
 
-def logical_and(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def logical_and(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     return _at_least(e, shared(e, a) + shared(e, b), ring.zeros(()), 3 << (FRACTION_BITS - 1))
 
 
-def logical_or(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def logical_or(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     return _at_least(e, shared(e, a) + shared(e, b), ring.zeros(()), 1 << (FRACTION_BITS - 1))
 
 
-def where(e: Engine, attrs: Attrs, condition: Ring | Weight, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def where(e: Engine, attrs: Attrs, condition: Ring | Weight, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     """condition · (a − b) + b: two rounds, error 2^-16. |a − b| < 2^30."""
     left, right = shared(e, a), shared(e, b)
     if isinstance(condition, Weight):
-        return weighted(e, np.multiply, left - right, plain(condition)) + right
-    return product(e, np.multiply, condition, left - right) + right
+        return (yield from weighted(e, np.multiply, left - right, plain(condition))) + right
+    return (yield from product(e, np.multiply, condition, left - right)) + right

@@ -12,6 +12,7 @@ from ppc.runtime.mpc.gates.product import Bilinear, Product, Weighted
 from ppc.runtime.mpc.gates.truncate import Truncate
 from ppc.runtime.mpc.protocols.shapes import pads_of
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.mpc.weights import WEIGHT_BITS, WeightForm
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
@@ -25,25 +26,24 @@ def plain(weight: Weight, factor: float = 1.0) -> WeightForm:
     return WeightForm((weight.name,), "plain", (factor,), weight.shape)
 
 
-def weighted(e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None = None) -> Ring:
+def weighted(e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None = None) -> Rounds[Ring]:
     """f(x, W) + bias at 16 fractional bits; the bias at `PRODUCT_BITS`, in the server's share."""
-    result: Ring = e.apply(Weighted(f, x.shape, form, WEIGHT_BITS), x, np.uint64(0) if bias is None else bias)  # type: ignore[arg-type]
-    return result
+    gate = Weighted(f, x.shape, form, WEIGHT_BITS)
+    return e.apply(gate, x, np.uint64(0) if bias is None else bias)  # type: ignore[arg-type]
 
 
-def product(e: Engine, f: Bilinear, x: Ring, y: Ring) -> Ring:
+def product(e: Engine, f: Bilinear, x: Ring, y: Ring) -> Rounds[Ring]:
     """f(x, y) of two shares at 16 fractional bits: two rounds."""
-    z: Ring = e.apply(Product(f, x.shape, y.shape), x, y)
-    return truncate(e, z, FRACTION_BITS)
+    z: Ring = yield from e.apply(Product(f, x.shape, y.shape), x, y)
+    return (yield from truncate(e, z, FRACTION_BITS))
 
 
-def truncate(e: Engine, x: Ring, bits: int) -> Ring:
+def truncate(e: Engine, x: Ring, bits: int) -> Rounds[Ring]:
     """x / 2^bits, to one unit: one round."""
-    result: Ring = e.apply(Truncate(x.shape, bits), x)
-    return result
+    return e.apply(Truncate(x.shape, bits), x)
 
 
-def conv(e: Engine, attrs: Attrs, x: Ring, w: Weight, bias: Weight | None = None) -> Ring:
+def conv(e: Engine, attrs: Attrs, x: Ring, w: Weight, bias: Weight | None = None) -> Rounds[Ring]:
     """Convolution of any rank with a weight; strides, pads, dilations, groups."""
     kernel = w.shape[2:]
     rank = len(kernel)
@@ -55,7 +55,7 @@ def conv(e: Engine, attrs: Attrs, x: Ring, w: Weight, bias: Weight | None = None
     return weighted(e, lambda a, b: ring.conv(a, b, strides, pads, dilations, group), x, plain(w), added)
 
 
-def gemm(e: Engine, attrs: Attrs, a: Ring, b: Weight | Ring, c: Weight | Ring | None = None) -> Ring:
+def gemm(e: Engine, attrs: Attrs, a: Ring, b: Weight | Ring, c: Weight | Ring | None = None) -> Rounds[Ring]:
     """alpha · op(A) op(B) + beta · C."""
     alpha, beta = float(attrs.get("alpha", 1.0)), float(attrs.get("beta", 1.0))
     if attrs.get("transA", 0):
@@ -65,24 +65,24 @@ def gemm(e: Engine, attrs: Attrs, a: Ring, b: Weight | Ring, c: Weight | Ring | 
         if attrs.get("transB", 0):
             form = WeightForm((b.name,), "transposed", (alpha,), b.shape[::-1])
         bias = e.constant(c, PRODUCT_BITS) if isinstance(c, Weight) and beta == 1.0 else None
-        y = weighted(e, ring.matmul, a, form, bias)
+        y = yield from weighted(e, ring.matmul, a, form, bias)
         if bias is not None or c is None:
             return y
     else:
-        y = product(e, ring.matmul, a, b.T if attrs.get("transB", 0) else b)
-        y = y if alpha == 1.0 else scaled(e, y, alpha)
+        y = yield from product(e, ring.matmul, a, b.T if attrs.get("transB", 0) else b)
+        y = y if alpha == 1.0 else (yield from scaled(e, y, alpha))
     if c is None:
         return y
     added = e.constant(c, FRACTION_BITS) if isinstance(c, Weight) else c
-    return y + (added if beta == 1.0 else scaled(e, added, beta))
+    return y + (added if beta == 1.0 else (yield from scaled(e, added, beta)))
 
 
-def scaled(e: Engine, x: Ring, factor: float, bits: int = WEIGHT_BITS) -> Ring:
+def scaled(e: Engine, x: Ring, factor: float, bits: int = WEIGHT_BITS) -> Rounds[Ring]:
     """A share times a public number: one round."""
     return truncate(e, x * ring.encode(factor, bits), bits)
 
 
-def matmul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
+def matmul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     """Batched matrix product; either operand may be a weight."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
@@ -94,7 +94,7 @@ def matmul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Ring:
 
 def batch_normalization(
     e: Engine, attrs: Attrs, x: Ring, scale: Weight, bias: Weight, mean: Weight, var: Weight
-) -> Ring:
+) -> Rounds[Ring]:
     """(x − mean) / sqrt(var + epsilon) · scale + bias, with the running statistics."""
     rank = x.ndim - 2
     column = (-1, *[1] * rank)

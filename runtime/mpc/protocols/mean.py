@@ -11,6 +11,7 @@ from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.protocols.shapes import axes_of, pads_of
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 
 Attrs = Mapping[str, Any]
 #: Fractional bits of a public divisor's inverse: a mean over many elements needs more than 16.
@@ -27,20 +28,20 @@ def reduce_sum(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return _sum(x, axes_of(attrs, x.ndim), bool(attrs.get("keepdims", 1)))
 
 
-def mean_over(e: Engine, x: Ring, axes: tuple[int, ...], keepdims: bool) -> Ring:
+def mean_over(e: Engine, x: Ring, axes: tuple[int, ...], keepdims: bool) -> Rounds[Ring]:
     count = prod(x.shape[a] for a in axes)
     return truncate(e, _sum(x, axes, keepdims) * ring.encode(1 / count, INVERSE_BITS), INVERSE_BITS)
 
 
-def reduce_mean(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def reduce_mean(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return mean_over(e, x, axes_of(attrs, x.ndim), bool(attrs.get("keepdims", 1)))
 
 
-def global_average_pool(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def global_average_pool(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return mean_over(e, x, tuple(range(2, x.ndim)), True)
 
 
-def average_pool(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def average_pool(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Any window; `count_include_pad` decides whether padding counts."""
     kernel = tuple(attrs["kernel_shape"])
     rank = len(kernel)

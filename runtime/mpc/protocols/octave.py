@@ -20,6 +20,7 @@ from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.compare import compare
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -42,9 +43,9 @@ class Normalised:
     top: int
 
 
-def normalise(e: Engine, x: Ring, lo: int, hi: int) -> Normalised:
+def normalise(e: Engine, x: Ring, lo: int, hi: int) -> Rounds[Normalised]:
     """Split ring integers in [2^lo, 2^hi) into octave and mantissa; what lies outside is moved to the nearest end."""
-    bits, multiples = compare(e, x, *(1 << j for j in range(lo, hi + 1)))
+    bits, multiples = yield from compare(e, x, *(1 << j for j in range(lo, hi + 1)))
     octave = bits[:-1] - bits[1:]
     shifts = np.arange(hi - lo, 0, -1, dtype=np.uint64).reshape(-1, *[1] * x.ndim)  # j -> top − j, with top = hi
     u = ((multiples[:-1] - multiples[1:]) << shifts).sum(axis=0, dtype=np.uint64)
@@ -61,10 +62,10 @@ F_SQRT = _spline(lambda u: u**0.5)
 F_LOG = _spline(np.log)
 
 
-def curve(e: Engine, n: Normalised, spline: Spline) -> Ring:
+def curve(e: Engine, n: Normalised, spline: Spline) -> Rounds[Ring]:
     """A table on the mantissa, at TABLE_BITS: two rounds."""
-    y: Ring = e.apply(Lookup(spline, n.u.shape, n.top), n.u)
-    return truncate(e, y, spline.scale - TABLE_BITS)
+    y: Ring = yield from e.apply(Lookup(spline, n.u.shape, n.top), n.u)
+    return (yield from truncate(e, y, spline.scale - TABLE_BITS))
 
 
 def octave_sum(n: Normalised, values: Any, bits: int) -> Ring:
@@ -76,24 +77,24 @@ def octave_sum(n: Normalised, values: Any, bits: int) -> Ring:
 
 def times_power(
     e: Engine, x: Ring, fraction: int, spline: Spline, exponent: float, lo: int, hi: int, constant: float = 1.0
-) -> tuple[Ring, int]:
+) -> Rounds[tuple[Ring, int]]:
     """constant · x^exponent for x at `fraction` bits in [2^lo, 2^hi) units; returns the product and its fractional
     bits.
 
     The product must stay below 2^62: (hi − lo) · |exponent| <= 38 for whole exponents, 22 for halves.
     """
-    n = normalise(e, x, lo, hi)
+    n = yield from normalise(e, x, lo, hi)
     factors = [constant * 2.0 ** ((j - fraction) * exponent) for j in range(lo, hi)]
     exact = exponent == round(exponent) and log(constant, 2) == round(log(constant, 2))
     bits = max(0, ceil(-log(min(factors), 2)) + (0 if exact else 16))
-    y = curve(e, n, spline)
-    z: Ring = e.apply(Product(np.multiply, y.shape, y.shape), y, octave_sum(n, factors, bits))
+    y = yield from curve(e, n, spline)
+    z: Ring = yield from e.apply(Product(np.multiply, y.shape, y.shape), y, octave_sum(n, factors, bits))
     return z, TABLE_BITS + bits
 
 
-def _positive(e: Engine, x: Ring, spline: Spline, exponent: float, lo: int, hi: int) -> Ring:
-    y, bits = times_power(e, x, FRACTION_BITS, spline, exponent, lo, hi)
-    return truncate(e, y, bits - FRACTION_BITS)
+def _positive(e: Engine, x: Ring, spline: Spline, exponent: float, lo: int, hi: int) -> Rounds[Ring]:
+    y, bits = yield from times_power(e, x, FRACTION_BITS, spline, exponent, lo, hi)
+    return (yield from truncate(e, y, bits - FRACTION_BITS))
 
 
 #: The declared range of each function, as powers of two.
@@ -106,34 +107,34 @@ def _units(bounds: tuple[int, int]) -> tuple[int, int]:
     return bounds[0] + FRACTION_BITS, bounds[1] + FRACTION_BITS
 
 
-def inverse(e: Engine, x: Ring) -> Ring:
+def inverse(e: Engine, x: Ring) -> Rounds[Ring]:
     """1 / x for 2^-10 <= |x| < 2^18, of either sign: |x| and the sign come from one comparison of x with zero."""
-    bits, multiples = compare(e, x, 0)
+    bits, multiples = yield from compare(e, x, 0)
     sign = word(2) * bits[0] - e.first
     magnitude = word(2) * multiples[0] - x
-    y = _positive(e, magnitude, F_RECIPROCAL, -1.0, *_units(RECIPROCAL_RANGE))
-    z: Ring = e.apply(Product(np.multiply, y.shape, y.shape), y, sign)
+    y = yield from _positive(e, magnitude, F_RECIPROCAL, -1.0, *_units(RECIPROCAL_RANGE))
+    z: Ring = yield from e.apply(Product(np.multiply, y.shape, y.shape), y, sign)
     return z
 
 
-def reciprocal(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def reciprocal(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return inverse(e, x)
 
 
-def sqrt_of(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def sqrt_of(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """2^-14 <= x < 2^20; zero and negative values give 2^-7: the lower end's root."""
     return _positive(e, x, F_SQRT, 0.5, *_units(SQRT_RANGE))
 
 
-def log_of(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def log_of(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Natural logarithm for 2^-16 <= x < 2^24: log u + j log 2, no product; error 2^-15."""
-    n = normalise(e, x, *_units(LOG_RANGE))
+    n = yield from normalise(e, x, *_units(LOG_RANGE))
     octaves = octave_sum(n, [log(2) * (j - FRACTION_BITS) for j in range(*_units(LOG_RANGE))], TABLE_BITS)
-    y: Ring = e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
+    y: Ring = yield from e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
     more = F_LOG.scale - TABLE_BITS
-    return truncate(e, y + (octaves << word(more)), F_LOG.scale - FRACTION_BITS)
+    return (yield from truncate(e, y + (octaves << word(more)), F_LOG.scale - FRACTION_BITS))
 
 
-def rsqrt(e: Engine, x: Ring, fraction: int, lo: int, hi: int, constant: float) -> tuple[Ring, int]:
+def rsqrt(e: Engine, x: Ring, fraction: int, lo: int, hi: int, constant: float) -> Rounds[tuple[Ring, int]]:
     """constant / sqrt(x), for norms."""
     return times_power(e, x, fraction, F_RSQRT, -0.5, lo, hi, constant)

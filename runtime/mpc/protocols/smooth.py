@@ -20,6 +20,7 @@ from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.compare import clamp
 from ppc.runtime.mpc.protocols.linear import scaled, truncate
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -82,40 +83,41 @@ ROWS: dict[str, Smooth] = {
 }
 
 
-def evaluate(e: Engine, row: Smooth, x: Ring) -> Ring:
+def evaluate(e: Engine, row: Smooth, x: Ring) -> Rounds[Ring]:
     """The function of a row on a share at 16 fractional bits: five rounds."""
     s = row.spline
     unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
     lo = round(s.start * 2.0**FRACTION_BITS) + 2 * unit
     hi = round(s.end * 2.0**FRACTION_BITS) - 2 * unit
-    limited = clamp(e, x, lo, hi)
-    y = truncate(e, e.apply(Lookup(s, x.shape, FRACTION_BITS), limited.inside), s.scale - FRACTION_BITS)
+    limited = yield from clamp(e, x, lo, hi)
+    y = yield from e.apply(Lookup(s, x.shape, FRACTION_BITS), limited.inside)
+    y = yield from truncate(e, y, s.scale - FRACTION_BITS)
     at_lo, at_hi = (float(s.function(np.array(v / 2.0**FRACTION_BITS))) for v in (lo, hi))
     y = y + limited.below * ring.encode(row.below - at_lo)
     return y + (limited.excess if row.linear else limited.above * ring.encode(row.above - at_hi))
 
 
-def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Sigmoid"], x)
 
 
-def tanh(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def tanh(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Tanh"], x)
 
 
-def erf(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def erf(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Erf"], x)
 
 
-def gelu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def gelu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x)
 
 
-def swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Swish"], x)
 
 
-def softplus(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def softplus(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Softplus"], x)
 
 
@@ -123,20 +125,22 @@ def softplus(e: Engine, attrs: Attrs, x: Ring) -> Ring:
 EXP_START, EXP_LIMIT = -16, 10
 
 
-def exp(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three + two rounds."""
     lo = (EXP_START << FRACTION_BITS) + 2
-    return _exp(e, clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS).inside, 5)
+    limited = yield from clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS)
+    return (yield from _exp(e, limited.inside, 5))
 
 
-def _exp(e: Engine, inside: Ring, k: int) -> Ring:
+def _exp(e: Engine, inside: Ring, k: int) -> Rounds[Ring]:
     gate = Exponential(inside.shape, FRACTION_BITS, EXP_START, k)
-    return truncate(e, e.apply(gate, inside), gate.scale - FRACTION_BITS)
+    y = yield from e.apply(gate, inside)
+    return (yield from truncate(e, y, gate.scale - FRACTION_BITS))
 
 
-def elu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def elu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """max(x, 0) + alpha (exp(min(x, 0)) − 1): the excess over zero is the first term."""
-    limited = clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0)
-    curve = _exp(e, limited.inside, 5) - e.public(1.0, FRACTION_BITS)
+    limited = yield from clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0)
+    curve = (yield from _exp(e, limited.inside, 5)) - e.public(1.0, FRACTION_BITS)
     alpha = float(attrs.get("alpha", 1.0))
-    return limited.excess + (curve if alpha == 1.0 else scaled(e, curve, alpha))
+    return limited.excess + (curve if alpha == 1.0 else (yield from scaled(e, curve, alpha)))

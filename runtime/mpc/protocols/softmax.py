@@ -27,6 +27,7 @@ from ppc.runtime.mpc.protocols.octave import (
 )
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -34,13 +35,14 @@ EXP_BITS = 20  # fractional bits of the exponentials and of their sum
 _START = -14
 
 
-def _exponentials(e: Engine, x: Ring, axes: tuple[int, ...]) -> tuple[Ring, Ring, Ring]:
+def _exponentials(e: Engine, x: Ring, axes: tuple[int, ...]) -> Rounds[tuple[Ring, Ring, Ring]]:
     """(x − max, exp(x − max) at EXP_BITS, max); max keeps its axes."""
-    top = reduce_max(e, {"axes": axes, "keepdims": 1}, x)
+    top = yield from reduce_max(e, {"axes": axes, "keepdims": 1}, x)
     shifted = x - top
-    inside = clamp(e, shifted, (_START << FRACTION_BITS) + 2, None).inside
+    limited = yield from clamp(e, shifted, (_START << FRACTION_BITS) + 2, None)
     gate = Exponential(x.shape, FRACTION_BITS, _START, 4)
-    return shifted, truncate(e, e.apply(gate, inside), gate.scale - EXP_BITS), top
+    powers = yield from e.apply(gate, limited.inside)
+    return shifted, (yield from truncate(e, powers, gate.scale - EXP_BITS)), top
 
 
 def _octaves(count: int) -> tuple[int, int]:
@@ -49,34 +51,34 @@ def _octaves(count: int) -> tuple[int, int]:
     return EXP_BITS - 1, EXP_BITS + ceil(log2(count)) + 1
 
 
-def softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axis = int(attrs.get("axis", -1)) % x.ndim
-    _, powers, _ = _exponentials(e, x, (axis,))
+    _, powers, _ = yield from _exponentials(e, x, (axis,))
     total = powers.sum(axis=axis, keepdims=True, dtype=np.uint64)
-    r, bits = times_power(e, total, EXP_BITS, F_RECIPROCAL, -1.0, *_octaves(x.shape[axis]))
-    y: Ring = e.apply(Product(np.multiply, powers.shape, r.shape), powers, r)
-    return truncate(e, y, EXP_BITS + bits - FRACTION_BITS)
+    r, bits = yield from times_power(e, total, EXP_BITS, F_RECIPROCAL, -1.0, *_octaves(x.shape[axis]))
+    y: Ring = yield from e.apply(Product(np.multiply, powers.shape, r.shape), powers, r)
+    return (yield from truncate(e, y, EXP_BITS + bits - FRACTION_BITS))
 
 
-def _log_sum(e: Engine, powers: Ring, axes: tuple[int, ...], count: int) -> Ring:
+def _log_sum(e: Engine, powers: Ring, axes: tuple[int, ...], count: int) -> Rounds[Ring]:
     """log of a sum of exponentials, at 16 bits."""
     total = powers.sum(axis=axes, keepdims=True, dtype=np.uint64)
     lo, hi = _octaves(count)
-    n = normalise(e, total, lo, hi)
+    n = yield from normalise(e, total, lo, hi)
     octaves = octave_sum(n, [log(2) * (j - EXP_BITS) for j in range(lo, hi)], TABLE_BITS)
-    y: Ring = e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
-    return truncate(e, y + (octaves << word(F_LOG.scale - TABLE_BITS)), F_LOG.scale - FRACTION_BITS)
+    y: Ring = yield from e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
+    return (yield from truncate(e, y + (octaves << word(F_LOG.scale - TABLE_BITS)), F_LOG.scale - FRACTION_BITS))
 
 
-def log_softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def log_softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axis = int(attrs.get("axis", -1)) % x.ndim
-    shifted, powers, _ = _exponentials(e, x, (axis,))
-    return shifted - _log_sum(e, powers, (axis,), x.shape[axis])
+    shifted, powers, _ = yield from _exponentials(e, x, (axis,))
+    return shifted - (yield from _log_sum(e, powers, (axis,), x.shape[axis]))
 
 
-def reduce_log_sum_exp(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def reduce_log_sum_exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axes = axes_of(attrs, x.ndim)
-    _, powers, top = _exponentials(e, x, axes)
+    _, powers, top = yield from _exponentials(e, x, axes)
     count = int(np.prod([x.shape[a] for a in axes]))
-    result = top + _log_sum(e, powers, axes, count)
+    result = top + (yield from _log_sum(e, powers, axes, count))
     return result if attrs.get("keepdims", 1) else result.reshape([n for a, n in enumerate(x.shape) if a not in axes])

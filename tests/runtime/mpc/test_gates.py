@@ -23,7 +23,7 @@ def run_gate(step_of_mpc: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(gate: Gate, x: np.ndarray, shape: tuple[int, ...], pick: int | None = None) -> np.ndarray:
         def implementation(e: Any, attrs: Any, share: Any) -> Any:
-            result = e.apply(gate, share)
+            result = yield from e.apply(gate, share)
             return result if pick is None else result[pick]
 
         monkeypatch.setattr("ppc.runtime.mpc.steps.protocol", lambda name: implementation)
