@@ -21,6 +21,7 @@ from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
+from ppc.targets.mpc.fuse import fuse, of_mpc
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
 
@@ -120,7 +121,7 @@ class Placing:
                     raise error from None
 
     def lower(self, module: Module) -> Module:
-        return Lower().run(lower_he(module, self.prices))
+        return Lower().run(fuse(lower_he(module, self.prices), of_mpc))
 
     def check(self, module: Module) -> Views:
         """The guarantee: raises UserError where a party would see what the policy does not allow."""

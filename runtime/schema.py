@@ -15,6 +15,13 @@ PLAN_FORMAT = "1.0"
 FRACTION_BITS = 16
 RING_BITS = 64
 
+#: Attributes of MPC steps beside those of the operator: fractional bits of the operands and of the result where they
+#: are not FRACTION_BITS, and which of a gate's tables the dealer makes.
+MPC_ATTRIBUTES = ("operand_bits", "fraction_bits", "tables")
+
+#: MPC steps that stand for several operators, the first with the step's attributes.
+FUSED = {"mpc.ReluMaxPool": ("mpc.MaxPool", "mpc.Relu")}
+
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:

@@ -106,8 +106,9 @@ class Gate(Protocol):
 class Engine:
     """What a protocol sees: the same at the client, the server and the dealer."""
 
-    def __init__(self, dealer: Dealer | None, party: Party | None):
+    def __init__(self, dealer: Dealer | None, party: Party | None, small: bool = False):
         self._dealer, self._party = dealer, party
+        self.small = small  # tables: fewer bytes of the dealer, more rounds
         self.first = party.first if party else np.uint64(0)
 
     def apply(self, gate: Gate, *shares: Ring) -> Rounds[Any]:
@@ -120,15 +121,17 @@ class Engine:
         """Shares of a public value in fixed point: the client's is the value, the other zero."""
         return encode(value, bits) * self.first
 
-    def constant(self, weight: Weight, bits: int) -> Ring:
+    def constant(self, weight: Weight, bits: int, saturates: bool | None = None) -> Ring:
         """Shares of a weight that is only added: the server's is the weight, the other zero.
 
-        Attention masks add −10^9, −3·10^38 or −infinity where they mean "never": such a weight is taken as ±2^29, the
-        largest that `Where` and the comparisons take. ValueError where a bias does not fit.
+        Attention masks add −10^9, −3·10^38 or −infinity where they mean "never": such a weight (`saturates`; by default
+        all at FRACTION_BITS) is taken as ±2^29, the largest that `Where` and the comparisons take, or less where a
+        value has more fractional bits. ValueError where a bias does not fit.
         """
         if self._party is None or self._party.rank != SERVER:
             return np.zeros(weight.shape, np.uint64)
-        limit = MASK if bits == FRACTION_BITS else np.inf  # a bias is no mask: what does not fit is refused
+        saturates = bits == FRACTION_BITS if saturates is None else saturates
+        limit = min(MASK, 2.0 ** (61 - bits)) if saturates else np.inf  # a bias that does not fit is refused
         return encode(np.clip(np.asarray(weight.data, np.float64), -limit, limit).reshape(weight.shape), bits)
 
 

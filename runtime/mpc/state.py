@@ -8,11 +8,13 @@ receive_material(session, runs)         client and server: take everything befor
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import KEY_BYTES, new_key
 from ppc.runtime.mpc.dealer import Dealer, step_streams, weight_mask
+from ppc.runtime.mpc.lockstep import Task
 from ppc.runtime.mpc.material import KINDS, Chunk, Row, Store, expand
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.weights import WeightForm
@@ -36,6 +38,8 @@ class MpcState:
     layouts: dict[int, list[Row]] = field(default_factory=dict)  # client, server: what a step's chunks hold
     dealt: set[tuple[int, int]] = field(default_factory=set)  # the dealer: what was shipped
     described: set[int] = field(default_factory=set)  # the dealer: steps whose layout was shipped
+    followed: frozenset[int] = frozenset()  # steps of the plan after which another MPC step comes
+    due: list[Task] = field(default_factory=list)  # client, server: steps that wait for the last MPC step in a row
 
 
 def state_of(session: Session) -> MpcState:
@@ -49,7 +53,9 @@ def state_of(session: Session) -> MpcState:
 
 def setup(session: Session) -> None:
     """Agree on keys: 256 bits each, from the operating system, over the authenticated channels."""
-    state = session.engines["mpc"] = MpcState()
+    steps = session.manifest.get("steps", [])
+    followed = (a["id"] for a, b in pairwise(steps) if b["step"].startswith("mpc."))
+    state = session.engines["mpc"] = MpcState(followed=frozenset(followed))
     if session.role == "dealer":
         state.keys = (new_key(), new_key())
         for role, rank in RANKS.items():

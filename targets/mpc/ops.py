@@ -59,6 +59,7 @@ OPS: dict[str, MpcOp] = {
     "HardSigmoid": MpcOp("compare2_scaled", "error 2^-16"),
     "HardSwish": MpcOp("hard_swish", "error 2^-15"),
     **{name: MpcOp("maximum", _MAX) for name in ("Max", "Min", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin")},
+    "ReluMaxPool": MpcOp("maximum", _MAX),  # a step that stands for both operators (`fuse`)
     "ArgMax": MpcOp("arg_maximum", _MAX),
     "ArgMin": MpcOp("arg_maximum", _MAX),
     **{name: MpcOp("table5", "error 2^-10 on all inputs") for name in ("Sigmoid", "Tanh", "Erf", "Gelu")},

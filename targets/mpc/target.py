@@ -12,8 +12,10 @@ from typing import Any
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import Count
+from ppc.targets.mpc.fuse import fuse
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.prices import Prices
 
@@ -32,6 +34,10 @@ class _Facts:
         self.out_shape = module.type_of(op.results[0]).shape
         self.out = prod(self.out_shape)
         self.secrets = sum(self.shared)
+        bits: Any = op.attrs.get("operand_bits", (FRACTION_BITS,))
+        self.shift = bits[0] - FRACTION_BITS  # by how much the first operand is truncated in its opening
+        self.keep = "fraction_bits" in op.attrs  # the result is left to be truncated so
+        self.small = op.attrs.get("tables") == "small"
 
     def axis_size(self, default: int) -> int:
         shape = self.operands[0]
@@ -50,22 +56,31 @@ class _Facts:
 def _linear(f: _Facts) -> Count:
     macs = f.multiply_accumulates()
     if len(f.shared) > 1 and f.shared[0] and f.shared[1]:
-        return counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, macs) + counts.truncate(f.out)
-    return counts.weighted(f.x, f.out, macs)
+        return _of_two(f, macs)
+    return counts.weighted(f.x, f.out, macs, keep=f.keep)
 
 
 def _mul(f: _Facts) -> Count:
-    if f.secrets == 2:
-        return counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, f.out) + counts.truncate(f.out)
-    return counts.weighted(f.x, f.out, f.out)
+    return _of_two(f, f.out) if f.secrets == 2 else counts.weighted(f.x, f.out, f.out, keep=f.keep)
+
+
+def _of_two(f: _Facts, macs: int) -> Count:
+    """A product of two values."""
+    found = counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, macs)
+    return found if f.keep else found + counts.truncate(f.out)
 
 
 def _div(f: _Facts) -> Count:
     if f.secrets == 2 or f.shared == [False, True]:
         divisor = prod(f.operands[1])
         after = counts.product(divisor, prod(f.operands[0]), f.out, f.out) + counts.truncate(f.out)
-        return counts.reciprocal(divisor) + (after if f.shared[0] else counts.weighted(divisor, f.out, f.out))
-    return counts.weighted(f.x, f.out, f.out)
+        return counts.reciprocal(divisor, f.small) + (after if f.shared[0] else counts.weighted(divisor, f.out, f.out))
+    return counts.weighted(f.x, f.out, f.out, keep=f.keep)
+
+
+def _mean(f: _Facts) -> Count:
+    local = Count({"element": f.x})
+    return local if f.keep else local + counts.truncate(f.out, 26)
 
 
 def _power(f: _Facts) -> Count:
@@ -74,28 +89,40 @@ def _power(f: _Facts) -> Count:
     return sum(squares + [counts.multiply(f.x) for bit in bits if bit == "1"], counts.NOTHING)
 
 
+def _compare(f: _Facts, thresholds: int = 1, products: bool = True) -> Count:
+    return counts.compare(f.out, thresholds, products, f.shift, f.small)
+
+
+def _clip(f: _Facts) -> Count:
+    if f.op.name != "Clip":
+        return _compare(f, 2, False)
+    limits = len({"min", "max"} & set(f.op.attrs))
+    return _compare(f, limits) if limits else counts.truncate(f.out, f.shift) if f.shift else counts.NOTHING
+
+
 def _maximum(f: _Facts) -> Count:
-    name = f.op.name
+    name, relu = f.op.name, f.op.name == "ReluMaxPool"
     if name in ("Max", "Min"):
-        return counts.maximum(len(f.operands), f.out)
-    if name == "MaxPool":
-        return counts.maximum(prod(f.op.attrs["kernel_shape"]), f.out)  # type: ignore[arg-type]
-    return counts.maximum(f.x // max(f.out, 1), f.out)
+        return counts.maximum(len(f.operands), f.out, small=f.small)
+    kernel: Any = f.op.attrs.get("kernel_shape")
+    candidates = f.x // max(f.out, 1) if kernel is None else prod(kernel)
+    return counts.maximum(candidates, f.out, 1, f.shift, relu, f.small)
+
+
+def _arg_maximum(f: _Facts) -> Count:
+    size = f.axis_size(0)
+    return counts.maximum(size, f.x // size, 2, f.shift, small=f.small)
 
 
 def _log_softmax(f: _Facts) -> Count:
     row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
-    return counts.log_softmax(f.x, row)
+    return counts.log_softmax(f.x, row, f.small)
 
 
 def _norm(f: _Facts) -> Count:
     axis = int(f.op.attrs.get("axis", -1))  # type: ignore[arg-type]
     row = prod(f.operands[0][axis % len(f.operands[0]) :])
-    return counts.norm(f.x, row, float(f.op.attrs.get("epsilon", 1e-5)))  # type: ignore[arg-type]
-
-
-def _broadcast(f: _Facts) -> int:
-    return f.out
+    return counts.norm(f.x, row, float(f.op.attrs.get("epsilon", 1e-5)), f.small)  # type: ignore[arg-type]
 
 
 #: How an operator is counted: rows that `ops.OPS` names.
@@ -103,38 +130,34 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "local": lambda f: Count({"element": f.out}),
     "weighted": _linear,
     "matmul": _linear,
-    "mean": lambda f: counts.truncate(f.out, 26) + Count({"element": f.x}),
+    "mean": _mean,
     "mul": _mul,
     "div": _div,
     "power": _power,
     "square": lambda f: counts.square(f.x) + counts.truncate(f.out),
     "product": lambda f: counts.product(prod(f.operands[0]), f.out, f.out, f.out) + counts.truncate(f.out),
-    "compare": lambda f: counts.compare(f.out, 1, f.op.name in ("Relu", "Abs")),
-    "compare2": lambda f: counts.compare(f.out, _thresholds(f.op), f.op.name == "Clip"),
-    "compare_scaled": lambda f: counts.compare(f.out) + counts.truncate(f.out, 20),
-    "compare2_scaled": lambda f: counts.compare(f.out, 2) + counts.truncate(f.out, 20),
-    "hard_swish": lambda f: counts.compare(f.out, 2) + counts.truncate(f.out, 20) + counts.multiply(f.out),
-    "compare_weighted": lambda f: counts.compare(f.out) + counts.weighted(f.out, f.out, f.out),
+    "compare": lambda f: _compare(f, 1, f.op.name in ("Relu", "Abs")),
+    "compare2": _clip,
+    "compare_scaled": lambda f: _compare(f) + counts.truncate(f.out, 20),
+    "compare2_scaled": lambda f: _compare(f, 2) + counts.truncate(f.out, 20),
+    "hard_swish": lambda f: _compare(f, 2) + counts.truncate(f.out, 20) + counts.multiply(f.out),
+    "compare_weighted": lambda f: _compare(f) + counts.weighted(f.out, f.out, f.out),
     "maximum": _maximum,
-    "arg_maximum": lambda f: counts.maximum(f.axis_size(0), f.x // f.axis_size(0), 2),
-    "table5": lambda f: counts.smooth(f.out, 5),
-    "table6": lambda f: counts.smooth(f.out, 6),
-    "exp": lambda f: counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22),
-    "reciprocal": lambda f: counts.reciprocal(f.out),
-    "root": lambda f: counts.power_of(f.out, 34) + counts.truncate(f.out, 31),
-    "log": lambda f: counts.compare(f.out, 41) + counts.table(f.out, 5),
-    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1)),
+    "arg_maximum": _arg_maximum,
+    "table5": lambda f: counts.smooth(f.out, 5, f.shift, f.small),
+    "table6": lambda f: counts.smooth(f.out, 6, f.shift, f.small),
+    "exp": lambda f: _compare(f, 2) + counts.exponential(f.out, 5, 22),
+    "reciprocal": lambda f: counts.reciprocal(f.out, f.small),
+    "root": lambda f: counts.power_of(f.out, 34, f.small) + counts.truncate(f.out, 31),
+    "log": lambda f: _compare(f, 41) + counts.table(f.out, 5),
+    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small),
     "log_softmax": _log_softmax,
     "norm": _norm,
 }
 
 
-def _thresholds(op: Op) -> int:
-    return len({"min", "max"} & set(op.attrs)) if op.name == "Clip" else 2
-
-
 def count(op: Op, module: Module) -> Count:
-    """What a step of this operator takes."""
+    """What a step of this operator takes, with the attributes of its step (`ppc.targets.mpc.fuse`)."""
     return COUNTS[OPS[op.name].count](_Facts(op, module)) + Count({"call": 1})
 
 
@@ -144,6 +167,7 @@ class MpcTarget:
 
     domain: Domain = Domain.MPC
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
+    _fused: dict[int, tuple[Module, Mapping[str, Op]]] = field(default_factory=dict, repr=False, compare=False)
 
     def refuses(self, op: Op, module: Module) -> str | None:
         """Why MPC cannot run `op`, or None."""
@@ -160,8 +184,24 @@ class MpcTarget:
         return _special(op)
 
     def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
-        return count(op, module).priced(self.prices.mpc)
+        """Online seconds, bytes and rounds of one pass, and what the dealer ships for it.
+
+        Neighbours share openings: an op that is not placed yet counts as if all others that may were in MPC, and one
+        that is merged into its successor counts nothing.
+        """
+        step = self._steps(module).get(op.results[0])
+        return Cost() if step is None else count(step, module).priced(self.prices.mpc)
+
+    def _steps(self, module: Module) -> Mapping[str, Op]:
+        """By result: the steps that MPC would take in this module."""
+        found = self._fused.get(id(module))
+        if found is None or found[0] is not module:
+            steps = fuse(module, lambda op: self._may_take(op, module)).ops
+            found = self._fused[id(module)] = module, {op.results[0]: op for op in steps}
+        return found[1]
+
+    def _may_take(self, op: Op, module: Module) -> bool:
+        return op.domain in (None, Domain.MPC) and self.refuses(op, module) is None
 
     def depth(self, op: Op, module: Module) -> int:
         return 0

@@ -76,6 +76,7 @@ _FILES: dict[str, dict[str, str]] = {
         "Max": "max_of",
         "Min": "min_of",
         "MaxPool": "max_pool",
+        "ReluMaxPool": "relu_max_pool",
         "GlobalMaxPool": "global_max_pool",
         "ReduceMax": "reduce_max",
         "ReduceMin": "reduce_min",

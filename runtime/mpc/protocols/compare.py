@@ -9,9 +9,10 @@ import numpy as np
 
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
-from ppc.runtime.mpc.gates.compare import Compare
-from ppc.runtime.mpc.protocols.linear import plain, product, scaled, weighted
+from ppc.runtime.mpc.gates.compare import Compare, Compared
+from ppc.runtime.mpc.protocols.linear import plain, product, scaled, truncate, weighted
 from ppc.runtime.mpc.protocols.local import shared
+from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
@@ -28,28 +29,39 @@ def units(value: float) -> int:
 
 def compare(e: Engine, x: Ring, *thresholds: int, products: bool = True) -> Rounds[tuple[Ring, Ring]]:
     """Bits [x >= t] (integers) and, where asked for, [x >= t] · x; first axis: the thresholds."""
-    bits, multiples = yield from e.apply(Compare(x.shape, thresholds, products), x)
-    return bits, multiples
+    found = yield from compare_truncated(e, x, 0, *thresholds, products=products)
+    return found.bits, found.products
+
+
+def compare_truncated(e: Engine, x: Ring, shift: int, *thresholds: int, products: bool = True) -> Rounds[Compared]:
+    """The same of x / 2^shift, which comes out as well."""
+    return e.apply(Compare(x.shape, thresholds, products, shift, e.small), x)
 
 
 def relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    _, multiples = yield from compare(e, x, 0)
-    returned: Ring = multiples[0]
-    return returned
+    positive, _ = yield from _split(e, attrs, x)
+    return positive
+
+
+def _split(e: Engine, attrs: Attrs, x: Ring) -> Rounds[tuple[Ring, Ring]]:
+    """max(x, 0) and x, both at 16 fractional bits."""
+    found = yield from compare_truncated(e, x, excess(attrs), 0)
+    return found.products[0], found.value
 
 
 def absolute(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return word(2) * (yield from relu(e, attrs, x)) - x
+    positive, x = yield from _split(e, attrs, x)
+    return word(2) * positive - x
 
 
 def leaky_relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Error 2^-16: alpha times the negative part is truncated."""
-    positive = yield from relu(e, attrs, x)
+    positive, x = yield from _split(e, attrs, x)
     return positive + (yield from scaled(e, x - positive, float(attrs.get("alpha", 0.01))))
 
 
 def prelu(e: Engine, attrs: Attrs, x: Ring, slope: Weight) -> Rounds[Ring]:
-    positive = yield from relu(e, attrs, x)
+    positive, x = yield from _split(e, attrs, x)
     return positive + (yield from weighted(e, np.multiply, x - positive, plain(slope)))
 
 
@@ -63,13 +75,13 @@ class Clamped:
     excess: Ring
 
 
-def clamp(e: Engine, x: Ring, lo: int | None, hi: int | None) -> Rounds[Clamped]:
-    """x limited to [lo, hi] (units; None: no limit): three rounds, exact on the whole ring."""
+def clamp(e: Engine, x: Ring, lo: int | None, hi: int | None, shift: int = 0) -> Rounds[Clamped]:
+    """x / 2^shift limited to [lo, hi] (units; None: no limit): three rounds, exact, on the whole ring if shift = 0."""
     limits = [t for t in (lo, hi) if t is not None]
     none = ring.zeros(x.shape)
     if not limits:
-        return Clamped(x, none, none, none)
-    bits, multiples = yield from compare(e, x, *limits)
+        return Clamped(x if not shift else (yield from truncate(e, x, shift)), none, none, none)
+    bits, multiples, x = yield from compare_truncated(e, x, shift, *limits)
     inside, below, above, excess = x, none, none, none
     if hi is not None:
         above = bits[-1]
@@ -89,11 +101,11 @@ def clip(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     limit = 2.0**46  # what a value can reach; a limit beyond it, such as infinity, is none
     least = None if lo is None or lo <= -limit else units(lo)
     most = None if hi is None or hi >= limit else units(hi)
-    return (yield from clamp(e, x, least, most)).inside
+    return (yield from clamp(e, x, least, most, excess(attrs))).inside
 
 
 def sign(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    bits, _ = yield from compare(e, x, 0, 1, products=False)
+    bits, _, _ = yield from compare_truncated(e, x, excess(attrs), 0, 1, products=False)
     returned: Ring = (bits[0] + bits[1] - e.first) * ONE
     return returned
 
@@ -102,7 +114,7 @@ def hard_sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """max(0, min(1, alpha x + beta)): clipped first, so that no product can wrap."""
     alpha, beta = float(attrs.get("alpha", 0.2)), float(attrs.get("beta", 0.5))
     ends = sorted(((0.0 - beta) / alpha, (1.0 - beta) / alpha))
-    inside = (yield from clamp(e, x, units(ends[0]), units(ends[1]))).inside
+    inside = (yield from clamp(e, x, units(ends[0]), units(ends[1]), excess(attrs))).inside
     return (yield from scaled(e, inside, alpha)) + e.public(beta, FRACTION_BITS)
 
 

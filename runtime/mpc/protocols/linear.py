@@ -1,5 +1,7 @@
-"""Linear layers. With a weight: two messages, 16 bytes an element one way (`gates.product.Weighted`), error 2^-16
-from the truncation and |x| 2^-21 a term from the weight's 20 fractional bits. |result| < 2^26."""
+"""Linear layers. With a weight: one message from the client, 8 bytes an element of the operand
+(`gates.product.Weighted`), and |x| 2^-21 a term from the weight's 20 fractional bits. Truncated at once, where the plan
+does not keep the product's fractional bits: another message with 8 bytes an element of the result, error 2^-16.
+|result| < 2^26."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +12,7 @@ from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.product import Bilinear, Product, Weighted
 from ppc.runtime.mpc.gates.truncate import Truncate
+from ppc.runtime.mpc.protocols.scale import keeps
 from ppc.runtime.mpc.protocols.shapes import pads_of
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.turn import Rounds
@@ -18,7 +21,8 @@ from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
 
 Attrs = Mapping[str, Any]
-PRODUCT_BITS = FRACTION_BITS + WEIGHT_BITS
+#: Fractional bits of a product with a weight, and of two values.
+PRODUCT_BITS, SQUARE_BITS = FRACTION_BITS + WEIGHT_BITS, 2 * FRACTION_BITS
 
 
 def plain(weight: Weight, factor: float = 1.0) -> WeightForm:
@@ -26,16 +30,18 @@ def plain(weight: Weight, factor: float = 1.0) -> WeightForm:
     return WeightForm((weight.name,), "plain", (factor,), weight.shape)
 
 
-def weighted(e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None = None) -> Rounds[Ring]:
-    """f(x, W) + bias at 16 fractional bits; the bias at `PRODUCT_BITS`, in the server's share."""
-    gate = Weighted(f, x.shape, form, WEIGHT_BITS)
+def weighted(
+    e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None = None, keep: bool = False
+) -> Rounds[Ring]:
+    """f(x, W) + bias at 16 fractional bits, or (`keep`) at PRODUCT_BITS, where the bias is, in the server's share."""
+    gate = Weighted(f, x.shape, form, 0 if keep else WEIGHT_BITS)
     return e.apply(gate, x, np.uint64(0) if bias is None else bias)  # type: ignore[arg-type]
 
 
-def product(e: Engine, f: Bilinear, x: Ring, y: Ring) -> Rounds[Ring]:
-    """f(x, y) of two shares at 16 fractional bits: two rounds."""
+def product(e: Engine, f: Bilinear, x: Ring, y: Ring, keep: bool = False) -> Rounds[Ring]:
+    """f(x, y) of two shares at 16 fractional bits: two rounds; one where the result is left (`keep`) at 32."""
     z: Ring = yield from e.apply(Product(f, x.shape, y.shape), x, y)
-    return (yield from truncate(e, z, FRACTION_BITS))
+    return z if keep else (yield from truncate(e, z, FRACTION_BITS))
 
 
 def truncate(e: Engine, x: Ring, bits: int) -> Rounds[Ring]:
@@ -52,7 +58,8 @@ def conv(e: Engine, attrs: Attrs, x: Ring, w: Weight, bias: Weight | None = None
     pads = pads_of(attrs, x.shape[2:], kernel, strides, dilations)
     group = int(attrs.get("group", 1))
     added = None if bias is None else e.constant(bias, PRODUCT_BITS).reshape(-1, *[1] * rank)
-    return weighted(e, lambda a, b: ring.conv(a, b, strides, pads, dilations, group), x, plain(w), added)
+    keep = keeps(attrs, PRODUCT_BITS)
+    return weighted(e, lambda a, b: ring.conv(a, b, strides, pads, dilations, group), x, plain(w), added, keep)
 
 
 def gemm(e: Engine, attrs: Attrs, a: Ring, b: Weight | Ring, c: Weight | Ring | None = None) -> Rounds[Ring]:
@@ -65,7 +72,7 @@ def gemm(e: Engine, attrs: Attrs, a: Ring, b: Weight | Ring, c: Weight | Ring | 
         if attrs.get("transB", 0):
             form = WeightForm((b.name,), "transposed", (alpha,), b.shape[::-1])
         bias = e.constant(c, PRODUCT_BITS) if isinstance(c, Weight) and beta == 1.0 else None
-        y = yield from weighted(e, ring.matmul, a, form, bias)
+        y = yield from weighted(e, ring.matmul, a, form, bias, keeps(attrs, PRODUCT_BITS))
         if bias is not None or c is None:
             return y
     else:
@@ -86,10 +93,10 @@ def matmul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Round
     """Batched matrix product; either operand may be a weight."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
-        return weighted(e, ring.matmul, a, plain(b))
+        return weighted(e, ring.matmul, a, plain(b), keep=keeps(attrs, PRODUCT_BITS))
     if isinstance(a, Weight):
-        return weighted(e, lambda x, w: ring.matmul(w, x), b, plain(a))
-    return product(e, ring.matmul, a, b)
+        return weighted(e, lambda x, w: ring.matmul(w, x), b, plain(a), keep=keeps(attrs, PRODUCT_BITS))
+    return product(e, ring.matmul, a, b, keeps(attrs, SQUARE_BITS))
 
 
 def batch_normalization(
@@ -105,4 +112,5 @@ def batch_normalization(
         (scale.shape[0], *[1] * rank),
     )
     centred = x - e.constant(mean, FRACTION_BITS).reshape(column)
-    return weighted(e, np.multiply, centred, form, e.constant(bias, PRODUCT_BITS).reshape(column))
+    added = e.constant(bias, PRODUCT_BITS).reshape(column)
+    return weighted(e, np.multiply, centred, form, added, keeps(attrs, PRODUCT_BITS))

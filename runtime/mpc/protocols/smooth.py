@@ -19,6 +19,7 @@ from ppc.runtime.mpc.gates.exponential import Exponential
 from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.compare import clamp
 from ppc.runtime.mpc.protocols.linear import scaled, truncate
+from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
@@ -83,13 +84,13 @@ ROWS: dict[str, Smooth] = {
 }
 
 
-def evaluate(e: Engine, row: Smooth, x: Ring) -> Rounds[Ring]:
-    """The function of a row on a share at 16 fractional bits: five rounds."""
+def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
+    """The function of a row on a share that has `shift` fractional bits too many: five rounds."""
     s = row.spline
     unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
     lo = round(s.start * 2.0**FRACTION_BITS) + 2 * unit
     hi = round(s.end * 2.0**FRACTION_BITS) - 2 * unit
-    limited = yield from clamp(e, x, lo, hi)
+    limited = yield from clamp(e, x, lo, hi, shift)
     y = yield from e.apply(Lookup(s, x.shape, FRACTION_BITS), limited.inside)
     y = yield from truncate(e, y, s.scale - FRACTION_BITS)
     at_lo, at_hi = (float(s.function(np.array(v / 2.0**FRACTION_BITS))) for v in (lo, hi))
@@ -98,27 +99,27 @@ def evaluate(e: Engine, row: Smooth, x: Ring) -> Rounds[Ring]:
 
 
 def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["Sigmoid"], x)
+    return evaluate(e, ROWS["Sigmoid"], x, excess(attrs))
 
 
 def tanh(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["Tanh"], x)
+    return evaluate(e, ROWS["Tanh"], x, excess(attrs))
 
 
 def erf(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["Erf"], x)
+    return evaluate(e, ROWS["Erf"], x, excess(attrs))
 
 
 def gelu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x)
+    return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x, excess(attrs))
 
 
 def swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["Swish"], x)
+    return evaluate(e, ROWS["Swish"], x, excess(attrs))
 
 
 def softplus(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["Softplus"], x)
+    return evaluate(e, ROWS["Softplus"], x, excess(attrs))
 
 
 #: exp is limited to this range; exp(10) = 22,026 needs 15 of the 30 integer bits that a product may use.
@@ -128,7 +129,7 @@ EXP_START, EXP_LIMIT = -16, 10
 def exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three + two rounds."""
     lo = (EXP_START << FRACTION_BITS) + 2
-    limited = yield from clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS)
+    limited = yield from clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS, excess(attrs))
     return (yield from _exp(e, limited.inside, 5))
 
 
@@ -140,7 +141,7 @@ def _exp(e: Engine, inside: Ring, k: int) -> Rounds[Ring]:
 
 def elu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """max(x, 0) + alpha (exp(min(x, 0)) − 1): the excess over zero is the first term."""
-    limited = yield from clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0)
+    limited = yield from clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0, excess(attrs))
     curve = (yield from _exp(e, limited.inside, 5)) - e.public(1.0, FRACTION_BITS)
     alpha = float(attrs.get("alpha", 1.0))
     return limited.excess + (curve if alpha == 1.0 else (yield from scaled(e, curve, alpha)))

@@ -15,6 +15,7 @@ from ppc.runtime.mpc.state import receive_material, setup
 from ppc.runtime.mpc.steps import run as run_step
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value, Weight
 
 PAIRS = (("client", "server"), ("client", "dealer"), ("server", "dealer"))
@@ -83,7 +84,8 @@ def mpc(
     step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}))
     found = sessions(manifest, weights, timeout)
     parts: dict[str, list[Any]] = {role: [] for role in found}
-    for operand in operands:
+    bits = (attrs or {}).get("operand_bits", [FRACTION_BITS] * len(operands))
+    for i, operand in enumerate(operands):
         if operand is None or isinstance(operand, str):
             for role in found:
                 weight = (
@@ -93,7 +95,7 @@ def mpc(
                 )
                 parts[role].append(weight)
             continue
-        ring = operand if raw else encode(operand)
+        ring = operand if raw else encode(operand, bits[i])
         halves = split(ring)
         for role, half in zip(("client", "server", "dealer"), (*halves, None), strict=True):
             parts[role].append(Value("mpc", ring.shape, None if half is None else half.view(np.int64)))
@@ -121,7 +123,7 @@ def mpc(
     total = done["client"].data.view(np.uint64) + done["server"].data.view(np.uint64)
     dealt = sum(c.bytes_sent for c in found["dealer"].channels.values())
     return Outcome(
-        total if raw else decode(total),
+        total if raw else decode(total, (attrs or {}).get("fraction_bits", FRACTION_BITS)),
         max(c.rounds for c in link),
         (link[0].bytes_sent, link[1].bytes_sent),
         dealt,

@@ -212,13 +212,15 @@ OTHERS = {
         np.array([-1.0, 2.5, 1000.0, 4.5]),
     ),
     "Swish": ([WIDE], WIDE / (1 + np.exp(-np.maximum(WIDE, -700)))),
+    "ReluMaxPool": ([IMAGE], np.maximum(IMAGE[:, :, :6].reshape(2, 4, 3, 2, 3, 2).max(axis=(3, 5)), 0)),
 }
 
 
 @pytest.mark.parametrize("op", OTHERS)
 def test_against_numpy(op: str, step_of_mpc: Any) -> None:
     operands, expected = OTHERS[op]
-    got = step_of_mpc(op, *operands, shape=expected.shape).value
+    attrs = {"kernel_shape": [2, 2], "strides": [2, 2]} if op == "ReluMaxPool" else {}
+    got = step_of_mpc(op, *operands, attrs=attrs, shape=expected.shape).value
     np.testing.assert_allclose(got, expected, atol=2.0**-10 if op == "Swish" else 2 * LSB)
 
 
