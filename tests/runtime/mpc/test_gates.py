@@ -51,6 +51,43 @@ def test_comparison_is_exact_on_the_whole_ring(run_gate: Any) -> None:
     np.testing.assert_array_equal(products, expected * EDGES[None])
 
 
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("shift", [0, 1, 16, 20, 26])
+def test_comparison_judges_the_truncated_value(run_gate: Any, shift: int, small: bool) -> None:
+    """Truncated to one unit, and then compared exactly: what is below zero is never let through."""
+    rng = np.random.default_rng(shift)
+    x = np.concatenate([EDGES, rng.integers(-(2**61), 2**61, 500), rng.integers(-(2**28), 2**28, 500)])
+    thresholds = (0, 1, -3)
+
+    class Wide(Compare):  # all three results as one
+        def online(self, p: Any, *shares: Any) -> Any:
+            found = yield from super().online(p, *shares)
+            return np.concatenate([found.bits, found.products, found.value[None]])
+
+        def deal(self, d: Any) -> Any:
+            return np.concatenate([a.reshape(-1, *self.shape) for a in super().deal(d)])
+
+    got = run_gate(Wide(x.shape, thresholds, True, shift, small), x, (7, *x.shape))
+    bits, products, value = got[:3], got[3:6], got[6]
+    assert set(np.unique(value - (x >> shift))) <= {0, 1 if shift else 0}
+    np.testing.assert_array_equal(bits, value[None] >= np.array(thresholds)[:, None])
+    np.testing.assert_array_equal(products, bits * value[None])
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("candidates", [2, 3, 4])
+@pytest.mark.parametrize("shift", [0, 20])
+def test_maximum_of_near_ties(run_gate: Any, shift: int, candidates: int, relu: bool, small: bool) -> None:
+    """Truncation rounds each candidate by itself; whoever then wins, exactly one does."""
+    rng = np.random.default_rng(candidates)
+    x = rng.integers(-3 << shift, 3 << shift, (1, candidates, 4000))
+    x[..., 2000:] = rng.integers(-(2**60), 2**60, (1, candidates, 2000))
+    won = run_gate(Maximum(1, candidates, 4000, shift, relu, small), x, (1, 4000))[0]
+    least = (x[0].max(axis=0) >> shift).clip(0 if relu else None)
+    assert set(np.unique(won - least)) <= {0, 1 if shift else 0}
+
+
 @pytest.mark.parametrize("candidates", [2, 3, 4])
 def test_maximum_breaks_ties_to_the_first_and_carries_riders(run_gate: Any, candidates: int) -> None:
     rng = np.random.default_rng(candidates)
