@@ -21,7 +21,7 @@ from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
-from ppc.targets.mpc.fuse import fuse, of_mpc
+from ppc.targets.mpc.target import MpcTarget
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
 
@@ -63,7 +63,10 @@ class Placing:
     def pricing(self) -> Pricing:
         setup = {d: s / PASSES_PER_SETUP for d, s in SETUP.items()}
         conversions = Conversions(self.hides_weights, self.prices)
-        return Pricing(self.targets, conversions, self._network(), setup)
+        pricing = Pricing(self.targets, conversions, self._network(), setup)
+        if isinstance(mpc := self.targets.get(Domain.MPC), MpcTarget):  # it chooses tables by the objective
+            pricing = replace(pricing, targets={**self.targets, Domain.MPC: replace(mpc, judge=pricing.seconds)})
+        return pricing
 
     def _network(self) -> Network:
         if self.network is None:
@@ -121,7 +124,8 @@ class Placing:
                     raise error from None
 
     def lower(self, module: Module) -> Module:
-        return Lower().run(fuse(lower_he(module, self.prices), of_mpc))
+        mpc = MpcTarget(prices=self.prices, judge=self.pricing.seconds)
+        return Lower().run(mpc.lower(lower_he(module, self.prices)))
 
     def check(self, module: Module) -> Views:
         """The guarantee: raises UserError where a party would see what the policy does not allow."""

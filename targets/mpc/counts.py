@@ -150,12 +150,21 @@ def table(n: int, k: int) -> Count:
     return Count({"table": n}, word * n, 1, n * 2**k * 32) + truncate(n, 34)
 
 
-def exponential(n: int, k: int, bits: int) -> Count:
-    return Count({"table": n}, 4 * n, 1, n * 2**k * 8) + truncate(n, bits)
+def guarded(
+    n: int, words: int, limits: int, cut: int, shift: int = 0, tail: bool = False, small: bool = False
+) -> Count:
+    """A table of so many words an element between so many limits, its result truncated by `cut`, in one go; `tail`: x
+    beyond the last limit as well."""
+    t, all_signs = signs(shift, small), n * limits
+    work = {"compare": n, "sign": all_signs, "table": n, "truncate": n}
+    values = undo(cut) * (1 + limits) + (undo(shift) + (undo(shift) or 8) if tail else 0)
+    offline = n * (t.digits + 8 * words + values) + all_signs * (t.sign + 8)
+    return Count(work, 16 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def smooth(n: int, k: int, shift: int = 0, small: bool = False) -> Count:
-    return compare(n, 2, True, shift, small) + table(n, k)
+def smooth(n: int, k: int, shift: int = 0, tail: bool = False, small: bool = False) -> Count:
+    """A table of cubic polynomials on 2^k cells, with both its ends."""
+    return guarded(n, 4 * 2**k, 2, 34, shift, tail, small)
 
 
 def octave(n: int, octaves: int, small: bool = False) -> Count:
@@ -180,7 +189,7 @@ def row_octaves(row: int) -> int:
 
 def exponentials(n: int, row: int, small: bool = False) -> Count:
     """exp(x − max) over rows."""
-    return maximum(row, n // row, small=small) + compare(n, small=small) + exponential(n, 4, 18)
+    return maximum(row, n // row, small=small) + guarded(n, 2**4, 1, 18, small=small)
 
 
 def softmax(n: int, row: int, small: bool = False) -> Count:

@@ -10,13 +10,14 @@ from math import prod
 from typing import Any
 
 from ppc.ir.module import Module, Op
-from ppc.ir.target import Cost, HeRung
+from ppc.ir.target import LAN, Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import Count
-from ppc.targets.mpc.fuse import fuse
+from ppc.targets.mpc.fuse import fuse, of_mpc
 from ppc.targets.mpc.ops import OPS
+from ppc.targets.mpc.tables import choose_tables
 from ppc.targets.prices import Prices
 
 _NUMBERS = ("f32", "f64", "f16", "i64", "i32", "i16", "i8", "u8", "u16", "u32", "bool")
@@ -144,9 +145,9 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "compare_weighted": lambda f: _compare(f) + counts.weighted(f.out, f.out, f.out),
     "maximum": _maximum,
     "arg_maximum": _arg_maximum,
-    "table5": lambda f: counts.smooth(f.out, 5, f.shift, f.small),
-    "table6": lambda f: counts.smooth(f.out, 6, f.shift, f.small),
-    "exp": lambda f: _compare(f, 2) + counts.exponential(f.out, 5, 22),
+    "table5": lambda f: counts.smooth(f.out, 5, f.shift, f.op.name == "Gelu", f.small),
+    "table6": lambda f: counts.smooth(f.out, 6, f.shift, True, f.small),
+    "exp": lambda f: counts.guarded(f.out, 32, 2, 22, f.shift, f.op.name == "Elu", f.small),
     "reciprocal": lambda f: counts.reciprocal(f.out, f.small),
     "root": lambda f: counts.power_of(f.out, 34, f.small) + counts.truncate(f.out, 31),
     "log": lambda f: _compare(f, 41) + counts.table(f.out, 5),
@@ -167,7 +168,10 @@ class MpcTarget:
 
     domain: Domain = Domain.MPC
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
-    _fused: dict[int, tuple[Module, Mapping[str, Op]]] = field(default_factory=dict, repr=False, compare=False)
+    judge: Callable[[Cost], float] = LAN.seconds  # the objective: what a cost counts for
+    _fused: dict[int, tuple[Module, Mapping[str, Op]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def refuses(self, op: Op, module: Module) -> str | None:
         """Why MPC cannot run `op`, or None."""
@@ -196,9 +200,19 @@ class MpcTarget:
         """By result: the steps that MPC would take in this module."""
         found = self._fused.get(id(module))
         if found is None or found[0] is not module:
-            steps = fuse(module, lambda op: self._may_take(op, module)).ops
+            steps = self._lowered(module, lambda op: self._may_take(op, module)).ops
             found = self._fused[id(module)] = module, {op.results[0]: op for op in steps}
         return found[1]
+
+    def lower(self, module: Module) -> Module:
+        """A CONVERTED module with its MPC operators fused, and with the tables that are cheaper by `judge`."""
+        return self._lowered(module, of_mpc)
+
+    def _lowered(self, module: Module, takes: Callable[[Op], bool]) -> Module:
+        def price(op: Op) -> float:
+            return self.judge(count(op, module).priced(self.prices.mpc))
+
+        return choose_tables(fuse(module, takes), takes, price)
 
     def _may_take(self, op: Op, module: Module) -> bool:
         return op.domain in (None, Domain.MPC) and self.refuses(op, module) is None

@@ -17,33 +17,62 @@ from ppc.runtime.mpc.turn import Rounds
 
 
 @dataclass(frozen=True, slots=True)
-class Exponential:
-    """exp of x in [start, start + 2^k − 1), x at `fraction` fractional bits; the result has `bits + factor_bits`."""
+class Powers:
+    """exp on [start, start + 2^k − 1), in cells of width 1; the result has `bits + factor_bits` fractional bits."""
 
-    shape: Shape
-    fraction: int
     start: int
     k: int
     bits: int = 20
     factor_bits: int = 18
     g: int = 16
+    width: int = 0
 
     @property
     def scale(self) -> int:
         return self.bits + self.factor_bits
 
-    def deal(self, d: Dealer) -> Ring:
-        n = int(np.prod(self.shape))
-        r = d.random((n,), "uint32").astype(np.uint64) & word((1 << (self.k + self.g)) - 1)
+    def deal(self, d: Dealer, r: Ring) -> None:
+        """Tables for masks r (n,) below 2^(k + g)."""
         top, rho = (r >> word(self.g)).astype(np.int64), (r & word((1 << self.g) - 1)) / 2.0**self.g
         cell = (np.arange(1 << self.k)[None] - top[:, None]) % (1 << self.k) + self.start
         d.share(np.round(np.exp(cell - rho[:, None]) * 2.0**self.bits).astype(np.uint64))
+
+    def take(self, p: Party, n: int) -> Ring:
+        return p.share((n, 1 << self.k))
+
+    def read(self, table: Ring, c: Ring) -> Ring:
+        """Shares of exp, given the opened c (n,) below 2^(k + g)."""
+        u = (c & word((1 << self.g) - 1)) / 2.0**self.g
+        factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
+        returned: Ring = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)] * factor
+        return returned
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential:
+    """exp of x in the range of its table, x at `fraction` fractional bits."""
+
+    shape: Shape
+    fraction: int
+    start: int
+    k: int
+
+    @property
+    def _powers(self) -> Powers:
+        return Powers(self.start, self.k)
+
+    @property
+    def scale(self) -> int:
+        """Fractional bits of the result."""
+        return self._powers.scale
+
+    def deal(self, d: Dealer) -> Ring:
+        s, n = self._powers, int(np.prod(self.shape))
+        s.deal(d, d.random((n,), "uint32").astype(np.uint64) & word((1 << (s.k + s.g)) - 1))
         return make_zero(self.shape)
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
-        n = int(np.prod(self.shape))
-        r, table = p.random((n,), "uint32"), p.share((n, 1 << self.k))
-        c = yield from open_top(p, shares[0].reshape(-1), r, self.start, 0, self.k, self.g, self.fraction)
-        u = (c & word((1 << self.g) - 1)) / 2.0**self.g
-        factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
-        return (table[np.arange(n), (c >> word(self.g)).astype(np.int64)] * factor).reshape(self.shape)
+        s, n = self._powers, int(np.prod(self.shape))
+        r, table = p.random((n,), "uint32"), s.take(p, n)
+        c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
+        return s.read(table, c).reshape(self.shape)

@@ -53,6 +53,26 @@ class Spline:
         """Fractional bits of the result."""
         return self.bits + self.degree * self.g
 
+    def deal(self, d: Dealer, r: Ring) -> None:
+        """Tables for masks r (n,) below 2^(k + g)."""
+        table = np.empty((r.size, 1 << self.k, self.degree + 1), np.uint64)
+        for start in range(0, r.size, _BLOCK):  # bounds the memory of the floating-point copies
+            part = slice(start, start + _BLOCK)
+            table[part] = rotated(self, r[part])
+        d.share(table)
+
+    def take(self, p: Party, n: int) -> Ring:
+        return p.share((n, 1 << self.k, self.degree + 1))
+
+    def read(self, table: Ring, c: Ring) -> Ring:
+        """Shares of the function, given the opened c (n,) below 2^(k + g)."""
+        row = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)]
+        u = c & word((1 << self.g) - 1)
+        y = row[:, self.degree]
+        for j in range(self.degree - 1, -1, -1):
+            y = y * u + row[:, j]
+        return y
+
 
 @cache
 def coefficients(spline: Spline) -> Floats:
@@ -96,24 +116,14 @@ class Lookup:
 
     def deal(self, d: Dealer) -> Ring:
         s, n = self.spline, int(np.prod(self.shape))
-        r = d.random((n,), self._word).astype(np.uint64) & word((1 << (s.k + s.g)) - 1)
-        table = np.empty((n, 1 << s.k, s.degree + 1), np.uint64)
-        for start in range(0, n, _BLOCK):  # bounds the memory of the floating-point copies
-            part = slice(start, start + _BLOCK)
-            table[part] = rotated(s, r[part])
-        d.share(table)
+        s.deal(d, d.random((n,), self._word).astype(np.uint64) & word((1 << (s.k + s.g)) - 1))
         return make_zero(self.shape)
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         s, n = self.spline, int(np.prod(self.shape))
-        r, table = p.random((n,), self._word), p.share((n, 1 << s.k, s.degree + 1))
+        r, table = p.random((n,), self._word), s.take(p, n)
         c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
-        row = table[np.arange(n), (c >> word(s.g)).astype(np.int64)]
-        u = c & word((1 << s.g) - 1)
-        y = row[:, s.degree]
-        for j in range(s.degree - 1, -1, -1):
-            y = y * u + row[:, j]
-        return y.reshape(self.shape)
+        return s.read(table, c).reshape(self.shape)
 
 
 def open_top(

@@ -1,6 +1,5 @@
-"""Smooth functions of one variable: limited by comparison on the whole ring, then one table (`gates.table`), then
-truncated: five rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without
-a word.
+"""Smooth functions of one variable: one table, guarded by comparisons on the whole ring (`gates.guarded`): three
+rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without a word.
 
 Largest absolute errors, over all inputs: see ROWS; each is measured by a test.
 """
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
-from ppc.runtime.mpc.gates.exponential import Exponential
-from ppc.runtime.mpc.gates.table import Lookup, Spline
-from ppc.runtime.mpc.protocols.compare import clamp
-from ppc.runtime.mpc.protocols.linear import scaled, truncate
+from ppc.runtime.mpc.gates.exponential import Powers
+from ppc.runtime.mpc.gates.guarded import Guarded, Read
+from ppc.runtime.mpc.gates.table import Spline
+from ppc.runtime.mpc.protocols.linear import scaled
 from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.turn import Rounds
@@ -85,17 +84,16 @@ ROWS: dict[str, Smooth] = {
 
 
 def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
-    """The function of a row on a share that has `shift` fractional bits too many: five rounds."""
+    """The function of a row on a share that has `shift` fractional bits too many: three rounds."""
     s = row.spline
     unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
     lo = round(s.start * 2.0**FRACTION_BITS) + 2 * unit
     hi = round(s.end * 2.0**FRACTION_BITS) - 2 * unit
-    limited = yield from clamp(e, x, lo, hi, shift)
-    y = yield from e.apply(Lookup(s, x.shape, FRACTION_BITS), limited.inside)
-    y = yield from truncate(e, y, s.scale - FRACTION_BITS)
-    at_lo, at_hi = (float(s.function(np.array(v / 2.0**FRACTION_BITS))) for v in (lo, hi))
-    y = y + limited.below * ring.encode(row.below - at_lo)
-    return y + (limited.excess if row.linear else limited.above * ring.encode(row.above - at_hi))
+    gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.small)
+    inside, bits, above = yield from e.apply(gate, x)
+    end = hi / 2.0**FRACTION_BITS
+    beyond = float(s.function(np.array(end))) - end if row.linear else row.above
+    return inside + (e.first - bits[0]) * ring.encode(row.below) + bits[1] * ring.encode(beyond) + above
 
 
 def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
@@ -127,21 +125,21 @@ EXP_START, EXP_LIMIT = -16, 10
 
 
 def exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three + two rounds."""
+    """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three rounds."""
+    found = yield from _exp(e, x, EXP_LIMIT << FRACTION_BITS, excess(attrs))
+    return found.inside + found.bits[1] * ring.encode(np.exp(EXP_LIMIT))
+
+
+def _exp(e: Engine, x: Ring, hi: int, shift: int, tail: bool = False) -> Rounds[Read]:
+    """exp where x < hi, and zero where it is below 2^-23."""
     lo = (EXP_START << FRACTION_BITS) + 2
-    limited = yield from clamp(e, x, lo, EXP_LIMIT << FRACTION_BITS, excess(attrs))
-    return (yield from _exp(e, limited.inside, 5))
-
-
-def _exp(e: Engine, inside: Ring, k: int) -> Rounds[Ring]:
-    gate = Exponential(inside.shape, FRACTION_BITS, EXP_START, k)
-    y = yield from e.apply(gate, inside)
-    return (yield from truncate(e, y, gate.scale - FRACTION_BITS))
+    table = Powers(EXP_START, 5)
+    return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.small), x)
 
 
 def elu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """max(x, 0) + alpha (exp(min(x, 0)) − 1): the excess over zero is the first term."""
-    limited = yield from clamp(e, x, (EXP_START << FRACTION_BITS) + 2, 0, excess(attrs))
-    curve = (yield from _exp(e, limited.inside, 5)) - e.public(1.0, FRACTION_BITS)
+    """max(x, 0) + alpha (exp(min(x, 0)) − 1)."""
+    found = yield from _exp(e, x, 0, excess(attrs), tail=True)
+    curve = found.inside - (e.first - found.bits[1]) * ring.encode(1.0)
     alpha = float(attrs.get("alpha", 1.0))
-    return limited.excess + (curve if alpha == 1.0 else (yield from scaled(e, curve, alpha)))
+    return found.above + (curve if alpha == 1.0 else (yield from scaled(e, curve, alpha)))

@@ -5,10 +5,13 @@ import pytest
 
 from ppc.ir.label import PUBLIC
 from ppc.ir.module import Attr, Constant, Module, Op, Stage, Value
-from ppc.ir.target import HeRung
+from ppc.ir.target import LAN, HeRung
 from ppc.ir.types import Domain, TensorType
+from ppc.passes.lower import Lower
 from ppc.targets.mpc.fuse import fuse, of_mpc, product_bits
-from ppc.targets.mpc.target import MpcTarget
+from ppc.targets.mpc.schedule import in_lockstep
+from ppc.targets.mpc.target import MpcTarget, count
+from ppc.targets.prices import Prices
 
 T = TensorType("f32", (1, 4, 8, 8))
 POOL: dict[str, Attr] = {"kernel_shape": (2, 2), "strides": (2, 2)}
@@ -92,6 +95,25 @@ def test_a_bias_that_is_scaled_forbids_it() -> None:
     assert product_bits(gemm) == 36
     assert product_bits(Op("Gemm", gemm.operands, ("y",), {"beta": 2.0})) is None
     assert product_bits(Op("Gemm", ("x", "x"), ("y",))) is None
+
+
+def test_tables_follow_the_objective() -> None:
+    """Where bytes of the dealer count in full, a comparison takes small tables and a round more; views have none."""
+    m = module("a = Relu x", "y = Neg a")
+    online, total = (MpcTarget(judge=lambda c, w=w: LAN.seconds(c) + w * c.offline_bytes) for w in (0.0, 1e-6))  # type: ignore[misc]
+    assert [op.attrs.get("tables") for op in online.lower(m).ops] == [None, None]
+    assert [op.attrs.get("tables") for op in total.lower(m).ops] == ["small", None]
+    dear, cheap = (target.cost(m.ops[0], m, HeRung(8192, 3)) for target in (online, total))
+    assert cheap.rounds == dear.rounds + 1 and cheap.offline_bytes < 0.4 * dear.offline_bytes
+
+
+def test_independent_steps_share_rounds_in_the_prediction() -> None:
+    m = module("a = Relu x", "b = Abs x", "c = Add a b", "d = Relu c", "e = Relu x", "y = Add d e")
+    lowered = Lower().run(MpcTarget().lower(m))
+    found = in_lockstep(lowered, Prices.shipped().mpc)
+    alone = [count(op, m) for op in m.ops]
+    assert found.rounds == 6 and sum(c.rounds for c in alone) == 12
+    assert found.bytes == sum(c.bytes for c in alone) and found.offline_bytes == sum(c.offline for c in alone)
 
 
 def test_costs_are_those_of_the_fused_steps() -> None:
