@@ -162,9 +162,12 @@ def guarded(
     return Count(work, 16 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def smooth(n: int, k: int, shift: int = 0, tail: bool = False, small: bool = False) -> Count:
-    """A table of cubic polynomials on 2^k cells, with both its ends."""
-    return guarded(n, 4 * 2**k, 2, 34, shift, tail, small)
+def smooth(n: int, k: int, half: int | None, shift: int = 0, small: bool = False) -> Count:
+    """A table of cubic polynomials on 2^k cells, with both its ends; with small tables by way of |x| on 2^half cells,
+    where the function allows that."""
+    if small and half is not None:
+        return compare(n, 3, True, shift, True) + table(n, half)
+    return guarded(n, 4 * 2**k, 2, 34, shift, half is not None, small)
 
 
 def octave(n: int, octaves: int, small: bool = False) -> Count:

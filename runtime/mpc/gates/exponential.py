@@ -1,5 +1,4 @@
-"""exp by a one-time table of exp at the cells, times a public exp of the low bits: one round, 2^k words from the
-dealer.
+"""exp by a one-time table of exp at the cells, times a public exp of the low bits: 2^k words from the dealer.
 
 With c = (top, u) as in `gates.table`, exp(x) = exp(W (c_top − r_top − rho)) exp(W u): the first factor is picked
 from a table, the second is public. Relative error about W 2^-g.
@@ -9,11 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
-from ppc.runtime.mpc.gates.table import open_top
-from ppc.runtime.mpc.ring import Ring, Shape, word
-from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.mpc.ring import Ring, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +43,3 @@ class Powers:
         factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
         returned: Ring = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)] * factor
         return returned
-
-
-@dataclass(frozen=True, slots=True)
-class Exponential:
-    """exp of x in the range of its table, x at `fraction` fractional bits."""
-
-    shape: Shape
-    fraction: int
-    start: int
-    k: int
-
-    @property
-    def _powers(self) -> Powers:
-        return Powers(self.start, self.k)
-
-    @property
-    def scale(self) -> int:
-        """Fractional bits of the result."""
-        return self._powers.scale
-
-    def deal(self, d: Dealer) -> Ring:
-        s, n = self._powers, int(np.prod(self.shape))
-        s.deal(d, d.random((n,), "uint32").astype(np.uint64) & word((1 << (s.k + s.g)) - 1))
-        return make_zero(self.shape)
-
-    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
-        s, n = self._powers, int(np.prod(self.shape))
-        r, table = p.random((n,), "uint32"), s.take(p, n)
-        c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
-        return s.read(table, c).reshape(self.shape)

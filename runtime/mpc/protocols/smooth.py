@@ -16,10 +16,11 @@ from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.exponential import Powers
 from ppc.runtime.mpc.gates.guarded import Guarded, Read
-from ppc.runtime.mpc.gates.table import Spline
-from ppc.runtime.mpc.protocols.linear import scaled
+from ppc.runtime.mpc.gates.table import Lookup, Spline
+from ppc.runtime.mpc.protocols.compare import compare_truncated
+from ppc.runtime.mpc.protocols.linear import scaled, truncate
 from ppc.runtime.mpc.protocols.scale import excess
-from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 
@@ -60,12 +61,21 @@ class Smooth:
     below: float
     above: float
     linear: bool = False
+    half: Spline | None = None  # where f(x) = max(x, 0) + h(|x|): h, on a table of far fewer cells
 
 
-def _row(
-    f: Callable[[Floats], Floats], start: float, width: int, k: int, below: float, above: float, linear: bool = False
-) -> Smooth:
-    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above, linear)
+def _row(f: Callable[[Floats], Floats], start: float, width: int, k: int, below: float, above: float) -> Smooth:
+    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above)
+
+
+def _linear(f: Callable[[Floats], Floats], start: float, width: int, k: int, half_width: int, half_k: int) -> Smooth:
+    """A function that is 0 far below and x far above, and f(x) − max(x, 0) is even."""
+
+    def h(t: Floats) -> Floats:
+        return f(t) - t
+
+    half = Spline(h, -(2.0**-8), half_width, half_k, degree=3, g=12, bits=14)
+    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), 0, 0, True, half)
 
 
 #: The tail constants lie half-way between the limit and the value at the range's end: both sides then err by
@@ -76,24 +86,45 @@ ROWS: dict[str, Smooth] = {
     ),
     "Tanh": _row(np.tanh, -4, -2, 5, -1 + 0.5 * (1 - np.tanh(4)), 1 - 0.5 * (1 - np.tanh(3.75))),
     "Erf": _row(_erf, -4, -2, 5, -1, 1),
-    "Gelu": _row(_gelu, -4, -2, 5, 0, 0, True),
-    "GeluTanh": _row(_gelu_tanh, -4, -2, 5, 0, 0, True),
-    "Swish": _row(_swish, -16, -1, 6, 0, 0, True),
-    "Softplus": _row(_softplus, -16, -1, 6, 0, 0, True),
+    "Gelu": _linear(_gelu, -4, -2, 5, -1, 3),
+    "GeluTanh": _linear(_gelu_tanh, -4, -2, 5, -1, 3),
+    "Swish": _linear(_swish, -16, -1, 6, -1, 5),
+    "Softplus": _linear(_softplus, -16, -1, 6, -1, 5),
 }
 
 
 def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
-    """The function of a row on a share that has `shift` fractional bits too many: three rounds."""
+    """The function of a row on a share that has `shift` fractional bits too many: three rounds, or with small tables
+    four and, by way of |x|, six."""
+    if e.small and row.half is not None:
+        return (yield from _by_magnitude(e, row.half, x, shift))
     s = row.spline
-    unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
-    lo = round(s.start * 2.0**FRACTION_BITS) + 2 * unit
-    hi = round(s.end * 2.0**FRACTION_BITS) - 2 * unit
+    lo, hi = _ends(s)
     gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.small)
     inside, bits, above = yield from e.apply(gate, x)
     end = hi / 2.0**FRACTION_BITS
     beyond = float(s.function(np.array(end))) - end if row.linear else row.above
-    return inside + (e.first - bits[0]) * ring.encode(row.below) + bits[1] * ring.encode(beyond) + above
+    y: Ring = inside + (e.first - bits[0]) * ring.encode(row.below) + bits[1] * ring.encode(beyond) + above
+    return y
+
+
+def _ends(s: Spline) -> tuple[int, int]:
+    """The range of a table, in units of 2^-16."""
+    unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
+    return round(s.start * 2.0**FRACTION_BITS) + 2 * unit, round(s.end * 2.0**FRACTION_BITS) - 2 * unit
+
+
+def _by_magnitude(e: Engine, h: Spline, x: Ring, shift: int) -> Rounds[Ring]:
+    """max(x, 0) + h(|x|), with h constant beyond the table: both signs of x share its cells."""
+    _, end = _ends(h)
+    bits, multiples, x = yield from compare_truncated(e, x, shift, -end, 0, end)
+    below = x - multiples[0] + word(end) * (e.first - bits[0])  # x + end where x < -end
+    above = multiples[2] - word(end) * bits[2]
+    magnitude = word(2) * multiples[1] - x + below - above
+    y: Ring = yield from e.apply(Lookup(h, x.shape, FRACTION_BITS), magnitude)
+    even: Ring = yield from truncate(e, y, h.scale - FRACTION_BITS)
+    positive: Ring = multiples[1]
+    return positive + even
 
 
 def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
@@ -127,7 +158,8 @@ EXP_START, EXP_LIMIT = -16, 10
 def exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three rounds."""
     found = yield from _exp(e, x, EXP_LIMIT << FRACTION_BITS, excess(attrs))
-    return found.inside + found.bits[1] * ring.encode(np.exp(EXP_LIMIT))
+    y: Ring = found.inside + found.bits[1] * ring.encode(np.exp(EXP_LIMIT))
+    return y
 
 
 def _exp(e: Engine, x: Ring, hi: int, shift: int, tail: bool = False) -> Rounds[Read]:

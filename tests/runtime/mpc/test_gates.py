@@ -7,7 +7,8 @@ import pytest
 
 from ppc.runtime.mpc.engine import Gate
 from ppc.runtime.mpc.gates.compare import Compare
-from ppc.runtime.mpc.gates.exponential import Exponential
+from ppc.runtime.mpc.gates.exponential import Powers
+from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.maximum import Maximum
 from ppc.runtime.mpc.gates.table import Lookup, coefficients
 from ppc.runtime.mpc.gates.truncate import Truncate
@@ -115,6 +116,25 @@ def test_a_table_is_right_at_every_cell_boundary(run_gate: Any, name: str) -> No
 def test_the_exponential_is_right_over_its_range(run_gate: Any) -> None:
     x = np.tile(np.arange(-14 << 16, 0, 97, dtype=np.int64)[1:], 2)
     x = np.concatenate([x, [0, -1, -65536, -65537]])
-    gate = Exponential(x.shape, 16, -14, 4)
-    got = run_gate(gate, x, x.shape) / 2.0**gate.scale
-    np.testing.assert_allclose(got, np.exp(x / 2.0**16), atol=2.0**-17, rtol=2.0**-15)
+    least = (-14 << 16) + 2
+    gate = Guarded(x.shape, Powers(-14, 4), 16, 20, least, None)
+    got = run_gate(gate, x, x.shape, 0) / 2.0**20
+    np.testing.assert_allclose(got, np.exp(x / 2.0**16) * (x >= least), atol=2.0**-17, rtol=2.0**-15)
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("shift", [0, 20])
+def test_a_guarded_table_is_zero_outside_its_limits(run_gate: Any, shift: int, small: bool) -> None:
+    """Wherever the argument lies in the ring; and its tail is the argument itself, truncated."""
+    s = ROWS["Tanh"].spline
+    inside = np.linspace(-4 * 2**16, 3.75 * 2**16, 2000).astype(np.int64)
+    x = np.concatenate([EDGES, inside << shift])
+    lo, hi = -(4 << 16) + 2, (15 << 14) - 2
+    gate = Guarded(x.shape, s, 16, 16, lo, hi, shift, True, small)
+    y = x >> shift
+    got = run_gate(gate, x, x.shape, 0) / 2.0**16
+    expected = np.tanh(y / 2.0**16) * ((y >= lo) & (y < hi))
+    near = (abs(y - lo) <= 1) | (abs(y - hi) <= 1)  # a truncated argument may be one unit larger
+    np.testing.assert_allclose(got[~near], expected[~near], atol=2.0**-10)
+    tail = run_gate(gate, x, x.shape, 2)
+    assert set(np.unique((tail - y * (y >= hi))[~near])) <= {0, 1 if shift else 0}
