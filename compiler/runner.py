@@ -56,6 +56,11 @@ class RunOutcome:
         Console(file=sys.stdout, highlight=False).print(render_run(self))
 
 
+def stored_material(plan: Path) -> Path:
+    """Where `ppc deal` puts material, and `ppc run` looks for it, unless told otherwise."""
+    return plan.with_suffix(".material")
+
+
 def run_plan(
     path: Path,
     data: Path,
@@ -66,6 +71,8 @@ def run_plan(
     samples: int | None = None,
     timeout: float = 60.0,
     progress: bool = True,
+    material: Path | None = None,
+    when_empty: str = "fail",
 ) -> RunOutcome:
     """Run a plan on the samples of a data file. Raises PartyError for everything that goes wrong outside ppc."""
     plan, program = Plan.load(path)
@@ -75,7 +82,7 @@ def run_plan(
     if mode == "secure":
         from ppc.runtime.secure import run_secure
 
-        secure = run_secure(path, feed, timeout=timeout, progress=progress)
+        secure = run_secure(path, feed, timeout=timeout, progress=progress, material=material, when_empty=when_empty)
         outputs, measured = secure.outputs, secure.report
     else:
         start = perf_counter()

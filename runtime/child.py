@@ -39,7 +39,8 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(write_end,),
-                env={**os.environ, STATUS_FD: str(write_end), "PYTHONUNBUFFERED": "1"},
+                # the fault handler names the functions (no values) that a crash in native code was in
+                env={**os.environ, STATUS_FD: str(write_end), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
                 start_new_session=True,  # a Ctrl-C at the terminal is ours to pass on
                 preexec_fn=_dies_with(os.getpid()),
             )

@@ -1,11 +1,9 @@
 """Arrays from and to files: the inputs of a run, split into passes; the outputs, written whole or not at all."""
 
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.files import replaced
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -113,25 +112,12 @@ def unbatch(outputs: Sequence[Mapping[str, NDArray[Any]]], samples: int) -> Arra
 
 def save_atomic(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an .npz so that `path` is either complete or what it was before. Raises PPC6012."""
-    path = Path(path)
     try:
-        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with replaced(Path(path)) as file:
+            _write(file, arrays)
     except OSError as e:
-        raise PartyError("PPC6012", f"cannot write {path}: {e.strerror}") from None
-    temporary = Path(name)
-    try:
-        with os.fdopen(fd, "wb") as f:
-            _write(f, arrays)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException as e:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(e, OSError):
-            size = sum(a.nbytes for a in arrays.values())
-            raise PartyError("PPC6012", f"cannot write {path} ({size:,} bytes): {e.strerror}") from None
-        raise
+        size = sum(a.nbytes for a in arrays.values())
+        raise PartyError("PPC6012", f"cannot write {path} ({size:,} bytes): {e.strerror}") from None
 
 
 def _write(file: BinaryIO, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -95,6 +95,29 @@ CODES: list[RuntimeCode] = [
         "An environment variable of this party (PPC_THREADS, PPC_CACHE) has a value that cannot be used.",
         "Unset it, or give what the message asks for; every party has its own settings.",
     ),
+    RuntimeCode(
+        "PPC6014",
+        "stored material is damaged",
+        "A file of the correlated randomness that a dealer made ahead was cut short, altered, or cannot be read. It is "
+        "sealed, so that no altered byte is ever used.",
+        "Delete the lot's folder, which the message names, and let the dealer make new material with `ppc deal`. Never "
+        "bring back an old copy: material that was used before would be used again.",
+    ),
+    RuntimeCode(
+        "PPC6015",
+        "stored material is of another plan, party or deployment",
+        "Correlated randomness fits one plan and one party, and opens only with the keys of the party that it was "
+        "dealt to; or another session is taking material out of the same folder.",
+        "Give --material the folder that was dealt for this plan, with the same --keys; or `ppc deal` for this plan.",
+    ),
+    RuntimeCode(
+        "PPC6016",
+        "a party crashed in native code",
+        "A library below Python (SEAL, torch, numpy, onnxruntime) ended the process: a segmentation fault or an abort. "
+        "Nothing was revealed by it; the other parties end with an error of their own.",
+        "This is a fault of ppc or of the library, and worth a report with the lines the message shows; "
+        "PPC_HE_NATIVE=0 keeps HE to SEAL's own binding.",
+    ),
 ]
 
 

@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ppc.runtime.errors import PartyError
@@ -85,15 +86,22 @@ def make_keys(folder: Path, parties: Iterable[str], days: int = 365, passphrase:
 
 
 @contextmanager
-def session_keys(parties: Iterable[str]) -> Iterator[Path]:
-    """A folder with keys for one run on this machine, in memory where the system allows it; deleted at the end."""
+def private_folder() -> Iterator[Path]:
+    """A folder of this run on this machine, in memory where the system allows it; deleted at the end."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="ppc-", dir=memory))  # mkdtemp: 0700
     try:
-        make_keys(folder, parties, days=1)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def session_keys(parties: Iterable[str]) -> Iterator[Path]:
+    """A folder with keys for one run on this machine; deleted at the end."""
+    with private_folder() as folder:
+        make_keys(folder, parties, days=1)
+        yield folder
 
 
 def load(folder: Path, party: str, passphrase: bytes | None = None) -> PartyKeys:
@@ -116,6 +124,21 @@ def load(folder: Path, party: str, passphrase: bytes | None = None) -> PartyKeys
     if _public(key.public_key()) != _public(cert.public_key()):
         raise PartyError("PPC6011", f"{keys.key} does not belong to {keys.cert}")
     return keys
+
+
+def storage_key(keys: PartyKeys) -> bytes:
+    """The 256-bit key under which a party seals what it keeps on its own disk: HKDF of its private key.
+
+    Nobody else can derive it, and it is as well protected as that key is. Raises PPC6011.
+    """
+    try:
+        key = serialization.load_pem_private_key(_read(keys.key), keys.passphrase)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise PartyError("PPC6011", f"{keys.key} is damaged, or the passphrase is wrong") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise PartyError("PPC6011", f"{keys.key} is no key on an elliptic curve", help="make new ones with `ppc keys`")
+    secret = key.private_numbers().private_value.to_bytes((key.key_size + 7) // 8, "big")
+    return HKDF(hashes.SHA256(), 32, None, b"ppc/storage/1 " + keys.party.encode()).derive(secret)
 
 
 def new_authority(until: datetime, since: datetime | None = None) -> Authority:

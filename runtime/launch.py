@@ -20,6 +20,9 @@ GRACE = 2.0
 #: Lines of a party's log that its error shows.
 TAIL = 12
 
+#: Signals that a fault in native code ends a process with.
+_CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}
+
 _TITLES = {row.code: row.title for row in CODES}
 
 
@@ -184,7 +187,8 @@ def _blame(w: _Watched, watched: list[_Watched]) -> LaunchError:
         how = f"failed with {w.error.get('message')}"
     help = "it may have run out of memory: see the system's log" if code == -signal.SIGKILL else None
     tail = "".join(f"\n   | {line}" for line in w.outcome.log.splitlines()[-TAIL:])
-    return LaunchError(party, "PPC6001", f"{party} {how} {w.where()}{tail or ' (it printed nothing)'}", help, logs)
+    kind = "PPC6016" if -code in _CRASHES else "PPC6001"
+    return LaunchError(party, kind, f"{party} {how} {w.where()}{tail or ' (it printed nothing)'}", help, logs)
 
 
 def _too_long(running: list[_Watched], timeout: float) -> LaunchError:

@@ -15,6 +15,9 @@ from ppc.runtime.party import Session, Step
 from ppc.runtime.schema import FRACTION_BITS, FUSED, MPC_ATTRIBUTES, StepSpec
 from ppc.runtime.value import Value, Weight
 
+#: Conversions and reveals that pack slots or unpack them.
+HE_BORDER = ("convert.client_to_he", "convert.mpc_to_he", "convert.he_to_mpc", "reveal.he_to_client")
+
 
 @dataclass
 class LocalSession(Session):
@@ -27,10 +30,8 @@ class LocalSession(Session):
             return take_input(self, step)
         if spec.writes is None:
             return give_output(self, step, operands[0])  # type: ignore[arg-type]
-        if step.name in ("convert.client_to_he", "convert.mpc_to_he"):
-            return self._he().client_to_he(self, step, *operands)
-        if step.name == "reveal.he_to_client":
-            return self._he().he_to_client(self, step, *operands)
+        if step.name in HE_BORDER:
+            return getattr(self._he(), step.name.partition(".")[2])(self, step, *operands)
         if step.name.startswith("he.batch_"):
             self._he()
             batch = import_module("ppc.runtime.he.batch_simulate")
@@ -60,11 +61,7 @@ class LocalSession(Session):
 
     def _move(self, spec: StepSpec, step: Step, value: Value) -> Value:
         """A conversion or reveal: the same numbers in another representation."""
-        data = value.data
-        if spec.reads == "he":
-            assert value.layout is not None
-            data = value.layout.unpack(data, step.shape)
-        moved = Value(spec.writes or "", step.shape, data)
+        moved = Value(spec.writes or "", step.shape, value.data)
         return self._rounded(moved, step) if "mpc" in (spec.writes, spec.reads) else moved
 
     def _rounded(self, value: Any, step: Step) -> Any:

@@ -2,6 +2,9 @@
 
 python plan.py --party server --listen 0.0.0.0:7001 --connect dealer=h:7002 --keys keys
 python plan.py --party client --connect server=h:7001 --connect dealer=h:7002 --keys keys --data x.npz -o y.npz
+
+With --deal the dealer makes material ahead (--runs passes) and the other two store it in their --material folders; a
+run of client and server with --material uses it, without a dealer.
 """
 
 import argparse
@@ -11,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from ppc.runtime.data import batches, load_inputs, save_atomic, unbatch
 from ppc.runtime.errors import PartyError
-from ppc.runtime.phases import new_session, pairs, roles, run_party, summary
+from ppc.runtime.phases import needs_dealer, new_session, pairs, roles, run_party, summary
 from ppc.runtime.plan import Plan, Program
 
 if TYPE_CHECKING:
+    from ppc.runtime.keys import PartyKeys
+    from ppc.runtime.mpc.stock import Stock
     from ppc.runtime.status import Status
 
 
@@ -46,7 +51,13 @@ def _parser(plan: Plan) -> argparse.ArgumentParser:
     parser.add_argument("--input", help="which array of --data is the lone input")
     parser.add_argument("-o", "--output", type=Path, help="where the client's results go (.npz)")
     parser.add_argument("--weights", type=Path, help="the server's weights (default: plan.server.npz beside the plan)")
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for another party")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds that another party may be silent")
+    parser.add_argument("--deal", action="store_true", help="make (dealer) or store (others) material, and run nothing")
+    parser.add_argument("--runs", type=int, help="passes that a dealer with --deal makes material for")
+    parser.add_argument("--material", type=Path, help="folder of stored material: --deal fills it, a run uses it up")
+    parser.add_argument(
+        "--when-empty", choices=("fail", "wait"), default="fail", help="where --material has too little for a run"
+    )
     parser.add_argument("--mode", choices=("clear", "simulate"), default="clear", help="without --party only")
     return parser
 
@@ -78,6 +89,7 @@ def _party(plan: Plan, program: Program, options: Any) -> int:
 
 
 def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> None:
+    from ppc.runtime import dealing
     from ppc.runtime.keys import load
     from ppc.runtime.net.connect import abort_all, close_all, connect_all
     from ppc.runtime.tee.roots import read_root
@@ -85,21 +97,29 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
     role: str = options.party
     if options.keys is None:
         raise PartyError("PPC6011", f"{role} needs its keys", help="make them with `ppc keys DIR` and give --keys DIR")
-    data, samples = _data(plan, options) if role == "client" else ([], 0)
+    keys = load(options.keys, role)
+    stock, runs = _stock(plan, options, keys), dealing.wanted(plan, role, options.runs) if options.deal else 0
+    data, samples = _data(plan, options) if role == "client" and not options.deal else ([], 0)
     status.phase("connect")
     channels = connect_all(
         role,
         dict(options.connect),
         roles(plan.manifest),
-        load(options.keys, role),
+        keys,
         plan.hash,
         options.timeout,
-        pairs=pairs(plan.manifest),
+        pairs=dealing.PAIRS if options.deal else pairs(plan.manifest, stocked=stock is not None),
         listen=options.listen,
     )
-    session = new_session(plan, role, channels, options.weights)
+    session = new_session(plan, role, channels, options.weights, dealing=options.deal)
     try:
-        found = run_party(session, program, data, root=read_root(options.keys, role), status=status)
+        if options.deal:
+            found = dealing.take_part(session, program, runs, stock, status)
+        else:
+            root = read_root(options.keys, role)
+            found = run_party(
+                session, program, data, root=root, status=status, stock=stock, when_empty=options.when_empty
+            )
         close_all(channels)
     except PartyError as e:
         abort_all(channels, e)
@@ -107,9 +127,23 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
     except BaseException:
         abort_all(channels, PartyError("PPC6001", f"{role} stopped because of a fault of its own"))
         raise
-    if role == "client":
+    if data:
         _deliver(unbatch(found, samples), options.output)
     status.result(**summary(session))
+
+
+def _stock(plan: Plan, options: Any, keys: "PartyKeys") -> "Stock | None":
+    """This party's stored material, if it has any part in that and was told where it is."""
+    if options.party not in ("client", "server") or not needs_dealer(plan.manifest):
+        return None
+    if options.material is None:
+        if options.deal:
+            raise PartyError("PPC6012", f"{options.party} needs a folder for what is dealt", help="give --material DIR")
+        return None
+    from ppc.runtime.keys import storage_key
+    from ppc.runtime.mpc.stock import Stock
+
+    return Stock(options.material / options.party, options.party, plan.hash, storage_key(keys))
 
 
 def _data(plan: Plan, options: Any) -> tuple[list[dict[str, Any]], int]:

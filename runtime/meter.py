@@ -74,6 +74,7 @@ class Meter:
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], Row] = {}
         self._credited = Spent()
+        self._passes: dict[str, dict[int, float]] = {}
         self.phases: dict[str, float] = {}
         self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
 
@@ -96,12 +97,18 @@ class Meter:
         row = self._rows.setdefault((step.id, step.name), Row(step.id, step.name, step.node))
         for key, value in asdict(spent).items():
             setattr(row, key, getattr(row, key) + value)
+        of_domain = self._passes.setdefault(step.name.partition(".")[0], {})
+        of_domain[step.run] = of_domain.get(step.run, 0.0) + spent.seconds
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         t = time.perf_counter()
         yield
         self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - t
+
+    def passes(self) -> dict[str, list[float]]:
+        """Busy seconds of each pass, in order, by the domain of the steps ("he", "convert", ...)."""
+        return {domain: [seconds for _, seconds in sorted(of.items())] for domain, of in self._passes.items()}
 
     def rows(self) -> list[dict[str, Any]]:
         return [asdict(r) for r in self._rows.values()]

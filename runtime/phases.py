@@ -3,40 +3,45 @@
 setup: greet, exchange keys, attest. offline: the dealer's material. online: the passes over the data.
 """
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import peak_memory
+from ppc.runtime.net.message import receive_object, send_object
 from ppc.runtime.party import Session
 from ppc.runtime.plan import Plan, Program
 from ppc.runtime.status import Status
 
-#: Who takes part in a plan, by what it uses.
-ROLES = {"": ("client", "server"), "mpc": ("dealer",), "tee": ("enclave",)}
+if TYPE_CHECKING:  # MPC is loaded only where a plan uses it
+    from ppc.runtime.mpc.stock import Stock
+    from ppc.runtime.mpc.take import WhenEmpty
 
 #: Passes that a client may ask for in one session: a bound on what a hostile one can make the others prepare.
 MAX_RUNS = 100_000
 
 
-def roles(manifest: Mapping[str, Any]) -> list[str]:
-    """The parties that a plan needs, in the order in which they start. Only protocols that multiply or compare shares
-    need the dealer; conversions through shares do not."""
+def needs_dealer(manifest: Mapping[str, Any]) -> bool:
+    """Only protocols that multiply or compare shares need the dealer; conversions through shares do not."""
+    return any(s["step"].startswith("mpc.") for s in manifest["steps"])
+
+
+def roles(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[str]:
+    """The parties that a plan needs, in the order in which they start; `stocked`: the dealer was there before."""
     found = ["server", "client"]
-    if any(s["step"].startswith("mpc.") for s in manifest["steps"]):
+    if needs_dealer(manifest) and not stocked:
         found.insert(1, "dealer")
     if "tee" in manifest["uses"]:
         found.insert(1, "enclave")
     return found
 
 
-def pairs(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def pairs(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[tuple[str, str]]:
     """Who talks to whom. The dealer and the enclave never meet."""
-    present = roles(manifest)
+    present = roles(manifest, stocked=stocked)
     wanted = [
         ("client", "server"),
         ("client", "dealer"),
@@ -54,10 +59,13 @@ def run_party(
     *,
     root: bytes = b"",
     status: Status,
+    stock: "Stock | None" = None,
+    when_empty: "WhenEmpty" = "fail",
 ) -> list[dict[str, Any]]:
     """Run every phase as `session.role`; returns what this party learned in each pass (the client: the outputs).
 
-    `batches` is the client's data, one dict a pass, and empty elsewhere. `root` is the attestation root (PEM).
+    `batches` is the client's data, one dict a pass, and empty elsewhere. `root` is the attestation root (PEM). With a
+    `stock` the correlated randomness comes from this party's disk, and no dealer takes part.
     """
     meter, session.on_step = session.meter, status.step
     with meter.phase("setup"):
@@ -66,13 +74,19 @@ def run_party(
         _set_up_engines(session, root)
     with meter.phase("offline"):
         status.phase("offline")
-        _offline(session, program, runs)
+        _prepare_masks(session, runs)
+        if stock is not None:
+            _take_stock(session, stock, runs, when_empty, status)
+        elif needs_dealer(session.manifest):
+            _receive_material(session, program, runs, status)
     if session.role == "dealer":
         return []
     results = []
     status.phase("online")
-    with meter.phase("online"):
-        for run in range(runs):
+    for run in range(runs):
+        with meter.phase("offline"):
+            _prepare(session, run)
+        with meter.phase("online"):
             status.run(run, runs)
             session.start_run(run, batches[run] if batches else {})
             program(session)
@@ -83,12 +97,10 @@ def run_party(
 def _greet(session: Session, runs: int) -> int:
     """The client tells everybody how many passes there will be."""
     if session.role == "client":
-        hello = json.dumps({"runs": runs}).encode()
         for channel in session.channels.values():
-            channel.send_bytes("hello", hello)
+            send_object(channel, "hello", {"runs": runs})
         return runs
-    found = json.loads(session.channel("client").receive_bytes("hello", 1024))
-    asked = found.get("runs") if isinstance(found, dict) else None
+    asked = receive_object(session.channel("client"), "hello", 1024).get("runs")
     if not isinstance(asked, int) or not 0 < asked <= MAX_RUNS:
         raise PartyError("PPC6003", f"the client asks for {asked!r} passes; 1 to {MAX_RUNS} are allowed")
     return asked
@@ -111,22 +123,51 @@ def _set_up_engines(session: Session, root: bytes) -> None:
         mpc.setup(session)
 
 
-def _offline(session: Session, program: Program, runs: int) -> None:
-    if "dealer" not in roles(session.manifest) or session.role == "enclave":
-        return
-    from ppc.runtime.mpc import state as mpc
+def _prepare_masks(session: Session, runs: int) -> None:
+    """The server's masks of HE results: they depend on nobody's input."""
+    if "he" in session.manifest["uses"] and session.role == "server":
+        from ppc.runtime.convert.he_mpc import prepare_masks
+
+        prepare_masks(session, runs)
+
+
+def _receive_material(session: Session, program: Program, runs: int, status: Status) -> None:
+    """From the dealer, which is there; or, at the dealer, for the others."""
+    from ppc.runtime.mpc import deal as mpc
 
     if session.role == "dealer":
-        mpc.deal(session, program, runs)
-    else:
+        mpc.deal(session, program, runs, status.run)
+    elif session.role != "enclave":
         mpc.receive_material(session, runs)
 
 
-def new_session(plan: Plan, role: str, channels: Mapping[str, Any], weights: str | None = None) -> Session:
-    """A session with what `role` may hold: only the server opens the weights file."""
+def _take_stock(session: Session, stock: "Stock", runs: int, when_empty: "WhenEmpty", status: Status) -> None:
+    from ppc.runtime.mpc.deal import use_lot
+    from ppc.runtime.mpc.take import take
+
+    peer = session.channel("server" if session.role == "client" else "client")
+    taken = take(peer, stock, runs, when_empty, lambda: status.phase("waiting for material"))
+    session.meter.notes["material"] = taken.note
+    use_lot(session, taken.lot, taken.first, runs)
+
+
+def _prepare(session: Session, run: int) -> None:
+    """Expand the material of a pass before it begins: it depends on nobody's input."""
+    if "mpc" in session.engines:
+        from ppc.runtime.mpc.state import state_of
+
+        supply = state_of(session).supply
+        if supply is not None:
+            supply.prepare(run)
+
+
+def new_session(
+    plan: Plan, role: str, channels: Mapping[str, Any], weights: str | None = None, *, dealing: bool = False
+) -> Session:
+    """A session with what `role` may hold: only the server opens the weights file, and dealing needs none."""
     session = Session(role, plan.manifest, dict(channels))
     session.weights = dict(plan.public_constants())
-    if role == "server":
+    if role == "server" and not dealing:
         session.weights.update(plan.server_weights(weights))
     return session
 
@@ -138,6 +179,7 @@ def summary(session: Session) -> dict[str, Any]:
         "phases": session.meter.phases,
         "notes": session.meter.notes,
         "steps": session.meter.rows(),
+        "passes": session.meter.passes(),
         "peak_memory": peak_memory(),
         "bytes_sent": int(np.sum([c.bytes_sent for c in channels], dtype=np.int64)),
         "rounds": int(np.sum([r["rounds"] for r in session.meter.rows()], dtype=np.int64)),

@@ -1,7 +1,7 @@
-"""Run every party of a plan on this machine: own process each, TLS over loopback, keys for this run only."""
+"""All parties of a plan on this machine, own process each, TLS over loopback: to run it, or to deal material ahead."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ppc.runtime import dealing
 from ppc.runtime.data import read_arrays, save_atomic
-from ppc.runtime.keys import session_keys
+from ppc.runtime.keys import make_keys, private_folder
 from ppc.runtime.launch import Outcome, launch, reserve_ports
-from ppc.runtime.net.address import show
-from ppc.runtime.phases import pairs, roles
+from ppc.runtime.net.address import Address, show
+from ppc.runtime.phases import needs_dealer, pairs, roles
 from ppc.runtime.plan import Plan
 from ppc.runtime.progress import Progress
 from ppc.runtime.tee.roots import write_roots
@@ -28,32 +29,80 @@ class SecureRun:
 
 
 def run_secure(
-    path: Path, feed: Mapping[str, NDArray[Any]], *, timeout: float = 60.0, progress: bool = False
+    path: Path,
+    feed: Mapping[str, NDArray[Any]],
+    *,
+    timeout: float = 60.0,
+    progress: bool = False,
+    material: Path | None = None,
+    when_empty: str = "fail",
 ) -> SecureRun:
     """Start all parties, wait for them, collect the client's outputs. Raises PartyError with the first cause.
 
     The input lies in a private folder in memory while the run lasts; each party is told only where its own keys are.
+    With `material`, a folder that `deal_here` filled, no dealer is started.
     """
     plan, _ = Plan.load(path)
-    parties = roles(plan.manifest)
+    stocked = material is not None and needs_dealer(plan.manifest)
+    parties, talk = roles(plan.manifest, stocked=stocked), pairs(plan.manifest, stocked=stocked)
     with ExitStack() as stack:
-        keys = stack.enter_context(session_keys(parties))
-        write_roots(keys, parties)
-        data, output = keys / "client" / "input.npz", keys / "client" / "output.npz"
+        private = stack.enter_context(private_folder())
+        keys = _keys(plan, material if stocked and material is not None else private)
+        data, output = private / "input.npz", private / "output.npz"
         save_atomic(data, dict(feed))
         addresses = stack.enter_context(reserve_ports(parties))
         shown = stack.enter_context(Progress(parties, quiet=not progress))
+        stored = ["--material", str(material), "--when-empty", when_empty] if stocked else []
 
         def command(party: str) -> list[str]:
-            peers = {p for pair in pairs(plan.manifest) if party in pair for p in pair} - {party}
-            line = [sys.executable, str(path), "--party", party, "--keys", str(keys), "--timeout", str(timeout)]
-            line += ["--listen", show(addresses[party])]
-            for peer in sorted(peers):
-                line += ["--connect", f"{peer}={show(addresses[peer])}"]
+            line = _command(path, party, keys, timeout, addresses, talk)
+            line += stored if party in ("client", "server") else []
             return line + (["--data", str(data), "-o", str(output)] if party == "client" else [])
 
         outcomes = launch(command, parties, on_event=shown)
         return SecureRun(read_arrays(output, "PPC6012"), combine(outcomes))
+
+
+def deal_here(path: Path, folder: Path, runs: int, *, timeout: float = 60.0, progress: bool = False) -> dict[str, Any]:
+    """Start dealer, client and server and let them fill `folder` with a lot of so many passes; what each reports."""
+    plan, _ = Plan.load(path)
+    dealing.wanted(plan, "dealer", runs)
+    keys = _keys(plan, folder)
+    with reserve_ports(dealing.PARTIES) as addresses, Progress(dealing.PARTIES, quiet=not progress) as shown:
+
+        def command(party: str) -> list[str]:
+            line = [*_command(path, party, keys, timeout, addresses, dealing.PAIRS), "--deal"]
+            return line + (["--runs", str(runs)] if party == "dealer" else ["--material", str(folder)])
+
+        outcomes = launch(command, dealing.PARTIES, on_event=shown)
+        return {party: outcome.results for party, outcome in outcomes.items()}
+
+
+def _keys(plan: Plan, folder: Path) -> Path:
+    """Keys of all parties of the plan under `folder`: made where there are none. Material opens only with the keys of
+    the party that it was dealt to, so they stay beside it."""
+    keys, parties = folder / "keys", roles(plan.manifest)
+    if not keys.exists():
+        make_keys(keys, parties)
+        write_roots(keys, parties)
+    return keys
+
+
+def _command(
+    path: Path,
+    party: str,
+    keys: Path,
+    timeout: float,
+    addresses: Mapping[str, Address],
+    talk: Collection[tuple[str, str]],
+) -> list[str]:
+    """The command line of one party."""
+    peers = {p for pair in talk if party in pair for p in pair} - {party}
+    line = [sys.executable, str(path), "--party", party, "--keys", str(keys), "--timeout", str(timeout)]
+    line += ["--listen", show(addresses[party])]
+    for peer in sorted(peers):
+        line += ["--connect", f"{peer}={show(addresses[peer])}"]
+    return line
 
 
 def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
@@ -63,6 +112,7 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     seconds: dict[str, Any] = {**phases, "total": sum(phases.values())}
     seconds["parties"] = {party: dict(r["phases"]) for party, r in found.items()}
     seconds["busy"] = {party: sum(s["seconds"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
+    seconds["passes"] = {party: r["passes"] for party, r in found.items() if party != "dealer"}
     seconds["waited"] = {party: sum(s["waited"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
     sent = {party: r["bytes_sent"] for party, r in found.items()}
     rows: dict[int, dict[str, Any]] = {}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: Network -> script and its arguments; a script prints "[name ...]" and "server ms best X" for each variant.
+#: Network -> script and its arguments; a script prints "[name ...]" and "server ms best X median(all 16) Y".
 SCRIPTS = {
     "w1": ("run_w12.py", ()),
     "w2_sq": ("run_w12.py", ()),
@@ -17,7 +17,7 @@ LONGEST = 300.0
 
 
 def measure(name: str) -> float | None:
-    """Best server seconds of the experiment on this network; None where there is no such script or no result."""
+    """Median server seconds of the experiment's best variant; None where there is no such script or no result."""
     folder = os.environ.get("PPC_PROTOTYPES")
     script, arguments = SCRIPTS.get(name, ("", ()))
     path = Path(folder or ".") / "he_lowering" / script
@@ -29,5 +29,5 @@ def measure(name: str) -> float | None:
     except subprocess.TimeoutExpired:
         return None
     label = name.partition("_")[0]
-    found = re.findall(rf"^\[{label}\b.*?server ms best ([\d.]+)", done.stdout, re.M | re.S)
+    found = re.findall(rf"^\[{label}\b.*?server ms best .*?median\(all \d+\) ([\d.]+)", done.stdout, re.M | re.S)
     return min(map(float, found)) / 1000 if found else None

@@ -12,7 +12,20 @@ import typer
 from ppc import __version__
 
 #: command -> "module:function"; loaded lazily, except that typer needs the signatures of all for --help.
-COMMANDS = ("compile", "check", "calibrate", "run", "inspect", "verify", "opt", "keys", "doctor", "explain", "ops")
+COMMANDS = (
+    "compile",
+    "check",
+    "calibrate",
+    "deal",
+    "run",
+    "inspect",
+    "verify",
+    "opt",
+    "keys",
+    "doctor",
+    "explain",
+    "ops",
+)
 
 app = typer.Typer(
     name="ppc",

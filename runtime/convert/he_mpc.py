@@ -1,18 +1,20 @@
 """HE to shares and shares to HE; and HE to the client by way of shares, of which it gets both."""
 
 import secrets
+from itertools import product
 from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import batch_border, integer_slots, limbs, privacy, vector, wide
+from ppc.runtime.he import batch_border, integer_slots, limbs, vector, wide
 from ppc.runtime.he import blob as blobs
-from ppc.runtime.he.attrs import hidden_bits, level_of, packed_layout, scale_of
+from ppc.runtime.he.attrs import hidden_bits, level_of, packed_layout, scale_of, sums_of
 from ppc.runtime.he.context import Context
-from ppc.runtime.he.random import expand, uniform_residues
-from ppc.runtime.he.state import client_engine, server_engine
+from ppc.runtime.he.exit_mask import ExitMask, fresh
+from ppc.runtime.he.random import expand
+from ppc.runtime.he.state import ServerEngine, client_engine, server_engine
 from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
 from ppc.runtime.layout import Layout, cycle, offsets
 from ppc.runtime.levels import EXIT_MODULUS_BITS
@@ -21,14 +23,20 @@ from ppc.runtime.value import Value
 
 Shares = NDArray[np.int64]
 
+#: Steps that may send a ciphertext under a mask.
+MASKED = ("convert.he_to_mpc", "reveal.he_to_client")
+
 
 def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, scale, layout (of x). int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2 units.
+    """attrs: level, scale, layout (of x), sums. int64 shares with FRACTION_BITS, of `step.shape`; they add up within 2
+    units.
 
     The server rerandomises (Enc(0) under the public key: c1 tells the owner of the key nothing), adds R uniform
     modulo Q in RNS to c0, and sends. The client decrypts M + R mod Q: uniform, whatever M and its noise are, so the
     weights in message, noise and unused slots are hidden perfectly given c1, and c1 under RLWE. Both decode their
     summand with the same integer matrix, truncate and reduce modulo 2^64 (`integer_slots.decode`).
+    `sums` are rotate-and-adds that a linear step has left undone: on a ciphertext they take a key switch each, on the
+    two summands, which each party holds in clear, none. What either then decodes is still uniform and its own.
     A coefficient wraps with a chance of |M| / Q, so at least 100 bits of modulus are demanded; primes beyond the need
     are dropped first. One message, server to client.
     """
@@ -62,25 +70,44 @@ def _decrypted_share(session: Session, step: Step) -> Shares:
     layout, channel = packed_layout(step, context.slots), session.channel("server")
     data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, low, scale)
     decrypted = np.stack([limbs.plaintext_residues(client.keys.decrypt(c), context) for c in data])
-    return _decode_shares(context, low, scale, decrypted, layout, step.shape)
+    return _decode_shares(context, low, scale, decrypted, layout, step)
 
 
 def _mask(session: Session, step: Step, x: Value) -> Shares:
     """The server's part: sends the masked ciphertexts."""
-    level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
+    scale, server = scale_of(step), server_engine(session)
+    context, low = server.context, _exit_level(server.context, level_of(step), scale, step)
+    mask = server.exits.take(step.id, lambda: _exit_mask(server, step))
+    masked = []
+    for added, ciphertext in zip(mask.ciphertexts, batch_border.ciphertexts(server, x), strict=True):
+        lowered = vector.lower(context, ciphertext, low)
+        added.scale = lowered.scale
+        context.evaluator.add_inplace(added, lowered)
+        masked.append(blobs.dump(added))
+    send_ciphertexts(session.channel("client"), f"{step.tag}.he", masked)
+    return mask.share
+
+
+def prepare_masks(session: Session, runs: int) -> None:
+    """At the server, before the passes: the masks of all values that will leave, pass by pass until memory is full."""
+    steps = [s for j in session.manifest["steps"] if (s := Step.from_json(j)).name in MASKED]
+    masked = [s for s in steps if s.name == "convert.he_to_mpc" or s.attrs.get("privacy") == "masking"]
     server = server_engine(session)
-    context = server.context
-    layout, low = packed_layout(step, context.slots), _exit_level(context, level, scale, step)
-    primes = context.chain.primes[: low + 1]
-    masks, masked = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64), []
-    for mask, ciphertext in zip(masks, batch_border.ciphertexts(server, x), strict=True):
-        fresh = privacy.rerandomised(context, server.keys, vector.lower(context, ciphertext, low))
-        polynomials = limbs.ciphertext_residues(fresh)
-        mask[:] = uniform_residues(primes, context.degree)
-        polynomials[0] = limbs.add_residues(polynomials[0], mask, primes)
-        masked.append(blobs.dump(limbs.make_ciphertext(context, low, polynomials, scale)))
-    send_ciphertexts(session.channel("client"), tag, masked)
-    return _decode_shares(context, low, scale, masks, layout, step.shape, negative=True)
+    for _, step in product(range(runs), masked):
+        if not server.exits.prepare(step.id, lambda step=step: _exit_mask(server, step)):  # type: ignore[misc]
+            return
+
+
+def _exit_mask(server: ServerEngine, step: Step) -> ExitMask:
+    """R for a value's ciphertexts, and the server's share: what −R decodes to."""
+    context, scale = server.context, scale_of(step)
+    layout, low = packed_layout(step, context.slots), _exit_level(context, level_of(step), scale, step)
+    masks = np.empty((layout.ciphertexts, low + 1, context.degree), np.uint64)
+    ciphertexts = []
+    for mask in masks:
+        ciphertext, mask[:] = fresh(context, server.keys, low)
+        ciphertexts.append(ciphertext)
+    return ExitMask(ciphertexts, _decode_shares(context, low, scale, masks, layout, step, negative=True))
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
@@ -142,7 +169,7 @@ def _decode_shares(
     scale: float,
     polynomials: NDArray[np.uint64],
     layout: Layout,
-    shape: tuple[int, ...],
+    step: Step,
     negative: bool = False,
 ) -> Shares:
     """Shares of the elements, from one party's summand in NTT form, shape (ciphertexts, primes, N)."""
@@ -150,11 +177,12 @@ def _decode_shares(
     used = [c for c, s in enumerate(slots) if len(s)]
     primes = context.chain.primes[: low + 1]
     coefficients = limbs.to_coefficients(context, low, polynomials[used])
+    coefficients = limbs.rotate_and_add(coefficients, sums_of(step, "sums"), primes)
     decoded = integer_slots.decode(list(coefficients), primes, [slots[c] for c in used], scale)
     out, where = np.empty(layout.size, np.int64), layout.addresses() // layout.slots
     for c, values in zip(used, decoded, strict=True):
         out[where == c] = -values if negative else values  # modulo 2^64
-    return out.reshape(shape)
+    return out.reshape(step.shape)
 
 
 def _encode_share(context: Context, level: int, scale: float, layout: Layout, share: Shares) -> NDArray[np.uint64]:

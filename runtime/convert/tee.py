@@ -94,7 +94,7 @@ def _link(session: Session, peer: str) -> Link:
 
 def _uniform(shape: tuple[int, ...]) -> NDArray[np.uint64]:
     """Uniform ring elements: AES-256 in counter mode under a key of the operating system's randomness, used once."""
-    cipher = Cipher(algorithms.AES(secrets.token_bytes(32)), modes.CTR(bytes(16)))
+    cipher = Cipher(algorithms.AES256(secrets.token_bytes(32)), modes.CTR(bytes(16)))
     stream = cipher.encryptor().update(bytes(8 * prod(shape)))
     return np.frombuffer(stream, np.uint64).reshape(shape)
 

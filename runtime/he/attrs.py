@@ -81,8 +81,12 @@ def linear_terms(step: Step, inputs: int | None = None) -> tuple[list[Term], int
 
 
 def sums_of(step: Step, key: str) -> list[int]:
-    """Rotations of the rotate-and-adds before ("pre") or after ("post") the terms of a linear step."""
-    return [int(s) for s in step.attrs.get(key, ())]
+    """Rotations of the rotate-and-adds before ("pre") or after ("post") the terms of a linear step, or on the shares
+    that a value leaves as ("sums")."""
+    try:
+        return [int(s) for s in step.attrs.get(key, ())]
+    except (TypeError, ValueError):
+        raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})") from None
 
 
 def linear_arrays(

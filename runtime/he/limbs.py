@@ -86,6 +86,21 @@ def add_residues(a: Residues, b: Residues, primes: Sequence[int]) -> Residues:
     return np.where(total >= q, total - q, total)
 
 
+def rotate_and_add(coefficients: Residues, shifts: Sequence[int], primes: Sequence[int]) -> Residues:
+    """`p += rot(p, s)` for each shift in turn, on polynomials that are no ciphertexts: shape (count, primes, degree).
+
+    rot(v, s)[i] = v[(i + s) mod slots] on slots is X -> X^(3^s) on coefficients, which move and change their sign.
+    """
+    degree = coefficients.shape[-1]
+    q = np.asarray(primes, np.uint64)[:, None]
+    for s in shifts:
+        to = np.arange(degree, dtype=np.int64) * pow(3, s, 2 * degree) % (2 * degree)
+        turned = np.empty_like(coefficients)
+        turned[..., to % degree] = np.where((to >= degree) & (coefficients != 0), q - coefficients, coefficients)
+        coefficients = add_residues(coefficients, turned, primes)
+    return coefficients
+
+
 def _transform(context: Context, level: int, polynomials: Residues, transform: Any, ntt: bool) -> Residues:
     """SEAL transforms ciphertexts, of at least two polynomials, and refuses one whose c1 is zero."""
     out = np.empty_like(polynomials)

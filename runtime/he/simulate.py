@@ -57,9 +57,9 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
 
 
 def he_to_client(session: Session, step: Step, x: Value) -> Value:
-    """attrs: layout, scale, privacy, flood_bits. No range check: this mode is there to look at ranges."""
+    """attrs: layout, scale, sums, privacy, flood_bits. No range check: this mode is there to look at ranges."""
     layout, noise = layout_of(step.attrs, "layout"), slot_engine(session).noise
-    slots = x.data
+    slots = _summed(x.data, sums_of(step, "sums"))
     if noise is not None and step.attrs.get("privacy") == "masking":
         hidden = 2.0 ** (hidden_bits(step) - FRACTION_BITS)
         slots = slots + noise.rng.uniform(-hidden / 2, hidden / 2, slots.shape)
@@ -69,8 +69,8 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
 
 
 def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """attrs: layout. In these modes a shared value is one float array; simulated, it has FRACTION_BITS."""
-    values = layout_of(step.attrs, "layout").unpack(x.data, step.shape)
+    """attrs: layout, sums. In these modes a shared value is one float array; simulated, it has FRACTION_BITS."""
+    values = layout_of(step.attrs, "layout").unpack(_summed(x.data, sums_of(step, "sums")), step.shape)
     if slot_engine(session).noise is not None:
         values = np.floor(values * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
     return Value("mpc", step.shape, values)
@@ -111,9 +111,16 @@ def linear(session: Session, step: Step, x: Value, diagonals: Weight, bias: Weig
 def _rotate_and_add(data: Slots, steps: list[int], noise: NoiseModel | None, level: int, scale: float) -> Slots:
     """data += rot(data, s) for each step in turn."""
     for s in steps:
-        data = data + np.roll(data, -s, axis=1)
+        data = _summed(data, [s])
         if noise is not None:
             data = data + noise.key_switch(data.shape, level, scale)
+    return data
+
+
+def _summed(data: Slots, steps: list[int]) -> Slots:
+    """The same without a key switch."""
+    for s in steps:
+        data = data + np.roll(data, -s, axis=1)
     return data
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.batch_matrix import BlockMatrix
 from ppc.runtime.he.context import Context
+from ppc.runtime.he.exit_mask import ExitMasks
 from ppc.runtime.he.keys import ClientKeys, ServerKeys
 from ppc.runtime.he.prepare import Encoded
 from ppc.runtime.he.schedule import Workers
@@ -24,6 +25,7 @@ class ServerEngine:
     keys: ServerKeys
     encoded: Encoded
     ways: Ways
+    exits: ExitMasks = field(default_factory=ExitMasks)
     matrices: dict[int, tuple[BlockMatrix, tuple[int, ...]]] = field(default_factory=dict)  # by step, of batch packing
 
     @property

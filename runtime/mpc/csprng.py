@@ -33,7 +33,7 @@ class Csprng:
         if len(key) != KEY_BYTES:
             raise ValueError(f"an AES-256 key has {KEY_BYTES} bytes, this one has {len(key)}")
         start = b"".join(part.to_bytes(4, "big") for part in label) + bytes(4)
-        self._cipher = Cipher(algorithms.AES(key), modes.CTR(start)).encryptor()
+        self._cipher = Cipher(algorithms.AES256(key), modes.CTR(start)).encryptor()
 
     def __repr__(self) -> str:
         return "Csprng(...)"

@@ -3,7 +3,7 @@
 It sees no message of the online phase, so it learns nothing unless it colludes with a computing party.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,30 @@ from ppc.runtime.mpc.weights import WeightForm
 Any_ = NDArray[Any]
 
 
-def step_streams(keys: tuple[bytes, bytes], run: int, step: int) -> tuple[Csprng, Csprng]:
-    """The client's and the server's stream for one step of one pass."""
-    return Csprng(keys[0], (STEP_STREAM, run, step)), Csprng(keys[1], (STEP_STREAM, run, step))
+class PassKeys(NamedTuple):
+    """What the dealer derives the randomness of one pass from: a key of each party, and the server's for weights."""
+
+    client: bytes
+    server: bytes
+    weights: bytes
 
 
-def weight_mask(server_key: bytes, step: int, index: int, form: WeightForm) -> Ring:
+def step_stream(key: bytes, step: int) -> Csprng:
+    """A party's stream for one step, under its key of the pass."""
+    return Csprng(key, (STEP_STREAM, 0, step))
+
+
+def weight_mask(key: bytes, step: int, index: int, form: WeightForm) -> Ring:
     """B of the index-th weight of a step; the dealer and the server both derive it."""
-    return Csprng(server_key, (WEIGHT_STREAM, index, step)).words(form.shape)
+    return Csprng(key, (WEIGHT_STREAM, index, step)).words(form.shape)
 
 
 class Dealer:
     """What a gate sees of the dealer: it draws random values and hands out halves of values computed from them."""
 
-    def __init__(self, keys: tuple[bytes, bytes], run: int, step: int):
-        self._keys, self._step = keys, step
-        self._client, self._server = step_streams(keys, run, step)
+    def __init__(self, keys: PassKeys, step: int):
+        self._weights_key, self._step = keys.weights, step
+        self._client, self._server = step_stream(keys.client, step), step_stream(keys.server, step)
         self.rows: list[Row] = []
         self.shipped: list[Any_] = []
         self.weights: list[WeightForm] = []
@@ -76,9 +84,9 @@ class Dealer:
         self.shipped.append(row.pack(bits ^ row.draw(self._client)))
 
     def weight(self, form: WeightForm) -> Ring:
-        """The mask of a weight: the same in every pass of a session."""
+        """The mask of a weight: the same in every pass of a lot."""
         self.weights.append(form)
-        return weight_mask(self._keys[1], self._step, len(self.weights) - 1, form)
+        return weight_mask(self._weights_key, self._step, len(self.weights) - 1, form)
 
     def shipped_bytes(self) -> int:
         return sum(int(a.nbytes) for a in self.shipped)

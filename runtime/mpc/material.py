@@ -1,4 +1,4 @@
-"""Correlated randomness as a computing party holds it: received ahead of the run, used once.
+"""Correlated randomness in one step of one pass, as a computing party holds it: expanded, and handed out once.
 
 The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (the client) expands all of its half
 from one 256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
@@ -105,32 +105,3 @@ class Chunk:
         self._arrays[self._next] = None  # once
         self._next += 1
         return array
-
-
-class Store:
-    """All chunks of a session, by pass and step. A chunk can be opened once."""
-
-    def __init__(self) -> None:
-        self._chunks: dict[tuple[int, int], Chunk] = {}
-        self._opened: set[tuple[int, int]] = set()
-
-    def put(self, run: int, step: int, chunk: Chunk) -> None:
-        if (run, step) in self._opened or (run, step) in self._chunks:
-            raise PartyError("PPC6009", f"material for step {step} of pass {run} came twice")
-        self._chunks[run, step] = chunk
-
-    def open(self, run: int, step: int) -> Chunk:
-        """Take the chunk out for good. PPC6009 where it was used before, or never came."""
-        if (run, step) in self._opened:
-            raise PartyError("PPC6009", f"the correlated randomness of step {step} in pass {run} was used before")
-        if (run, step) not in self._chunks:
-            raise PartyError(
-                "PPC6009",
-                f"there is no correlated randomness for step {step} in pass {run} ({len(self._chunks)} chunks left)",
-                help="Let the dealer make more passes (--runs).",
-            )
-        self._opened.add((run, step))
-        return self._chunks.pop((run, step))
-
-    def __len__(self) -> int:
-        return len(self._chunks)

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.deal import ship
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Engine, Party
 from ppc.runtime.mpc.lockstep import Lockstep, Operand, Task
 from ppc.runtime.mpc.protocols import Implementation, protocol
 from ppc.runtime.mpc.ring import Ring
-from ppc.runtime.mpc.state import RANKS, MpcState, ship, state_of
+from ppc.runtime.mpc.state import RANKS, MpcState, state_of, supply_of
 from ppc.runtime.mpc.turn import Rounds, dealt
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
@@ -70,7 +71,7 @@ def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | Non
 
 def _party(session: Session, state: MpcState, step: Step) -> Party:
     rank = RANKS[session.role]
-    chunk = state.material.open(step.run, step.id)
+    chunk = supply_of(session).open(step.run, step.id)
     peer = session.channel("client" if rank else "server")
     return Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
 
@@ -82,7 +83,8 @@ def _small(step: Step) -> bool:
 def _deal(
     session: Session, state: MpcState, implementation: Implementation, step: Step, arguments: Sequence[Any]
 ) -> Value:
-    dealer = Dealer(state.keys, step.run, step.id)
+    assert state.keys is not None  # `deal` sets them for each pass
+    dealer = Dealer(state.keys, step.id)
 
     def finish(task: Task, result: Ring) -> None:
         _check(result.shape, step)

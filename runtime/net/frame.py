@@ -7,6 +7,7 @@
 
 Both sides know from the plan what is due, so a receiver builds the description it expects and compares bytes;
 nothing of the peer's choosing is parsed on the way to a good message, and nothing is allocated before all of it fits.
+Between messages a sign of life may come (`Kind.ALIVE`, a header alone): the peer is computing.
 """
 
 import struct
@@ -22,13 +23,13 @@ from ppc.runtime.errors import CODES, PartyError
 from ppc.runtime.net.channel import Spec
 
 MAGIC = b"PPCF"
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<4sBBH16sQQ")
 PLAN_PREFIX = 16
 
 #: Longest error report, in bytes.
 MAX_REPORT = 4096
-#: Error reports carry this instead of a sequence number: they may overtake messages that were never sent.
+#: Error reports and signs of life carry this instead of a sequence number: they are no messages of the protocol.
 NO_SEQUENCE = 2**64 - 1
 
 _DTYPES = ("|b1", "|u1", "<u2", "<u4", "<u8", "|i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
@@ -39,6 +40,10 @@ class Kind(IntEnum):
     ARRAYS = 1
     BYTES = 2
     ERROR = 3
+    ALIVE = 4
+
+
+_KINDS = frozenset(Kind)
 
 
 class Header(NamedTuple):
@@ -75,17 +80,19 @@ def parse_header(raw: bytes, plan: bytes, sequence: int, peer: str) -> Header:
         raise refused(f"{peer} speaks version {version} of the frame format, this party version {VERSION}")
     if prefix != plan[:PLAN_PREFIX]:
         raise refused(f"{peer} runs another plan: hash {prefix.hex()}..., here {plan[:PLAN_PREFIX].hex()}...")
-    if kind not in (Kind.ARRAYS, Kind.BYTES, Kind.ERROR):
+    if kind not in _KINDS:
         raise refused(f"{peer} sent a frame of unknown kind {kind}")
-    if got != (NO_SEQUENCE if kind == Kind.ERROR else sequence):
+    if got != (NO_SEQUENCE if kind in (Kind.ERROR, Kind.ALIVE) else sequence):
         raise refused(f"{peer} sent message number {got} where {sequence} was due")
+    if kind == Kind.ALIVE and (described or length):
+        raise refused(f"{peer} sent a sign of life with {described + length} bytes in it")
     return Header(Kind(kind), described, got, length)
 
 
 def parse_header_loosely(raw: bytes) -> Header | None:
     """Kind and lengths of a frame whose place in the protocol does not matter any more; None where it is none."""
     magic, version, kind, described, _, sequence, length = HEADER.unpack(raw)
-    known = magic == MAGIC and version == VERSION and kind in (Kind.ARRAYS, Kind.BYTES, Kind.ERROR)
+    known = magic == MAGIC and version == VERSION and kind in _KINDS
     return Header(Kind(kind), described, sequence, length) if known else None
 
 

@@ -17,6 +17,8 @@ SMALL = 64 * 1024
 BACKLOG = 256 << 20
 #: What is written in one call. Progress shows, and time limits start again, after each; at least `SMALL`.
 SLICE = 256 * 1024
+#: A party that has nothing to send says that it lives this often (seconds), or four times in its time limit.
+PULSE = 1.0
 
 
 class SendFailed(Exception):
@@ -33,10 +35,16 @@ class Sender:
     A small frame is written at once by the caller; what the kernel does not take, and large frames, are written by a
     thread. Only one of the two touches the connection: the caller only while the queue is empty, and the thread
     keeps a frame in the queue until it is written.
+
+    While there is nothing to write the thread sends `alive` every now and then, so that a peer's time limit means
+    silence and not a long computation. Not while `waiting` for that peer: where each of two waits for the other,
+    both must notice.
     """
 
-    def __init__(self, connection: ssl.SSLSocket, timeout: float):
+    def __init__(self, connection: ssl.SSLSocket, timeout: float, alive: bytes):
         self.timeout = timeout
+        self.waiting = False
+        self._alive = memoryview(alive)
         self._connection = connection
         connection.setblocking(False)
         self._changed = threading.Condition()
@@ -110,11 +118,9 @@ class Sender:
 
     def _write_queue(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._queue) or self._closing)
-                if self._closing:
-                    return
-                frame = self._queue[0]
+            frame = self._next_frame()
+            if frame is None:
+                return
             try:
                 for part in frame:
                     self._write_all(part)
@@ -128,6 +134,27 @@ class Sender:
                 self._queue.popleft()
                 self._queued -= sum(len(p) for p in frame)
                 self._changed.notify_all()
+
+    def _next_frame(self) -> list[memoryview] | None:
+        """Wait for a frame, with signs of life meanwhile; None at the end."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                if not self._changed.wait(min(PULSE, self.timeout / 4)) and not self._queue and not self.waiting:
+                    self._beat()
+            return None if self._closing or self._failed is not None else self._queue[0]
+
+    def _beat(self) -> None:
+        """Where the kernel has no room the peer has not read the earlier ones: it does not need another."""
+        ready = select.poll()
+        try:
+            ready.register(self._connection.fileno(), select.POLLOUT)
+            if ready.poll(0):
+                rest = self._alive[self._write_some(self._alive) :]
+                if len(rest):
+                    self._enqueue([rest])
+        except SendFailed as e:
+            self._failed, self._closing = e, True
+            self._changed.notify_all()
 
     def _write_all(self, part: memoryview) -> None:
         ready = select.poll()

@@ -23,6 +23,8 @@ from ppc.runtime.net.sender import Bytes, Sender, SendFailed
 GRACE = 1.0
 #: AES-GCM may protect about 2^24.5 records of 16 KB under one key (RFC 8446, 5.5); this is half of it, in bytes.
 LIFETIME = 2**37
+#: How long a peer that only gives signs of life is waited for (seconds): it may compute for hours, but not for ever.
+LONGEST_STEP = 24 * 3600.0
 
 
 class SocketChannel:
@@ -45,7 +47,8 @@ class SocketChannel:
         self.waited = 0.0
         self._role, self._plan = role, plan
         self._sent = self._received = 0  # sequence numbers of the next messages
-        self._sender, self._receiver = Sender(sending, timeout), Receiver(receiving, timeout)
+        alive = frame.pack_header(Kind.ALIVE, plan, frame.NO_SEQUENCE, 0, 0)
+        self._sender, self._receiver = Sender(sending, timeout, alive), Receiver(receiving, timeout)
         self._error: PartyError | None = None
         self._closed = False
 
@@ -141,9 +144,7 @@ class SocketChannel:
         self._check()
         self.rounds += 1
         with _Waiting(self, tag):
-            deadline = self._receiver.deadline()
-            raw = self._receiver.take(frame.HEADER.size, deadline)
-            head = frame.parse_header(raw, self._plan, self._received, self.peer)
+            head, deadline = self._head()
             if head.kind == Kind.ERROR:
                 raise self._report(head, deadline)
             described = self._receiver.take(head.described, deadline)
@@ -154,6 +155,19 @@ class SocketChannel:
         self._due = head.length
         self.bytes_received += frame.HEADER.size + head.described + head.length
         return self._receiver.deadline(head.length)
+
+    def _head(self) -> tuple[frame.Header, float]:
+        """The header of the next message, and when the message has to be there. The time limit is one of silence: it
+        starts again with every sign of life."""
+        end = time.monotonic() + LONGEST_STEP
+        while True:
+            deadline = self._receiver.deadline()
+            raw = self._receiver.take(frame.HEADER.size, deadline)
+            head = frame.parse_header(raw, self._plan, self._received, self.peer)
+            if head.kind != Kind.ALIVE:
+                return head, deadline
+            if time.monotonic() > end:
+                raise PartyError("PPC6002", f"{self.peer} lives, but has sent nothing for {LONGEST_STEP / 3600:g} h")
 
     def _report(self, head: frame.Header, deadline: float) -> RelayedError:
         if head.length > frame.MAX_REPORT or head.described:
@@ -226,9 +240,11 @@ class _Waiting:
 
     def __enter__(self) -> None:
         self.start = time.perf_counter()
+        self.channel._sender.waiting = True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         c = self.channel
+        c._sender.waiting = False
         c.waited += time.perf_counter() - self.start
         if isinstance(error, Gone):
             raise c._break(gone(c.peer, str(error), f"waiting for {self.tag}")) from None

@@ -1,5 +1,6 @@
 """A placed map as `he.linear` runs it: terms (ct_in, ct_out, baby, giant) and their slot vectors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +32,13 @@ class Lowered:
 
     @property
     def post(self) -> tuple[int, ...]:
-        return self.cover.placed.post
+        """Rotate-and-adds after the products."""
+        return () if self.cover.late else self.cover.placed.post
+
+    @property
+    def late(self) -> tuple[int, ...]:
+        """Rotate-and-adds that are left to the shares that the result becomes, where they cost no rotation."""
+        return self.cover.placed.post if self.cover.late else ()
 
     @property
     def source(self) -> Packing:
@@ -39,7 +46,7 @@ class Lowered:
 
     @property
     def out(self) -> Packing:
-        return self.cover.placed.out
+        return self.cover.out
 
     @property
     def products(self) -> int:
@@ -62,7 +69,7 @@ class Lowered:
         slots_filled[source.layout.places()] = True
         filled = slots_filled.reshape(-1, ring)
         summed = np.zeros(1, np.int64)
-        for s in self.post:
+        for s in self.cover.placed.post:
             summed = np.concatenate([summed, summed + s])
         shift = self.terms[:, 2] + self.terms[:, 3]
         results = np.unique(self.out.addresses)
@@ -108,6 +115,12 @@ class Cover:
     ct_out: NDArray[np.int64]
     shift: NDArray[np.int64]
     term_of: NDArray[np.int64]  # which term covers each class of entries
+    late: bool = False  # the sums after the products are left to the shares
+
+    @property
+    def out(self) -> Packing:
+        """Where the result lies; where sums are left to the shares, its first place alone, which has the bias."""
+        return _alone(self.placed.out) if self.late else self.placed.out
 
     @property
     def pre(self) -> tuple[int, ...]:
@@ -124,7 +137,8 @@ class Cover:
     @property
     def sums(self) -> int:
         """Rotations of rotate-and-adds."""
-        return len(self.pre) * self.source.ciphertexts + len(self.placed.post) * (int(self.ct_out.max()) + 1)
+        post = () if self.late else self.placed.post
+        return len(self.pre) * self.source.ciphertexts + len(post) * (int(self.ct_out.max()) + 1)
 
     def lowered(self) -> Lowered:
         """With the best baby-step giant-step split."""
@@ -136,8 +150,13 @@ class Cover:
         return Lowered(self, terms, found.rotations + self.sums)
 
 
-def cover(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None) -> Cover | None:
-    """Cover every entry of the map once by a diagonal; None where the choice does not fit."""
+def cover(
+    map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None, shared: bool = False
+) -> Cover | None:
+    """Cover every entry of the map once by a diagonal; None where the choice does not fit.
+
+    `shared`: the result leaves as shares, so that its sums may be left to them.
+    """
     placed = place(map, source if pool is None else pool.packing, choice)
     if placed is None:
         return None
@@ -148,7 +167,26 @@ def cover(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | Non
     missing = np.setdiff1d(np.arange(outs), placed.ct_out) * period
     distinct = np.unique(np.concatenate([key, missing]))
     ct, shift = distinct // period, distinct % period
-    return Cover(map, placed, choice, source, pool, ct // outs, ct % outs, shift, np.searchsorted(distinct, key))
+    late = shared and bool(placed.post) and _apart(placed)
+    return Cover(map, placed, choice, source, pool, ct // outs, ct % outs, shift, np.searchsorted(distinct, key), late)
+
+
+def _alone(packing: Packing) -> Packing:
+    return Packing.of(packing.digits, packing.ring, packing.offset, clean=False)
+
+
+def _apart(placed: Placed) -> bool:
+    """True where no element's first place is summed into another element: each has its bias there."""
+    ring, at = placed.out.ring, placed.out.addresses
+    return not np.isin(sum_places(at, placed.post, ring)[1:], at).any()
+
+
+def sum_places(addresses: NDArray[np.int64], shifts: Sequence[int], ring: int) -> NDArray[np.int64]:
+    """Addresses of all summands that rotate-and-adds bring to these: (2^shifts, addresses)."""
+    ct, slot = np.divmod(addresses, ring)
+    offset = offsets(tuple((2, s) for s in shifts))
+    found: NDArray[np.int64] = ct * ring + (slot + offset[:, None]) % ring
+    return found
 
 
 def lower_map(map: LinearMap, source: Packing, choice: Placement, pool: Pooled | None = None) -> Lowered | None:

@@ -30,7 +30,7 @@ def choose(sets: Sequence[Steps], fixed: Iterable[int], slots: int) -> Steps:
     """Keys that reach every step of every set; `fixed` (post-sums) are among them. Greedy, and the same every time."""
     keys = set(fixed) - {0}
     while True:
-        missing = [(s, s - reach(s, keys, slots)) for s in sets]
+        missing = [(s, set(s - reach(s, keys, slots).keys())) for s in sets]
         missing = [(s, m) for s, m in missing if m]
         if not missing:
             return frozenset(keys)
@@ -40,17 +40,23 @@ def choose(sets: Sequence[Steps], fixed: Iterable[int], slots: int) -> Steps:
                 common.update((target - origin) % slots for origin in (0, *s) if origin != target)
         tried = sorted(common, key=lambda step: (-common[step], step))[:MOST_CANDIDATES]
         lone = min(min(m) for _, m in missing)  # a key of its own always makes progress
-        gain = {k: sum(len(m & reach(s, keys | {k}, slots)) for s, m in missing) for k in {*tried, lone}}
-        keys.add(min(gain, key=lambda step: (-gain[step], step)))
+        found = {k: [(m, reach(s, keys | {k}, slots)) for s, m in missing] for k in {*tried, lone}}
+        keys.add(min(found, key=lambda step: (*_worth(found[step]), step)))
 
 
-def reach(wanted: Steps, keys: Iterable[int], slots: int) -> set[int]:
-    """The members of `wanted` that chains of keys reach from 0 through members."""
-    hops = sorted(keys)
-    reached, edge = set[int](), {0}
-    for _ in range(MOST_HOPS):
-        edge = {(at + key) % slots for at in edge for key in hops} & wanted - reached
+def _worth(found: list[tuple[set[int], dict[int, int]]]) -> tuple[int, int]:
+    """More of what was missing is better; then shorter chains, which have less noise and can run at the same time."""
+    gain = sum(len(missing & hops.keys()) for missing, hops in found)
+    return -gain, sum(hops[step] for missing, hops in found for step in missing & hops.keys())
+
+
+def reach(wanted: Steps, keys: Iterable[int], slots: int) -> dict[int, int]:
+    """The members of `wanted` that chains of keys reach from 0 through members, and in how many hops."""
+    single = sorted(keys)
+    reached, edge = dict[int, int](), {0}
+    for hops in range(1, MOST_HOPS + 1):
+        edge = {(at + key) % slots for at in edge for key in single} & wanted - reached.keys()
         if not edge:
             break
-        reached |= edge
+        reached |= dict.fromkeys(edge, hops)
     return reached

@@ -62,6 +62,7 @@ class _Emitter:
     rotations: dict[int, list[keytree.Steps]] = field(default_factory=dict)  # level -> sets that are made together
     sums: dict[int, set[int]] = field(default_factory=dict)
     copies: dict[tuple[Attr, ...], str] = field(default_factory=dict)
+    late: dict[str, tuple[int, ...]] = field(default_factory=dict)  # sums that are left to the shares of a value
     relin: list[tuple[str, int, int]] = field(default_factory=list)
 
     def run(self) -> Module:
@@ -122,6 +123,8 @@ class _Emitter:
         found = self.program.parameters
         attrs: dict[str, Attr] = {"level": level, "scale": found.scales.of[step.operands[0]]}
         attrs.update(layout_attrs(self._layout(step.packing).alone()))  # one copy is read
+        if step.operands[0] in self.late:
+            attrs["sums"] = self.late[step.operands[0]]
         if floods(step.op):
             attrs["flood_bits"] = found.flood_bits[step.result]
         if found.hidden_bits.get(step.result):
@@ -133,12 +136,15 @@ class _Emitter:
         assert step.lowered is not None and step.map is not None
         terms, diagonals, bias = widened(step.lowered, self.program.batching)
         lanes = self.program.batching.lanes
-        pre, post = (tuple(s * lanes for s in steps) for steps in (step.lowered.pre, step.lowered.post))
+        lowered = step.lowered
+        pre, post, late = (tuple(s * lanes for s in steps) for steps in (lowered.pre, lowered.post, lowered.late))
         attrs |= layout_attrs(self._layout(step.lowered.source), "in_")
         attrs |= layout_attrs(self._layout(step.packing), "out_")
         attrs |= {"terms": terms, "post": post}
         if pre:
             attrs["pre"] = pre
+        if late:
+            attrs["late"] = self.late[step.result] = late
         self.rotations.setdefault(level, []).extend(keytree.needed(terms))
         self.sums.setdefault(level, set()).update(pre, post)
         base = step.op.loc or step.result

@@ -142,14 +142,14 @@ class Noise:
         inside = error.times(map.gain, map.largest).plus(turned)
         # giants and sums after the products, where the scale is larger by that of the weights; a peak of each reaches
         # a slot once
-        summed = 2.0 ** len(lowered.post)
+        late, summed = 2.0 ** len(lowered.late), 2.0 ** len(lowered.post)
         each = Error(
-            switch.spread * sqrt(lowered.giants * summed + summed - 1),
+            switch.spread * sqrt(lowered.giants * late * summed + summed - 1),
             switch.peak * sqrt(lowered.giants + len(lowered.post)),
         )
         moved = each.times(1 / (scale * weights))
         encoding = Error(self.encoding / weights * size * sqrt(lowered.reads))
-        return inside.plus(moved, encoding, Error(self.rounding / out))
+        return inside.plus(moved, encoding, Error(self.rounding / out * sqrt(late)))
 
     @staticmethod
     def hidden_bits(error: float) -> int:

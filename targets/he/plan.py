@@ -55,6 +55,7 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
     if not nodes:
         return None
     leaving = [n for n in nodes if n.kind == "leave"]
+    shared = _shared(nodes)
     flooded = frozenset(n.operands[0] for n in leaving if floods(n.op))
     sizes = {n.result: sizes_of(module, n) for n in nodes if n.kind != "leave"}
     guess = plan_levels(nodes, exit_level)
@@ -65,7 +66,7 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
             continue
         size = max(samples.size(n.like) for n in nodes)
         batching = Batching.choose(degree // 2, samples.batch, size)
-        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives).run(nodes)
+        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives, shared).run(nodes)
         for levels in depths(steps):
             best = _best(module, steps, batching, candidates(degree, steps, levels, bool(flooded)), None)
             for _ in range(MOST_CHANGES if best is not None and best.error > GOOD else 0):
@@ -77,6 +78,12 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
                 return best
             reached += [] if best is None else [best.error]
     raise nothing_fits(nodes, bool(flooded), min(reached, default=None))
+
+
+def _shared(nodes: list[Node]) -> frozenset[str]:
+    """Values that every reader turns into shares."""
+    others = {name for n in nodes if n.kind != "leave" or not masks(n.op) for name in n.operands}
+    return frozenset(n.operands[0] for n in nodes if n.kind == "leave") - others
 
 
 def _best(

@@ -95,7 +95,8 @@ class Search:
     sizes: Mapping[str, tuple[float, float]]  # bound of the absolute value, and root mean square, of each result
     masked: frozenset[str]  # values that the client decrypts itself: no slot of theirs may tell more than the result
     primitives: Primitives
-    covers: dict[tuple[int, Packing, Placement, Pooled | None], Cover | None] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()  # values that only leave as shares
+    covers: dict[tuple[int, Packing, Placement, Pooled | None, bool], Cover | None] = field(default_factory=dict)
     splits: dict[int, Lowered] = field(default_factory=dict)
     ahead: Mapping[str, Outlook] = field(default_factory=dict)
     maps: list[LinearMap] = field(default_factory=list)  # keeps the ids in `covers` alive
@@ -153,7 +154,7 @@ class Search:
             c
             for map, geometry, sums in _ways(node, source)
             for choice in placements(map, source if sums is None else sums.packing, geometry, alike)
-            if (c := self._cover(map, source, choice, sums)) is not None
+            if (c := self._cover(map, source, choice, sums, node.result in self.shared)) is not None
         ]
         # splitting rotations is the slow part: leave out what costs far more without it
         floor = {id(c): self._floor(c, node) for c in covers}
@@ -256,11 +257,13 @@ class Search:
         rotations = found.sums + 2 * (max(found.products - 1, 0) ** 0.5) - 1
         return self._counted(round(max(rotations, 0)), found.products, found.placed.out.ciphertexts, self._level(node))
 
-    def _cover(self, map: LinearMap, source: Packing, choice: Placement, sums: Pooled | None = None) -> Cover | None:
-        key = (id(map), source, choice, sums)
+    def _cover(
+        self, map: LinearMap, source: Packing, choice: Placement, sums: Pooled | None = None, shared: bool = False
+    ) -> Cover | None:
+        key = (id(map), source, choice, sums, shared)
         if key not in self.covers:
             self.maps.append(map)
-            self.covers[key] = cover(map, source, choice, sums)
+            self.covers[key] = cover(map, source, choice, sums, shared)
         return self.covers[key]
 
     def _split(self, found: Cover) -> Lowered:

@@ -58,6 +58,7 @@ class _Walk:
         self.level: dict[str, int] = {}
         self.scale: dict[str, float] = {}
         self.layout: dict[str, Layout] = {}
+        self.late: dict[str, tuple[int, ...]] = {}  # sums that a value still needs
         self.polynomials: dict[str, int] = {}  # of batch-packed values; the others have two
 
     @property
@@ -104,11 +105,14 @@ class _Walk:
         require(layout_from_attrs(op.attrs) == have, op, "does not read the layout its operand has")
         self._scaled(op, self.scale[name])
         privacy = op.attrs.get("privacy")
+        late = self.late.get(name, ())
+        require(op.attrs.get("sums", ()) == late, op, f"does not make the sums that {name!r} still needs")
         if op.name == "convert.he_to_mpc" or privacy == "masking":
             bits = sum(self.primes[: level + 1])
             require(bits >= SHARE_BITS, op, f"leaves with {bits} bits of modulus, {SHARE_BITS} hide it")
         else:
             require(privacy in ("public weights", "flooding"), op, "does not say how the weights stay private")
+            require(not late, op, "decrypts a value that still needs sums")
             require(privacy != "flooding" or int_attr(op, "flood_bits") > 0, op, "floods with no bits")
 
     def _batch_step(self, op: Op) -> None:
@@ -127,11 +131,15 @@ class _Walk:
         if op.name == "he.drop":
             level, source = int_attr(op, "level"), op.operands[0]
             require(0 <= level < self._level(op, source), op, f"drops to level {level}, not below its operand")
+            self._pass_on(op)
             return self._define(op, level, self.layout[source], self._scaled(op, self.scale[source]))
         level = self._reads(op, int_attr(op, "level"))
         layout, scale = self.layout[op.operands[0]], self.scale[op.operands[0]]
         if op.name == "he.linear":
             layout = self._linear(op, level)
+            late: Any = op.attrs.get("late", ())
+            if late:
+                self._late(op, late, layout)
             out_level = int_attr(op, "out_level")
             require(out_level in (level, level - 1), op, f"goes from level {level} to level {out_level}")
             weight_scale = float_attr(op, "weight_scale")
@@ -145,6 +153,7 @@ class _Walk:
             exact = 1.5 < ratio < self.chain.modulus(self.top) and abs(ratio / round(ratio) - 1) < SAME
             require(exact, op, f"scales up by {ratio:g}, which is not exact")
             scale *= round(ratio)
+            self._pass_on(op)
         elif op.name == "he.square":
             require(level in self.relin, op, f"relinearises at level {level}, for which there is no key")
             scale, level = self._rescaled(op, scale**2, level)
@@ -165,7 +174,21 @@ class _Walk:
                 scale = max(scales)
                 near = all(abs(s / scale - 1) <= MATCHED for s in scales)
                 require(near, op, f"meets operands of scales {scales[0]:g} and {scales[1]:g}")
+        summed = op.name == "he.upscale" or not any(o in self.late for o in op.operands)
+        require(summed, op, "reads a value that still needs sums")
         self._define(op, level, layout, self._scaled(op, scale))
+
+    def _pass_on(self, op: Op) -> None:
+        if op.operands[0] in self.late:
+            self.late[op.results[0]] = self.late[op.operands[0]]
+
+    def _late(self, op: Op, shifts: tuple[int, ...], layout: Layout) -> None:
+        """Sums left to the shares: no element's place, where its bias is, may be summed into another element."""
+        require(all(0 < s < self.slots for s in shifts), op, f"leaves sums past {self.slots} slots")
+        ct, slot = np.divmod(layout.places().reshape(-1), self.slots)
+        reached = ct * self.slots + (slot + offsets(tuple((2, s) for s in shifts))[1:, None]) % self.slots
+        require(not np.isin(reached, layout.places()).any(), op, "leaves sums that meet in another element")
+        self.late[op.results[0]] = shifts
 
     def _rescaled(self, op: Op, scale: float, level: int) -> tuple[float, int]:
         require(level > 0, op, "rescales at level 0")

@@ -112,6 +112,20 @@ def test_a_crash_is_the_cause_although_others_report_first(tmp_path):
     assert set(e.value.logs) == {"client", "server", "enclave"}
 
 
+@pytest.mark.parametrize("how", ["SIGSEGV", "SIGABRT"])
+def test_a_crash_in_native_code_has_a_code_and_says_where(how):
+    crashes = f"""
+        status.phase("online"); status.step(2, 20, "he.linear")
+        def multiply(): os.kill(os.getpid(), signal.{how})
+        multiply()
+    """
+    hears = 'time.sleep(0.3); status.error(PartyError("PPC6001", "server is gone")); sys.exit(1)'
+    with pytest.raises(LaunchError) as e:
+        launch(commands(server=crashes, client=hears), ["server", "client"], 20)
+    assert (e.value.party, e.value.code) == ("server", "PPC6016")
+    assert how in str(e.value) and "step 3 of 20 (he.linear)" in str(e.value) and "in multiply" in str(e.value)
+
+
 def test_the_party_that_found_the_fault_is_the_cause():
     a = 'time.sleep(0.2); status.error(PartyError("PPC6005", "x holds NaN", help="clean it")); sys.exit(2)'
     b = 'status.error(PartyError("PPC6001", "client is gone")); sys.exit(2)'

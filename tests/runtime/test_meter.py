@@ -1,10 +1,12 @@
 """What a run's report says of each party."""
 
+from types import SimpleNamespace as Namespace
+
 import numpy as np
 import pytest
 
 from ppc.runtime.launch import Outcome
-from ppc.runtime.meter import peak_memory
+from ppc.runtime.meter import Meter, peak_memory
 from ppc.runtime.secure import combine
 
 
@@ -21,6 +23,7 @@ def outcome(seconds: float, memory: int) -> Outcome:
     results = {
         "phases": {"online": 1.0},
         "steps": [row],
+        "passes": {"he": [seconds / 4, seconds * 3 / 4]},
         "bytes_sent": 3,
         "rounds": 1,
         "peak_memory": memory,
@@ -32,8 +35,19 @@ def outcome(seconds: float, memory: int) -> Outcome:
 def test_each_party_by_itself() -> None:
     report = combine({"client": outcome(1.0, 10), "server": outcome(2.0, 20), "dealer": outcome(4.0, 40)})
     assert report["seconds"]["busy"] == {"client": 1.0, "server": 2.0}  # the dealer worked ahead
+    assert report["seconds"]["passes"] == {"client": {"he": [0.25, 0.75]}, "server": {"he": [0.5, 1.5]}}
     assert report["peak_memory"] == {"client": 10, "server": 20, "dealer": 40}
     assert report["steps"][0]["seconds"] == 2.0
+
+
+def test_passes_by_domain() -> None:
+    meter = Meter()
+    for run, name in ((0, "he.add"), (0, "he.mul"), (0, "convert.client_to_he"), (1, "he.add")):
+        with meter.measure(Namespace(channels={}), Namespace(id=1, name=name, node="n", run=run)):
+            pass
+    passes = meter.passes()
+    assert {domain: len(seconds) for domain, seconds in passes.items()} == {"he": 2, "convert": 1}
+    assert sum(map(sum, passes.values())) == pytest.approx(sum(row["seconds"] for row in meter.rows()))
 
 
 def test_without_proc_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
 """HE to shares and back: what the parties hold adds up, and what crosses the wire is uniform."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ppc.runtime.convert import he_mpc
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import integer_slots
+from ppc.runtime.he.exit_mask import ExitMask, ExitMasks
 from ppc.runtime.layout import Layout
 from ppc.runtime.levels import coefficient_primes
 from ppc.runtime.value import Value
@@ -199,3 +202,48 @@ def test_integer_slots_are_what_python_integers_give(scale):
 def test_a_scale_that_shares_cannot_be_taken_from_is_refused():
     with pytest.raises(ValueError, match="too small"):
         integer_slots.decode([np.zeros((1, 1024), np.uint64)], [97], [np.arange(3)], 2.0**-9)
+
+
+SHIFTS = [1, 2, 64, 4095]
+
+
+def summed(slots):
+    for s in SHIFTS:
+        slots = slots + np.roll(slots, -s)
+    return slots
+
+
+def test_sums_are_made_on_the_shares(shallow):
+    """What rotate-and-adds on the ciphertext would give, with no Galois key; both shares are still uniform."""
+    n = shallow.context.slots
+    slots, layout = np.random.default_rng(7).uniform(-3, 3, n), Layout(((20, 64), (3, 1)), n, offset=5)
+    step = shallow.step("convert.he_to_mpc", (60,), level=1, layout=layout.to_json(), sums=SHIFTS)
+    ciphertext = shallow.encrypt(slots, 1, Layout.dense(n, n))
+    shares = shallow.run(he_mpc.he_to_mpc, step, (Value("he", (60,)),), (ciphertext,))
+    assert np.abs(joined(shares) - summed(slots)[layout.addresses()]).max() < 3 * LSB
+    assert len(np.unique(shares[0].data >> 62)) == 4 == len(np.unique(shares[1].data >> 62))
+
+
+def test_a_mask_is_made_ahead_and_used_once(shallow, make):
+    layout = Layout.dense(30, shallow.context.slots)
+    attrs = {"level": 1, "layout": layout.to_json(), "scale": shallow.scale}
+    x = np.random.default_rng(8).uniform(-3, 3, 30)
+    step = shallow.step("convert.he_to_mpc", (30,), **attrs)
+    session = replace(shallow.server, manifest={"steps": [make.line("convert.he_to_mpc", (30,), step.id, attrs)]})
+    exits = session.engines["he"].exits
+    he_mpc.prepare_masks(session, 2)
+    made = list(exits.waiting[step.id])
+    assert len(made) == 2 and exits.size > 0
+    found = [leave(shallow, x, 1, layout) for _ in range(3)]
+    assert exits.waiting[step.id] == [] and exits.size == 0
+    assert np.abs([joined(f) - x for f in found]).max() < 2 * LSB
+    assert (found[0][1].data == made[1].share).all() and (found[1][1].data == made[0].share).all()
+    assert (found[2][1].data != found[0][1].data).all() and (found[2][1].data != found[1][1].data).all()
+
+
+def test_no_more_masks_wait_than_memory_is_for():
+    masks = ExitMasks(limit=100)
+    share = np.zeros(10, np.int64)
+    assert [masks.prepare(1, lambda: ExitMask([], share)) for _ in range(4)] == [True, True, False, False]
+    masks.take(1, lambda: pytest.fail("one waits"))
+    assert masks.prepare(1, lambda: ExitMask([], share))

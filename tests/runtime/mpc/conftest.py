@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ppc.runtime.mpc.deal import deal, receive_material
 from ppc.runtime.mpc.ring import decode, encode
-from ppc.runtime.mpc.state import receive_material, setup
+from ppc.runtime.mpc.state import setup
 from ppc.runtime.mpc.steps import run as run_step
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
@@ -102,7 +103,7 @@ def mpc(
     together({role: lambda s=s: setup(s) for role, s in found.items()})
 
     def dealer() -> None:
-        run_step(found["dealer"], step, *parts["dealer"])
+        deal(found["dealer"], lambda session: run_step(session, step, *parts["dealer"]), 1)
 
     together(
         {

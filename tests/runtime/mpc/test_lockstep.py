@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.deal import deal, receive_material
 from ppc.runtime.mpc.ring import decode, encode
-from ppc.runtime.mpc.state import deal, receive_material, setup
+from ppc.runtime.mpc.state import setup
 from ppc.runtime.party import Session
 from ppc.runtime.value import Value
 
@@ -91,7 +92,7 @@ def test_branches_share_rounds(run_lines: Any) -> None:
 def test_what_is_read_by_nobody_else_is_let_go(run_lines: Any) -> None:
     found, _ = run_lines(BRANCHES)
     state = found["client"].engines["mpc"]
-    assert state.due == [] and len(state.material) == 0
+    assert state.due == [] and state.supply.left == 0
 
 
 def test_each_step_is_metered(run_lines: Any) -> None:

@@ -7,15 +7,19 @@ import pytest
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import Csprng
-from ppc.runtime.mpc.dealer import Dealer, step_streams
-from ppc.runtime.mpc.material import Chunk, Row, Store, expand
-from ppc.runtime.mpc.state import receive_material, setup
+from ppc.runtime.mpc.deal import receive_material
+from ppc.runtime.mpc.dealer import Dealer, PassKeys, step_stream
+from ppc.runtime.mpc.lot import MemoryLot, Offer, Outline
+from ppc.runtime.mpc.material import Chunk, Row, expand
+from ppc.runtime.mpc.ratchet import Ratchet
+from ppc.runtime.mpc.state import setup
 from ppc.runtime.mpc.steps import run as run_step
+from ppc.runtime.mpc.supply import Supply
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
 
-KEYS = (bytes(32), bytes([1] * 32))
+KEYS = PassKeys(bytes(32), bytes([1] * 32), bytes([2] * 32))
 
 
 def code_of(caught: Any) -> str:
@@ -23,13 +27,13 @@ def code_of(caught: Any) -> str:
 
 
 def test_both_halves_make_what_the_dealer_meant() -> None:
-    d = Dealer(KEYS, 3, 7)
+    d = Dealer(KEYS, 7)
     a, x, bit = d.random((4,)), d.random_xor((5,), "uint16"), d.random((9,), "bit")
     own, table = d.client((2,)), np.arange(6, dtype=np.uint64).reshape(2, 3)
     d.share(table)
     d.share_xor(x)
     d.share_bits(bit)
-    halves = [expand(d.rows, rank, step_streams(KEYS, 3, 7)[rank], d.shipped if rank else []) for rank in (0, 1)]
+    halves = [expand(d.rows, rank, step_stream(KEYS[rank], 7), d.shipped if rank else []) for rank in (0, 1)]
     zero, one = halves
     np.testing.assert_array_equal(zero[0] + one[0], a)
     np.testing.assert_array_equal(zero[1] ^ one[1], x)
@@ -53,14 +57,51 @@ def test_a_chunk_gives_each_array_once_and_checks_it() -> None:
     assert code_of(caught) == "PPC6009"
 
 
-def test_a_store_opens_a_chunk_once() -> None:
-    store = Store()
-    store.put(0, 1, Chunk([], [], ""))
-    store.open(0, 1)
-    for reuse in (lambda: store.open(0, 1), lambda: store.put(0, 1, Chunk([], [], "")), lambda: store.open(0, 2)):
+def a_lot(runs: int) -> MemoryLot:
+    lot = MemoryLot(Offer("ab" * 16, runs, KEYS.client), Outline({1: [Row("random", "uint64", (4,))], 2: []}, {}))
+    for run in range(runs):
+        lot.put(run, {})
+    return lot
+
+
+def test_a_supply_opens_a_chunk_once_and_a_pass_once() -> None:
+    supply = Supply(0, a_lot(5), 1, 3)
+    assert supply.left == 3
+    supply.open(0, 1)
+    supply.prepare(1)
+    assert supply.left == 1
+    for reuse in (lambda: supply.open(0, 1), lambda: supply.open(0, 2), lambda: supply.open(1, 7)):
         with pytest.raises(PartyError) as caught:
             reuse()
         assert code_of(caught) == "PPC6009"
+    supply.open(1, 1)
+    for reuse in (lambda: supply.open(1, 1), lambda: supply.open(3, 1)):
+        with pytest.raises(PartyError) as caught:
+            reuse()
+        assert code_of(caught) == "PPC6009"
+
+
+def test_both_parties_of_a_lot_expand_the_same_pass_alike_and_others_not() -> None:
+    """The dealer's chain at pass 2 gives what a party finds there, from wherever it comes."""
+    chain = Ratchet(KEYS.client)
+    chain.forward(2)
+    expected = step_stream(chain.derive(b"material"), 1).words((4,))
+    for first in (0, 1, 2):
+        taken = Supply(0, a_lot(4), first, 3).open(2 - first, 1).take("random", "uint64", (4,))
+        np.testing.assert_array_equal(taken, expected)
+    assert not np.any(Supply(0, a_lot(4), 3, 1).open(0, 1).take("random", "uint64", (4,)) == expected)
+
+
+def test_a_chain_of_keys_does_not_go_back() -> None:
+    chain = Ratchet(bytes(32))
+    seen = {chain.derive(b"material"), chain.derive(b"disk"), chain.key}
+    chain.forward(3)
+    assert chain.derive(b"material") not in seen and chain.at == 3
+    with pytest.raises(ValueError, match="gone"):
+        chain.forward(2)
+    with pytest.raises(ValueError, match="32 bytes"):
+        Ratchet(bytes(16))
+    assert chain.key.hex() not in repr(chain)
 
 
 def test_material_is_refused_a_second_time_in_a_session(step_of_mpc: Any) -> None:
@@ -101,8 +142,9 @@ def test_a_layout_that_is_not_json_is_refused() -> None:
     client.channels["dealer"], dealer = pair("client", "dealer", 1.0)
     client.channels["server"], server = pair("client", "server", 1.0)
     server.send_bytes("mpc.key.input", bytes(32))
-    dealer.send_bytes("mpc.key.dealer", bytes(32))
     setup(client)
+    dealer.send_bytes("mpc.lot", b'{"lot": "%s", "runs": 1}' % (b"ab" * 16))
+    dealer.send_bytes("mpc.key.chain", bytes(32))
     dealer.send_bytes("mpc.layout.1", b"\x80\x04.")
     with pytest.raises(PartyError) as caught:
         receive_material(client, 1)
@@ -118,27 +160,33 @@ def test_a_short_key_is_refused() -> None:
     assert code_of(caught) == "PPC6003"
 
 
-def test_two_passes_have_other_randomness() -> None:
-    streams = [step_streams(KEYS, run, step) for run in (0, 1) for step in (1, 2)]
-    assert len({s.words((2,)).tobytes() for two in streams for s in two}) == 8
+def test_two_steps_and_two_passes_have_other_randomness() -> None:
+    chain, seen = Ratchet(KEYS.client), set()
+    for run in (0, 1):
+        chain.forward(run)
+        seen |= {step_stream(chain.derive(b"material"), step).words((2,)).tobytes() for step in (1, 2)}
+    assert len(seen) == 4
 
 
 def test_nothing_secret_is_shown(step_of_mpc: Any) -> None:
     session = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["client"]
     state = session.engines["mpc"]
-    shown = repr(state) + repr(Chunk([], [], "x")) + repr(Dealer(KEYS, 0, 0)) + repr(Csprng(KEYS[0]))
-    assert state.dealer_key.hex() not in shown and repr(state.dealer_key) not in shown
+    offer = Offer("ab" * 16, 1, KEYS[0], KEYS[2])
+    shown = [state, state.supply, state.supply.lot, offer, Chunk([], [], "x"), Dealer(KEYS, 0), Csprng(KEYS[0])]
+    text = repr(shown)
+    for key in (state.own_input_key, state.peer_input_key, KEYS[0], KEYS[2]):
+        assert key.hex() not in text and repr(key) not in text
 
 
 def test_operands_that_do_not_fit_each_other_are_refused(step_of_mpc: Any) -> None:
     with pytest.raises(PartyError) as caught:
-        step_of_mpc("MatMul", np.ones((2, 3)), np.ones((4, 5)), shape=(2, 5), timeout=0.2)
+        step_of_mpc("MatMul", np.ones((2, 3)), np.ones((4, 5)), shape=(2, 5), timeout=2)
     assert code_of(caught) == "PPC6003" and "(2, 3)" in str(caught.value)
 
 
 def test_wrong_shapes_are_refused_before_any_message(step_of_mpc: Any) -> None:
     with pytest.raises(PartyError) as caught:
-        step_of_mpc("Relu", np.ones((2, 3)), shape=(3, 2), timeout=0.2)
+        step_of_mpc("Relu", np.ones((2, 3)), shape=(3, 2), timeout=2)
     assert code_of(caught) == "PPC6003"
     session = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["server"]
     step = Step(1, "mpc.Relu", "Relu", "", (2,), "f32", {})

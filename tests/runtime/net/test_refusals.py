@@ -86,7 +86,9 @@ HOSTILE = {
     "empty description": frame.pack_header(Kind.ARRAYS, PLAN, 0, 0, 8),
     "longest description": frame.pack_header(Kind.ARRAYS, PLAN, 0, 65535, 8) + b"\xff" * 65535,
     "not a frame": b"GET / HTTP/1.1\r\nHost: server\r\nAccept: */*\r\n\r\n",
-    "unknown kind": struct.pack("<4sBBH16sQQ", b"PPCF", 1, 77, 0, PLAN[:16], 0, 0),
+    "unknown kind": struct.pack("<4sBBH16sQQ", b"PPCF", frame.VERSION, 77, 0, PLAN[:16], 0, 0),
+    "a sign of life with something in it": frame.pack_header(Kind.ALIVE, PLAN, frame.NO_SEQUENCE, 0, 2**40),
+    "a sign of life with a number": frame.pack_header(Kind.ALIVE, PLAN, 0, 0, 0),
     "another version": struct.pack("<4sBBH16sQQ", b"PPCF", 9, 1, 0, PLAN[:16], 0, 0),
 }
 
@@ -96,6 +98,7 @@ def liar(pair):
     """The server's channel, and the raw connection on which its client may say anything."""
     s, c = pair
     connection = c._sender._connection
+    c._sender.waiting = True  # it says nothing by itself
     connection.settimeout(5)
     return s, c, connection
 

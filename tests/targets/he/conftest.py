@@ -148,7 +148,10 @@ def interpret(module: Module, x: Array) -> dict[str, Any]:
         if name in ("convert.client_to_he", "convert.mpc_to_he"):
             r = layout_from_attrs(a).pack(args[0])
         elif name in ("convert.he_to_mpc", "reveal.he_to_client"):
-            r = layout_from_attrs(a).unpack(args[0], shape)
+            r = args[0]
+            for step in a.get("sums", ()):
+                r = r + rotated(r, step)
+            r = layout_from_attrs(a).unpack(r, shape)
         elif name == "he.linear":
             assert len(args[1]) == len(a["terms"])
             r = run_linear(args[0], args[1], args[2], a)

@@ -120,4 +120,4 @@ def test_a_batch_costs_no_more_than_a_sample_where_it_fits(builder):
         return count(lower_he(b.module()))
 
     one, many = lowered(1), lowered(64)
-    assert sum(many[:2]) <= 2 * sum(one[:2])
+    assert sum(many[:2]) <= 3 * sum(one[:2])

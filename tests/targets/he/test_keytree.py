@@ -28,3 +28,11 @@ def test_every_rotation_is_reached_in_as_many_rotations(seed):
         tree = rotation_tree(wanted, keys, SLOTS)
         assert {step for step, _, _ in tree} == wanted and len(tree) == len(wanted)
         assert all(key in keys and (parent + key) % SLOTS == step for step, parent, key in tree)
+
+
+def test_of_as_few_keys_the_shorter_chains():
+    """Both sides of 0 get a key: half the chain of one key for each step and one that jumps across."""
+    wanted = frozenset({128 * k % SLOTS for k in range(-3, 5)} - {0})
+    keys = keytree.choose([wanted], (), SLOTS)
+    assert len(keys) == 2
+    assert max(keytree.reach(wanted, keys, SLOTS).values()) <= 4

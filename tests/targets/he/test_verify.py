@@ -168,3 +168,65 @@ def test_views_read_only_what_lies_there(builder):
     verify_he(module)
     with pytest.raises(InternalError, match="no element"):
         verify_he(broken(module, "he.view", out_layout_offset=1))
+
+
+@pytest.fixture(scope="module")
+def late(builder):
+    """A dense layer whose result leaves as shares: they make its sums."""
+    b = builder((1, 40))
+    b.op("Gemm", [b.last, b.weight(np.random.default_rng(6).normal(size=(40, 3)))], (1, 3))
+    return lower_he(b.module())
+
+
+def test_sums_before_shares_take_no_rotation(late):
+    verify_he(late)
+    shifts = attr(late, "he.linear", "late")
+    assert shifts and attr(late, "convert.he_to_mpc", "sums") == shifts
+    assert attr(late, "he.linear", "post") == () and late.attrs["he.galois"] == ()
+
+
+def revealed(module):
+    """The client decrypts the value itself."""
+    at = first(module, "convert.he_to_mpc")
+    op = replace(
+        module.ops[at], name="reveal.he_to_client", attrs={**module.ops[at].attrs, "privacy": "public weights"}
+    )
+    return replace(module, ops=(*module.ops[:at], op, *module.ops[at + 1 :]))
+
+
+def doubled(module):
+    """A step of HE reads the value too."""
+    at = first(module, "convert.he_to_mpc")
+    (name,) = module.ops[at].operands
+    attrs = {k: attr(module, "he.linear", k) for k in ("level", "scale")}
+    op = replace(
+        module.ops[at], name="he.add", operands=(name, name), results=("twice",), attrs=attrs, domain=Domain.HE
+    )
+    values = {**module.values, "twice": module.values[name]}
+    return replace(module, ops=(*module.ops[:at], op, *module.ops[at:]), values=values)
+
+
+LATE = {
+    "no sums": (lambda m: broken(m, "convert.he_to_mpc", sums=None), "does not make the sums"),
+    "other sums": (lambda m: broken(m, "convert.he_to_mpc", sums=(1,)), "does not make the sums"),
+    "sums of nothing": (lambda m: broken(m, "he.linear", late=None), "does not make the sums"),
+    "sums that meet": (lambda m: broken(m, "he.linear", late=(*attr(m, "he.linear", "late"), 0)), "past"),
+    "decrypted before the sums": (revealed, "decrypts a value that still needs sums"),
+    "read before the sums": (doubled, "reads a value that still needs sums"),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_broken_sums_are_refused(late, case):
+    damage, words = LATE[case]
+    with pytest.raises(InternalError, match=words):
+        verify_he(damage(late))
+
+
+def test_sums_may_not_meet_in_another_element(late):
+    """Each element's bias lies in its own first place."""
+    (extent, stride), *_ = attr(late, "he.linear", "out_layout_digits")
+    assert extent == 3
+    shifts = (*attr(late, "he.linear", "late"), stride)
+    with pytest.raises(InternalError, match="meet in another element"):
+        verify_he(broken(late, "he.linear", late=shifts))

@@ -1,0 +1,143 @@
+"""From the dealer to the computing parties: one lot of material.
+
+deal(session, program, runs)     the dealer: runs the program once a pass, ships as it goes
+receive_lot(session, keep)       client and server: take everything that the dealer ships
+use_lot(session, lot, ...)       client and server: the passes of a lot that this session may use
+receive_material(session, runs)  client and server: a lot in memory, for this session alone
+
+Party 0 gets a key and expands its half; party 1 gets a key and the corrections that make its half fit. The material of
+a pass is the same in shape for every pass of a plan, so it is described once, with pass 0.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.csprng import new_key
+from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
+from ppc.runtime.mpc.lot import Lot, MemoryLot, Offer, Outline, Shipped, describe, parse
+from ppc.runtime.mpc.material import Row
+from ppc.runtime.mpc.ratchet import Ratchet
+from ppc.runtime.mpc.state import RANKS, receive_key, state_of
+from ppc.runtime.mpc.supply import Supply
+from ppc.runtime.mpc.weights import WeightForm
+from ppc.runtime.net.message import receive_object, send_object
+from ppc.runtime.party import Session
+
+#: Passes that a dealer may announce in one lot: a bound on what a hostile one can make the others wait for.
+MOST_RUNS = 1_000_000
+_LAYOUT_LIMIT = 1 << 26
+_NAME_BYTES = 16
+
+L = TypeVar("L", bound=Lot)
+
+
+def deal(
+    session: Session, program: Callable[[Session], Any], runs: int, on_run: Callable[[int, int], None] | None = None
+) -> None:
+    """At the dealer: announce a lot, then run the program once a pass; each MPC step makes and ships its material.
+
+    `on_run` is told of every pass and of how many.
+    """
+    state, lot = state_of(session), new_name()
+    client, server, weights = Ratchet(new_key()), Ratchet(new_key()), new_key()
+    for role, chain in (("client", client), ("server", server)):
+        channel = session.channel(role)
+        send_object(channel, "mpc.lot", {"lot": lot, "runs": runs})
+        channel.send_bytes("mpc.key.chain", chain.key)
+    session.channel("server").send_bytes("mpc.key.weights", weights)
+    for run in range(runs):
+        if on_run is not None:
+            on_run(run, runs)
+        client.forward(run)
+        server.forward(run)
+        state.keys = PassKeys(client.derive(b"material"), server.derive(b"material"), weights)
+        session.start_run(run, {})
+        program(session)
+
+
+def new_name() -> str:
+    """Names of lots sort by age, so that the oldest is used first."""
+    return f"{time.time_ns():016x}" + secrets.token_hex(_NAME_BYTES // 2)
+
+
+def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
+    """Send one step's material: its description with the first pass, corrections to the server with every pass."""
+    state = state_of(session)
+    if (run, step) in state.dealt:
+        raise PartyError("PPC6009", f"material for step {step} of pass {run} was dealt before in this session")
+    state.dealt.add((run, step))
+    if run == 0:
+        for role in RANKS:
+            send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))
+    if dealer.shipped:
+        session.channel("server").send(f"mpc.material.{run}.{step}", *dealer.shipped)
+
+
+def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:
+    """At client and server: all that the dealer ships for one lot; `keep` makes the place for it."""
+    offer = _offer(session)
+    steps = [j["id"] for j in session.manifest["steps"] if j["step"].startswith("mpc.")]
+    outline, shipped = _first_pass(session, steps)
+    lot = keep(offer, outline)
+    lot.put(0, shipped)
+    for run in range(1, offer.runs):
+        lot.put(run, {step: _arrays(session, outline, run, step) for step in steps})
+    return offer, lot
+
+
+def _offer(session: Session) -> Offer:
+    found = receive_object(session.channel("dealer"), "mpc.lot", 1024)
+    lot, runs = found.get("lot"), found.get("runs")
+    hexadecimal = isinstance(lot, str) and len(lot) == 2 * _NAME_BYTES and set(lot) <= set("0123456789abcdef")
+    if not hexadecimal or not isinstance(runs, int) or not 0 < runs <= MOST_RUNS:
+        raise PartyError("PPC6003", f"the dealer offers {runs!r} passes; 1 to {MOST_RUNS} are allowed")
+    chain = receive_key(session, "dealer", "mpc.key.chain")
+    weights = receive_key(session, "dealer", "mpc.key.weights") if session.role == "server" else b""
+    return Offer(str(lot), runs, chain, weights)
+
+
+def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped]:
+    rows: dict[int, list[Row]] = {}
+    forms: dict[int, list[WeightForm]] = {}
+    outline, shipped = Outline(rows, forms), {}
+    for step in steps:
+        rows[step], forms[step] = parse(receive_object(session.channel("dealer"), f"mpc.layout.{step}", _LAYOUT_LIMIT))
+        shipped[step] = _arrays(session, outline, 0, step)
+    return outline, shipped
+
+
+def _arrays(session: Session, outline: Outline, run: int, step: int) -> tuple[Any, ...]:
+    due = outline.due(step, RANKS[session.role])
+    return session.channel("dealer").receive(f"mpc.material.{run}.{step}", *due) if due else ()
+
+
+def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
+    """At client and server: let this session use passes first .. first+count-1; the weights are masked for this lot."""
+    state = state_of(session)
+    state.supply = Supply(RANKS[session.role], lot, first, count)
+    for step, forms in lot.outline.forms.items():
+        for index, form in enumerate(forms):
+            _mask_weight(session, lot.weights_key, step, index, form)
+
+
+def receive_material(session: Session, runs: int) -> None:
+    """At client and server, the dealer being online: the material of a session of so many passes."""
+    offer, lot = receive_lot(session, MemoryLot)
+    if offer.runs != runs:
+        raise PartyError("PPC6003", f"the dealer made {offer.runs} passes where this session has {runs}")
+    use_lot(session, lot, 0, runs)
+
+
+def _mask_weight(session: Session, key: bytes, step: int, index: int, form: WeightForm) -> None:
+    """The server sends W − B, once a session; both keep what `Party.weight` gives."""
+    state, tag = state_of(session), f"mpc.weight.{step}.{index}"
+    if session.role == "server":
+        ring = form.ring(session.weights)
+        state.plain.setdefault(step, {})[index] = ring
+        session.channel("client").send(tag, ring - weight_mask(key, step, index, form))
+    else:
+        (masked,) = session.channel("server").receive(tag, ("uint64", form.shape))
+        state.masked.setdefault(step, {})[index] = masked
