@@ -144,10 +144,10 @@ def _all_pairs(m: int, n: int, values: int, shift: int, relu: bool, small: bool)
     return Count(work, 8 * values * m * n + pairs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def table(n: int, k: int) -> Count:
-    """A table of cubic polynomials on 2^k cells, truncated."""
+def table(n: int, k: int, cut: int = 34) -> Count:
+    """A table of cubic polynomials on 2^k cells, truncated by `cut`."""
     word = 2 if k + 12 <= 16 else 4
-    return Count({"table": n}, word * n, 1, n * 2**k * 32) + truncate(n, 34)
+    return Count({"table": n}, word * n, 1, n * 2**k * 32) + truncate(n, cut)
 
 
 def guarded(
@@ -190,15 +190,15 @@ def row_octaves(row: int) -> int:
     return ceil(log2(row)) + 2
 
 
-def exponentials(n: int, row: int, small: bool = False) -> Count:
+def exponentials(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
     """exp(x − max) over rows."""
-    return maximum(row, n // row, small=small) + guarded(n, 2**4, 1, 18, small=small)
+    return maximum(row, n // row, shift=shift, small=small) + guarded(n, 2**4, 1, 18, shift, small=small)
 
 
-def softmax(n: int, row: int, small: bool = False) -> Count:
-    rows = n // row
-    powers = exponentials(n, row, small) + power_of(rows, row_octaves(row), small)
-    return powers + product(n, rows, n, n) + truncate(n, 30)
+def softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
+    rows, short = n // row, row <= 64 and not small
+    inverse = table(rows, ceil(log2(8 * row - 5)), 26) if short else power_of(rows, row_octaves(row), small)
+    return exponentials(n, row, small, shift) + inverse + product(n, rows, n, n) + truncate(n, 30)
 
 
 def log_softmax(n: int, row: int, small: bool = False) -> Count:

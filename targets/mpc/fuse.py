@@ -19,7 +19,7 @@ TRUNCATE = frozenset(
     (
         *("Relu", "LeakyRelu", "PRelu", "Abs", "Sign", "Clip", "HardSigmoid"),
         *("MaxPool", "ReluMaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin"),
-        *("Sigmoid", "Tanh", "Erf", "Gelu", "Swish", "Softplus", "Exp", "Elu"),
+        *("Sigmoid", "Tanh", "Erf", "Gelu", "Swish", "Softplus", "Exp", "Elu", "Softmax"),
     )
 )
 #: Steps that leave a value's fractional bits as they are.

@@ -151,7 +151,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "reciprocal": lambda f: counts.reciprocal(f.out, f.small),
     "root": lambda f: counts.power_of(f.out, 34, f.small) + counts.truncate(f.out, 31),
     "log": lambda f: _compare(f, 41) + counts.table(f.out, 5),
-    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small),
+    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small, f.shift),
     "log_softmax": _log_softmax,
     "norm": _norm,
 }

@@ -1,10 +1,11 @@
 """Softmax and its kin: the maximum of each row by a tree, one exponential table, one reciprocal a row.
 
-Differences to the maximum below −14 weigh nothing (10^-6). Error 2^-14; rounds: 11, and 3 a level of the maximum's
-tree of fours.
+Differences to the maximum below −14 weigh nothing (10^-6). Error 2^-14; rounds: 7 (rows of more than 64
+elements: 11), and 3 a level of the maximum's tree of fours.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from math import ceil, log, log2
 from typing import Any
 
@@ -14,7 +15,7 @@ from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.exponential import Powers
 from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.product import Product
-from ppc.runtime.mpc.gates.table import Lookup
+from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.protocols.maximum import reduce_max
 from ppc.runtime.mpc.protocols.octave import (
@@ -25,6 +26,7 @@ from ppc.runtime.mpc.protocols.octave import (
     octave_sum,
     times_power,
 )
+from ppc.runtime.mpc.protocols.scale import operand_bits
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
@@ -33,14 +35,20 @@ from ppc.runtime.schema import FRACTION_BITS
 Attrs = Mapping[str, Any]
 EXP_BITS = 20  # fractional bits of the exponentials and of their sum
 _START = -14
+#: Elements of a row whose sum's inverse is read from one table: 256 bytes of the dealer an element.
+SHORT_ROW = 64
 
 
-def _exponentials(e: Engine, x: Ring, axes: tuple[int, ...]) -> Rounds[tuple[Ring, Ring, Ring]]:
-    """(x − max, exp(x − max) at EXP_BITS, max); max keeps its axes."""
-    top = yield from reduce_max(e, {"axes": axes, "keepdims": 1}, x)
-    shifted = x - top
+def _exponentials(
+    e: Engine, x: Ring, axes: tuple[int, ...], bits: int = FRACTION_BITS
+) -> Rounds[tuple[Ring, Ring, Ring]]:
+    """(x − max, exp(x − max) at EXP_BITS, max), for x and its difference to max at `bits`; max keeps its axes."""
+    top = yield from reduce_max(e, {"axes": axes, "keepdims": 1, "operand_bits": (bits,)}, x)
+    shifted = x - (top << word(bits - FRACTION_BITS))
     least = (_START << FRACTION_BITS) + 2
-    gate = Guarded(x.shape, Powers(_START, 4), FRACTION_BITS, EXP_BITS, least, None, small=e.small)
+    gate = Guarded(
+        x.shape, Powers(_START, 4), FRACTION_BITS, EXP_BITS, least, None, bits - FRACTION_BITS, small=e.small
+    )
     powers = yield from e.apply(gate, shifted)
     return shifted, powers.inside, top
 
@@ -51,11 +59,27 @@ def _octaves(count: int) -> tuple[int, int]:
     return EXP_BITS - 1, EXP_BITS + ceil(log2(count)) + 1
 
 
+@cache
+def _inverses(count: int) -> Spline:
+    """1 / s on the sums of up to `count` exponentials of which one is 1."""
+    k = ceil(log2(8 * count - 5))  # from 7/8 to a bit above `count`, in cells of 1/8, the last one unused
+    return Spline(lambda s: 1 / s, 1 - 2.0**-3, -3, k, degree=3, g=12, bits=14)
+
+
+def _inverse(e: Engine, total: Ring, count: int) -> Rounds[tuple[Ring, int]]:
+    """1 / total and its fractional bits: for short rows by one table, two rounds; else by octaves, six."""
+    if count > SHORT_ROW or e.small:
+        return (yield from times_power(e, total, EXP_BITS, F_RECIPROCAL, -1.0, *_octaves(count)))
+    table = _inverses(count)
+    y = yield from e.apply(Lookup(table, total.shape, EXP_BITS), total)
+    return (yield from truncate(e, y, table.scale - TABLE_BITS)), TABLE_BITS
+
+
 def softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axis = int(attrs.get("axis", -1)) % x.ndim
-    _, powers, _ = yield from _exponentials(e, x, (axis,))
+    _, powers, _ = yield from _exponentials(e, x, (axis,), operand_bits(attrs))
     total = powers.sum(axis=axis, keepdims=True, dtype=np.uint64)
-    r, bits = yield from times_power(e, total, EXP_BITS, F_RECIPROCAL, -1.0, *_octaves(x.shape[axis]))
+    r, bits = yield from _inverse(e, total, x.shape[axis])
     y: Ring = yield from e.apply(Product(np.multiply, powers.shape, r.shape), powers, r)
     return (yield from truncate(e, y, EXP_BITS + bits - FRACTION_BITS))
 

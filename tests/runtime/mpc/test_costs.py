@@ -105,6 +105,9 @@ STEPS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("Exp", [n(500)], LATE | SMALL, (500,)),
     ("Reciprocal", [n(300)], SMALL, (300,)),
     ("Softmax", [n(20, 30)], ROW | SMALL, (20, 30)),
+    ("Softmax", [n(20, 30)], ROW | {"operand_bits": (32,)}, (20, 30)),
+    ("Softmax", [n(20, 1)], ROW | {"operand_bits": (32,)}, (20, 1)),
+    ("Softmax", [n(4, 70)], ROW, (4, 70)),
     ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW | SMALL, (20, 32)),
 ]
 

@@ -178,6 +178,8 @@ CASES = [
     # rows
     Case("Softmax", [n(5, 10)], {"axis": -1}, 2e-4),
     Case("Softmax", [n(2, 3, 4) * 30], {"axis": 1}, 2e-4),
+    Case("Softmax", [n(5, 10) * 3], {"axis": -1, "operand_bits": [36]}, 2e-4, onnx_attrs={"axis": -1}),
+    *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1}, 2e-4) for k in (2, 63, 64, 65)],
     Case("Softmax", [np.zeros((2, 7))], {"axis": -1}, 2e-4),
     Case("Softmax", [n(3, 1)], {"axis": -1}, 2e-4),
     Case("LogSoftmax", [n(5, 10)], {"axis": -1}, 2e-4),
@@ -233,6 +235,11 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
     masked = step_of_mpc("Add", np.ones((1, 5)), "@m", weights={"@m": mask}, shape=(1, 5)).value
     np.testing.assert_array_equal(masked, [[1.0, 1 - 2.0**29, 1 - 2.0**29, 1 - 2.0**29, 1.0]])
     weights = step_of_mpc("Softmax", masked, attrs={"axis": -1}, shape=(1, 5)).value
+    np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
+    late = {"fraction_bits": 32, "operand_bits": [32, 16]}
+    masked = step_of_mpc("Add", np.ones((1, 5)), "@m", attrs=late, weights={"@m": mask}, shape=(1, 5)).value
+    rows = {"axis": -1, "operand_bits": [32]}
+    weights = step_of_mpc("Softmax", masked, attrs=rows, shape=(1, 5)).value
     np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
     chosen = step_of_mpc("Where", np.ones((1, 5)), "@m", np.zeros((1, 5)), weights={"@m": mask}, shape=(1, 5)).value
     np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)
