@@ -24,17 +24,21 @@ def compile(
     targets: Sequence[str] = _ALL,
     calibrate: Path | str | None = None,
     network: str | None = None,
+    objective: str | None = None,
     batch: int = 1,
     dims: Mapping[str, int] | None = None,
     calibration: Path | str | None = None,
 ) -> Compiled:
     """Compile a model (path, bytes or ModelProto) under a policy (path, text or Policy). Raises CompileError.
 
+    `objective`: as for `ppc compile --objective`.
     `calibrate`: data for the ranges of values. `calibration`: a table of prices (None: the stored or the shipped one).
     """
     data = None if calibrate is None else Path(calibrate)
     table = choose(None if calibration is None else Path(calibration))
-    return compile_model(Request(model, policy, tuple(targets), data, network, batch, dict(dims or {}), table=table))
+    return compile_model(
+        Request(model, policy, tuple(targets), data, network, objective, batch, dict(dims or {}), table=table)
+    )
 
 
 def check(

@@ -71,9 +71,10 @@ def _tee(manifest: Mapping[str, Any], resolved: ResolvedPolicy) -> dict[str, Any
 
 def _signature(module: Module, end: str) -> list[dict[str, Any]]:
     """Name, dtype and shape of each input or output, as the steps take and give them."""
-    rows = []
+    rows: dict[Any, dict[str, Any]] = {}  # by name: an output may go to two parties
     for op in module.ops:
         if op.name.endswith(f".{end}"):
             value = module.values[op.results[0] if op.results else op.operands[0]]
-            rows.append({"name": op.attrs["name"], "dtype": value.type.dtype, "shape": list(value.type.shape)})
-    return rows
+            name = op.attrs["name"]
+            rows[name] = {"name": name, "dtype": value.type.dtype, "shape": list(value.type.shape)}
+    return list(rows.values())

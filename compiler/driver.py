@@ -9,15 +9,16 @@ from ppc.compiler.assemble import assemble
 from ppc.compiler.calibration import load_calibration
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
+from ppc.compiler.policy_file import policy_text
 from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
-from ppc.compiler.stages import Placing, assumed_ranges, domains, within_limits, without_pins
-from ppc.ir.diagnostic import UserError
-from ppc.ir.module import Array
-from ppc.ir.policy import DEFAULT, Policy, parse_policy, print_policy
+from ppc.compiler.stages import Placing, assumed_ranges, domains, objective_of, within_limits, without_pins
+from ppc.ir.diagnostic import Diagnostic, UserError
+from ppc.ir.module import Array, Module
+from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.approximate import Approximate
-from ppc.passes.assign.problem import DOMAINS
+from ppc.passes.assign.build import DOMAINS
 from ppc.passes.calibrate import Calibrate
 from ppc.passes.degrees import ChooseDegrees
 from ppc.passes.fold import Fold
@@ -34,6 +35,7 @@ class Request:
     targets: tuple[str, ...] = tuple(str(d) for d in DOMAINS)
     calibrate: Path | None = None
     network: str | None = None
+    objective: str | None = None  # as `Objective.parse` reads it; None: what the policy asks for, or latency
     batch: int = 1
     dims: Mapping[str, int] = field(default_factory=dict)
     fixed: Mapping[str, float] = field(default_factory=dict)  # public values of inputs, part of the plan
@@ -45,6 +47,7 @@ class Request:
         return {
             "targets": list(self.targets),
             "network": self.network,
+            "objective": self.objective,
             "dims": dict(sorted(self.dims.items())),
             "fixed": dict(sorted(self.fixed.items())),
             "calibrated": self.calibrate is not None,
@@ -52,16 +55,34 @@ class Request:
         }
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A plan that was made and checked, before it is written down."""
+
+    said: "PolicyText"
+    resolved: ResolvedPolicy
+    findings: Findings
+    diagnostics: tuple[Diagnostic, ...]
+
+
 def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function."""
+    p = plan_model(request)
+    name = Path(request.model).name if isinstance(request.model, (str, Path)) else p.findings.lowered.name
+    return assemble(name, p.said.policy, p.said.text, p.resolved, p.findings, request.options, p.diagnostics)
+
+
+def plan_model(request: Request) -> Planned:
+    """Every stage but the last, which writes the plan down. Raises UserError with every finding."""
     said = read_policy(request.policy)
     policy = said.policy
-    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
-    verify(imported)
-    module = Fold()(imported)
+    imported, module = read_model(request)
     prices = request.table.prices
     bound = policy.resolve(module, imported)
-    placing = Placing(bound, domains(request.targets), request.network, prices, load_targets(prices))
+    targets = load_targets(prices)
+    placing = Placing(
+        bound, domains(request.targets), request.network, prices, targets, wished=objective_of(request.objective)
+    )
     module = LabelFlow(policy, imported).run(module)
     samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:
@@ -84,11 +105,17 @@ def compile_model(request: Request) -> Compiled:
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices.he, prices.mpc)
     diagnostics = [*request.table.notes, *placed.notes]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
-    diagnostics += within_limits(placing.resolved, predicted(findings))
+    diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses)
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)
-    name = Path(request.model).name if isinstance(request.model, (str, Path)) else lowered.name
-    return assemble(name, policy, said.text, placing.resolved, findings, request.options, tuple(diagnostics))
+    return Planned(said, placing.resolved, findings, tuple(diagnostics))
+
+
+def read_model(request: Request) -> tuple[Module, Module]:
+    """The model as it was imported, and folded: what a policy is bound to (`Policy.resolve`)."""
+    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
+    verify(imported)
+    return imported, Fold()(imported)
 
 
 @dataclass(frozen=True)
@@ -110,5 +137,5 @@ def read_policy(policy: Path | str | Policy | PolicyText | None) -> PolicyText:
     elif isinstance(policy, str) and ("\n" in policy or " " in policy):
         text, source = policy, "policy"
     else:
-        text, source = Path(policy).read_text(encoding="utf-8"), Path(policy).name
+        text, source = policy_text(Path(policy)), Path(policy).name
     return PolicyText(parse_policy(text, source), text)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.runtime.data import load_inputs
+from ppc.compiler.report.compare import Beside, Total, beside, total
+from ppc.runtime.data import load_inputs, passes
 from ppc.runtime.plan import Plan
 from ppc.runtime.session import run_local
 
@@ -41,9 +42,28 @@ class RunOutcome:
             "max_abs_err": self.comparison.get("max_abs_err"),
             "argmax_agreement": self.comparison.get("argmax_agreement"),
             "predicted": self.manifest["report"]["predicted"],
+            "segments": [row.as_json() for row in self.segments],
+            "online": self.total.as_json(),
             "steps": self.measured.get("steps", []),
             "notes": self.measured.get("notes", {}),
         }
+
+    @property
+    def passes(self) -> int:
+        return passes(self.samples, self.manifest["batch"])
+
+    @property
+    def segments(self) -> list[Beside]:
+        """Predicted beside measured; empty where no cryptography ran."""
+        return list(beside(self.manifest["report"], self.measured["steps"], self.passes)) if self.is_secure else []
+
+    @property
+    def total(self) -> Total:
+        return total(self.manifest["report"], self.measured["seconds"]["online"], self.passes)
+
+    @property
+    def is_secure(self) -> bool:
+        return self.mode == "secure"
 
     def show(self, *, as_json: bool) -> None:
         if as_json:

@@ -1,35 +1,37 @@
 """The stages of a compilation, one function each: the driver runs all of them, `ppc opt` any of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ppc.ir.check import check
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Module
+from ppc.ir.objective import Objective
 from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import Place
-from ppc.ir.target import LAN, WAN, HeRung, Network, Targets
+from ppc.ir.target import LAN, WAN, Cost, HeRung, Network, Targets
 from ppc.ir.types import Domain
 from ppc.ir.verify import verify
 from ppc.ir.views import Views
 from ppc.passes.approximate import ASSUMED_RANGE
-from ppc.passes.assign.problem import DOMAINS, Pricing
+from ppc.passes.assign.build import DOMAINS, Pricing, Rules
+from ppc.passes.assign.measures import LIMITED
 from ppc.passes.assign.search import Assign, Outcome
 from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.convert import Convert
 from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
+from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
 from ppc.targets.mpc.target import MpcTarget
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
 
-#: Seconds that using a domain costs once per session: keys, attestation, dealer material.
-SETUP = {Domain.HE: 0.3, Domain.MPC: 0.05, Domain.TEE: 0.3}
-
-#: Set-up is paid once for many passes; this many passes carry it in the objective.
-PASSES_PER_SETUP = 100
+#: What using a domain costs once per session: keys, attestation, dealer material.
+SETUP = {Domain.HE: Cost(seconds=0.3), Domain.MPC: Cost(seconds=0.05), Domain.TEE: Cost(seconds=0.3)}
 
 #: Change of the outputs that polynomials may make where the policy sets no `error` limit.
 APPROXIMATION_ERROR = 0.01
@@ -47,6 +49,7 @@ class Placing:
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
     targets: Targets = field(default_factory=load_targets, repr=False)  # at the same prices
     most_levels: int | None = None  # HE levels in a row, where fewer fit than the rungs of the ring have
+    wished: Objective | None = None  # --objective; None: what the policy asks for
 
     @property
     def hides_weights(self) -> bool:
@@ -61,12 +64,20 @@ class Placing:
 
     @property
     def pricing(self) -> Pricing:
-        setup = {d: s / PASSES_PER_SETUP for d, s in SETUP.items()}
         conversions = Conversions(self.hides_weights, self.prices)
-        pricing = Pricing(self.targets, conversions, self._network(), setup)
-        if isinstance(mpc := self.targets.get(Domain.MPC), MpcTarget):  # it chooses tables by the objective
-            pricing = replace(pricing, targets={**self.targets, Domain.MPC: replace(mpc, judge=pricing.seconds)})
-        return pricing
+        targets: Targets = {**self.targets, Domain.MPC: self._mpc}
+        return Pricing(targets, conversions, self._network(), SETUP, self.objective)
+
+    @cached_property
+    def _mpc(self) -> MpcTarget:
+        """MPC as a target that chooses its tables by the objective."""
+        objective, network = self.objective, self._network()
+        return MpcTarget(prices=self.prices, judge=lambda cost: objective.value(cost, network, Domain.MPC))
+
+    @property
+    def objective(self) -> Objective:
+        said = self.resolved.objective
+        return said if self.wished is None else replace(self.wished, tariff=said.tariff)
 
     def _network(self) -> Network:
         if self.network is None:
@@ -77,19 +88,34 @@ class Placing:
             raise fail("PPC5001", f"there is no network {self.network!r}", help=help)
         return found
 
-    def recipients(self, module: Module) -> dict[str, Domain]:
-        """Where each output has to be in clear."""
-        return {v: Domain(next(g.party for g in self.resolved.grants if g.value == v)) for v in module.outputs}
+    def recipients(self, module: Module) -> dict[str, tuple[Domain, ...]]:
+        """Where each output has to be in clear; the client first."""
+        learns = {(g.value, g.party) for g in self.resolved.grants if g.output}
+        return {v: tuple(d for d in (Domain.CLIENT, Domain.SERVER) if (v, d.value) in learns) for v in module.outputs}
 
     def candidates(self, module: Module) -> Candidates:
         return candidates(module, self.resolved, self.targets, self.wanted)
 
     def assign(self, module: Module, table: Candidates) -> Outcome:
         """Raises UserError PPC3003 where no assignment is legal."""
-        most = self.most_levels
-        rungs_ = [HeRung(r.degree, r.levels if most is None else min(r.levels, most)) for r in rungs().values()]
+        most, batch = self.most_levels, module.attrs.get("batch", 1)
+        batched = isinstance(batch, int) and batch >= FEWEST_SAMPLES
+        rungs_ = [
+            HeRung(r.degree, r.levels if most is None else min(r.levels, most), packed)
+            for packed in ((False, True) if batched else (False,))
+            for r in rungs().values()
+            if not packed or (isinstance(batch, int) and batch <= r.slots)
+        ]
         allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
-        return Assign(allowed, self.recipients(module), self.pricing, tuple(rungs_)).search(module)
+        rules = Rules(
+            allowed,
+            table.shared,
+            self.recipients(module),
+            interactive=self.resolved.non_interactive is None,
+            refreshes=Domain.MPC in self.wanted,
+            limits=self.resolved.limits,
+        )
+        return Assign(rules, self.pricing, tuple(rungs_)).search(module)
 
     def convert(self, module: Module) -> Module:
         because = {(g.value, g.party): g.because for g in self.resolved.grants}
@@ -114,7 +140,7 @@ class Placing:
             try:
                 return Placed(placing, table, outcome, verified(placing.lower(converted)), tuple(notes))
             except UserError as error:
-                depth = outcome.he_depth
+                depth = outcome.he_levels
                 if error.diagnostics[0].code != "PPC4101" or depth < 2:
                     raise
                 placing, notes = replace(placing, most_levels=depth - 1), [_split(depth, error.diagnostics[0])]
@@ -124,8 +150,7 @@ class Placing:
                     raise error from None
 
     def lower(self, module: Module) -> Module:
-        mpc = MpcTarget(prices=self.prices, judge=self.pricing.seconds)
-        return Lower().run(mpc.lower(lower_he(module, self.prices)))
+        return Lower().run(self._mpc.lower(lower_he(module, self.prices)))
 
     def check(self, module: Module) -> Views:
         """The guarantee: raises UserError where a party would see what the policy does not allow."""
@@ -162,6 +187,15 @@ def domains(names: tuple[str, ...]) -> frozenset[Domain]:
     return frozenset(known[n] for n in names)
 
 
+def objective_of(text: str | None) -> Objective | None:
+    """`--objective` as an objective; None: the policy's. Raises UserError PPC5011."""
+    try:
+        return None if text is None else Objective.parse(text)
+    except ValueError as why:
+        help = "latency, throughput, traffic or money; `total money`; or a weighting: latency=1,money=20"
+        raise fail("PPC5011", f"{text!r} is no objective: {why}", help=help) from None
+
+
 def without_pins(policy: Policy) -> Policy | None:
     """The policy without its `place` lines; None where it has none."""
     if not policy.all(Place):
@@ -185,17 +219,24 @@ def assumed_ranges(module: Module) -> list[Diagnostic]:
     ]
 
 
-def within_limits(resolved: ResolvedPolicy, predicted: dict[str, Any]) -> list[Diagnostic]:
-    """Judge the policy's limits by the predicted costs: PPC3004 (error) where one is broken, PPC3005 (warning) for
-    those that this version cannot predict."""
+def within_limits(
+    resolved: ResolvedPolicy, predicted: Mapping[str, Any], uses: Mapping[str, tuple[float, float]]
+) -> list[Diagnostic]:
+    """Judge the policy's limits: latency and traffic by the costs of the plan as it was lowered, others by those of its
+    nodes (`uses`: what is used, and what may be). PPC3004 (error) where one is broken, PPC3005 (warning) for those
+    that are not predicted."""
     found = []
+    told = {"latency": predicted["seconds"], "traffic": predicted["bytes"]}
+    judged = {m: (told[m], most) for m, most in resolved.limits.items() if m in told}
+    judged |= {name: use for name, use in uses.items() if name not in told}
+    for measure, (used, most) in judged.items():
+        if used > most:
+            help = "allow a cheaper target, relax the limit, or make the model smaller"
+            unit = "s" if measure == "latency" else "B"
+            message = f"{measure}: the plan that comes nearest takes {used:.4g} {unit}, the policy allows {most:.4g}"
+            found.append(Diagnostic("PPC3004", message, facts={measure: used, "limit": most}, help=help))
     for measure, most in resolved.limits.items():
-        key = {"latency": "seconds", "traffic": "bytes"}.get(measure)
-        if key is None:
+        if measure not in LIMITED:
             message = f"the policy limits {measure} to {most:g}, which is not predicted yet: measure it with `ppc run`"
             found.append(Diagnostic("PPC3005", message, severity="warning"))
-        elif predicted[key] > most:
-            help = "allow a cheaper target, relax the limit, or make the model smaller"
-            message = f"the cheapest plan takes {predicted[key]:.4g} {key}, the policy allows {most:.4g}"
-            found.append(Diagnostic("PPC3004", message, facts={measure: predicted[key], "limit": most}, help=help))
     return found

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field, replace
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op, Stage
+from ppc.ir.ops import OPS
 from ppc.ir.parameters import parameters_of
 from ppc.ir.policy.ast import Line
 from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
+from ppc.ir.policy.integrity import altered_by
 from ppc.ir.printer import print_op
 from ppc.ir.trust import missing_trust
 from ppc.ir.types import Domain
@@ -60,6 +62,7 @@ class _Check:
     reveals: list[RevealLine] = field(default_factory=list)
     present: set[str] = field(default_factory=set)  # nodes that have steps
     used: set[str] = field(default_factory=set)  # domains
+    partial: frozenset[str] = frozenset()
 
     def run(self) -> None:
         if self.module.stage < Stage.CONVERTED:
@@ -71,12 +74,14 @@ class _Check:
             if not op.name.startswith(("convert.", "reveal.", "he.drop", "he.upscale", "he.batch_drop"))
         )
         self.present = {node_name(op) for op in steps} & self.policy.flow.keys()
+        self.partial = _partial(self.module)
         for name in self.module.inputs:
             self._input(name)
         for op in self.module.ops:
             self._op(op)
         self._dataflow()
         self._outputs()
+        self._integrity()
         self._parameters()
         self._security()
 
@@ -112,7 +117,8 @@ class _Check:
         sources = frozenset[str]().union(*(f.sources for f in operands))
         sources = sources.union(*(self.policy.weight_sources(*w) for w in made_from))
         late = spec.reveals or any(f.late for f in operands)
-        fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late)
+        altered = altered_by(spec, ((f.altered_by, f.late) for f in operands))
+        fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late, altered)
         carried: Fact | None = None
         if op.name.startswith(("convert.", "reveal.")) or self._only_carries(op, operands):
             if len(operands) != 1 or len(op.results) != 1:
@@ -207,6 +213,9 @@ class _Check:
             self._refuse("PPC2019", f"it is a step of {domain} and says that it runs in {op.domain}", op)
         if node not in self.policy.flow:
             self._refuse("PPC2019", "this step belongs to no node of the model that the policy was bound to", op)
+        operator = op.name.rpartition(".")[2]
+        if domain != "he" and operator in OPS and operator not in self.policy.operators.get(node, {operator}):
+            self._refuse("PPC2019", f"it computes {operator}, and that node of the model does not", op)
         for part in sorted(self._absorbed(node)):
             if (line := self.policy.node_denials.get(part, {}).get(Domain(domain))) is not None:
                 self._refuse("PPC2018", f"the policy denies {domain} for node '{part}'", op, line=line)
@@ -283,7 +292,7 @@ class _Check:
         """The reasons and the line that let `party` learn a value; None where nothing does."""
         if fact.label.flows_to(party):
             return set(), "own secrets only"
-        grants = [g for g in self.policy.grants if g.party == party and _is(fact, g)]
+        grants = [g for g in self.policy.grants if g.party == party and self._is(fact, g)]
         if grants:
             return {g.because for g in grants}, str(grants[0].at)
         see = self.policy.activations.get(party)
@@ -326,15 +335,26 @@ class _Check:
             if fact is None or fact.domain not in ("client", "server"):
                 self._refuse("PPC2017", "an output of the plan that no party sees in clear", op, name)
                 continue
-            hits = [g for g in self.policy.grants if g.output and g.party == fact.domain and _is(fact, g)]
+            hits = [g for g in self.policy.grants if g.output and g.party == fact.domain and self._is(fact, g)]
             if not hits:
                 self._refuse("PPC2016", f"the policy lets no output of this name reach the {fact.domain}", op, name)
             given |= {(g.value, g.party) for g in hits}
-        for fact in self.facts.values():
-            given |= {(g.value, g.party) for g in self.policy.grants if g.party == fact.domain and _is(fact, g)}
         for g in self.policy.grants:
             if g.output and (g.value, g.party) not in given:
                 self._refuse("PPC2017", f"the {g.party} never gets this output", None, g.value, line=g.at)
+
+    def _integrity(self) -> None:
+        """No party takes part in computing an output that the policy keeps from it."""
+        for fact in self.facts.values():
+            for rule in self.policy.integrity:
+                if rule.origin == fact.origin and rule.party in fact.altered_by:
+                    message = f"the {rule.party} takes part in computing this output, so it could alter it"
+                    self._refuse("PPC2026", message, None, rule.output, line=rule.at)
+
+    def _is(self, fact: Fact, grant: Grant) -> bool:
+        """Is this the value that the grant is about: the same result of the same node, under the name it had, and no
+        step on the way to it."""
+        return fact.origin == grant.origin and grant.value in fact.names and not fact.names & self.partial
 
     def _parameters(self) -> None:
         """Trained numbers in attributes are public with the plan."""
@@ -361,6 +381,15 @@ class _Check:
         self.found.append(Diagnostic(code, message, node=node, value=value, source=source, excerpt=excerpt or None))
 
 
-def _is(fact: Fact, grant: Grant) -> bool:
-    """Is this the value that the grant is about: the same result of the same node, under the name it had."""
-    return fact.origin == grant.origin and grant.value in fact.names
+def _partial(module: Module) -> frozenset[str]:
+    """Values inside a node: another step of the same node reads them. None of them is what the node results in."""
+    made = {r: (r, op.loc) for op in module.ops for r in op.results}
+    found = set[str]()
+    for op in module.ops:
+        carries = op.name.startswith(("convert.", "reveal.")) or op.name in CARRIERS
+        for o in op.operands:
+            if carries and o in made:
+                made |= dict.fromkeys(op.results, made[o])
+            elif o in made and op.loc and made[o][1] == op.loc:
+                found.add(made[o][0])
+    return frozenset(found)

@@ -21,6 +21,9 @@ class Network:
         return cost.seconds + 8 * cost.bytes / self.bandwidth + cost.rounds * self.rtt / 2
 
 
+#: Bits of security of the HE parameters that are chosen; a policy that requires more has no HE.
+HE_SECURITY_BITS = 128
+
 #: Levels that must be left in a ciphertext when it leaves HE through shares (>= 100 bits of modulus).
 EXIT_LEVEL = 1
 
@@ -36,6 +39,7 @@ class Cost:
     bytes: float = 0.0  # traffic while the input is waiting (online)
     rounds: float = 0.0  # sequential messages, each half a round trip
     offline_bytes: float = 0.0  # traffic of the dealer, ahead of the run
+    memory: float = 0.0  # bytes that the machine that runs it holds for it: weights as it needs them, and results
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -43,15 +47,17 @@ class Cost:
             self.bytes + other.bytes,
             self.rounds + other.rounds,
             self.offline_bytes + other.offline_bytes,
+            self.memory + other.memory,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class HeRung:
-    """One choice of CKKS parameters: ring degree N, the most levels it can give, and slots."""
+    """One choice of CKKS parameters: ring degree N, the most levels it can give, and what a slot holds."""
 
     degree: int
     levels: int
+    batch: bool = False  # a slot holds one sample, and every element has ciphertexts of its own
 
     @property
     def slots(self) -> int:
@@ -61,14 +67,16 @@ class HeRung:
 class Target(Protocol):
     """One way to run nodes. Adding a target is a folder under `targets/` and a row in `targets.registry`."""
 
-    domain: Domain
+    @property
+    def domain(self) -> Domain: ...
 
     def refuses(self, op: Op, module: Module) -> str | None:
         """Why this target cannot run `op` (what is missing), or None where it can."""
         ...
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Cost of `op` here for one pass, from counted primitives. `rung` matters to HE only."""
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
+        """Cost of `op` here for one pass, from counted primitives. `rung`, and the level at which operands are read,
+        matter to HE only."""
         ...
 
     def depth(self, op: Op, module: Module) -> int:
@@ -79,8 +87,11 @@ class Target(Protocol):
 class ConversionCosts(Protocol):
     """Cost of moving a value between domains."""
 
-    def cost(self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung) -> Cost | None:
-        """Cost, or None where there is no such conversion."""
+    def cost(
+        self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung, level: int | None = None
+    ) -> Cost | None:
+        """Cost, or None where there is no such conversion. `level`: at which the value arrives in HE (None: the rung's
+        highest); from HE to HE is a refresh."""
         ...
 
 

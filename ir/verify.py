@@ -14,8 +14,9 @@ from ppc.ir.module import Module, Op, Stage
 from ppc.ir.opdef import OpDef
 from ppc.ir.parameters import parameters_of
 from ppc.ir.printer import has_text_form, print_op, sigil
+from ppc.ir.refresh import REFRESHED, refreshed
 from ppc.ir.render import printable
-from ppc.ir.types import DTYPES
+from ppc.ir.types import DTYPES, Domain
 from ppc.runtime.schema import FRACTION_BITS, StepSpec, step_spec
 
 #: How many violations one error lists.
@@ -127,7 +128,7 @@ def _declared(m: Module) -> Iterator[Violation]:
 
 def _declared_attributes(op: Op, opdef: OpDef) -> Iterator[Violation]:
     specs = {spec.name: spec for spec in opdef.attrs}
-    for key in sorted(op.attrs.keys() - specs.keys() - POLYNOMIAL):
+    for key in sorted(op.attrs.keys() - specs.keys() - POLYNOMIAL - {REFRESHED}):
         yield Violation(f"{op.name} has no attribute {key} (it has {', '.join(specs) or 'none'})", op, key)
     for spec in opdef.attrs:
         value = op.attrs.get(spec.name)
@@ -157,6 +158,9 @@ def _domains(m: Module) -> Iterator[Violation]:
     for op in m.ops:
         if "." not in op.name and op.domain is None:
             yield Violation("the op has no domain", op, op.name)
+        again = refreshed(op)
+        if again and (op.domain is not Domain.HE or not set(again) <= set(op.operands)):
+            yield Violation("operands are refreshed for an op under HE that reads them", op, REFRESHED)
 
 
 def _representations(m: Module) -> Iterator[Violation]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ppc.ir.exposure import Holding, Soundness, holdings, leaks, soundness
 from ppc.ir.label import Label
 from ppc.ir.module import Module, Op, Stage
-from ppc.ir.policy.ast import AllowParameters
 from ppc.ir.policy.bind import Origin, ResolvedPolicy
 from ppc.ir.trust import assumptions
 
@@ -53,6 +53,8 @@ class Views:
     reveals: tuple[RevealLine, ...]
     trust: tuple[Assumption, ...]
     leaks: tuple[str, ...]  # metadata that every party learns from the public plan
+    holds: Mapping[str, tuple[Holding, ...]]  # by party: what it holds and cannot read
+    soundness: tuple[Soundness, ...]  # who could alter each output
     unchecked: tuple[str, ...]  # what could not be judged at this stage
 
 
@@ -66,6 +68,7 @@ class Fact:
     names: frozenset[str]  # of the origin and of every conversion on the way
     sources: frozenset[str]  # inputs and constants named in a `deny ... for`
     late: bool = False  # depends on a reveal
+    altered_by: frozenset[str] = frozenset()  # parties that took part in computing it (`ppc.ir.policy.integrity`)
 
 
 def views_of(
@@ -95,7 +98,16 @@ def views_of(
         by_text.setdefault((text, line), []).append(domain)
     trust = tuple(Assumption(text, line, tuple(domains)) for (text, line), domains in by_text.items())
     rows = {party: tuple(sights) for party, sights in sees.items()}
-    return Views(rows, tuple(reveals), trust, tuple(_leaks(module, policy)), tuple(_unchecked(module, policy)))
+    altered_by = {name: fact.altered_by for name, fact in facts.items()}
+    return Views(
+        rows,
+        tuple(reveals),
+        trust,
+        tuple(leaks(module, policy)),
+        holdings(module),
+        tuple(soundness(module, altered_by)),
+        tuple(_unchecked(module, policy)),
+    )
 
 
 def _is_protocol(op: Op, facts: Mapping[str, Fact]) -> bool:
@@ -114,16 +126,6 @@ def _sight(name: str, fact: Fact, reveal: RevealLine | None) -> Sight:
 
 def _tee_line(policy: ResolvedPolicy) -> str:
     return str(policy.tee.at) if policy.tee is not None else ""
-
-
-def _leaks(module: Module, policy: ResolvedPolicy) -> list[str]:
-    found = [f"the plan is public: {len(module.ops)} steps with operators, shapes, scalar attributes and placement"]
-    ranged = sum("lo" in op.attrs and (op.attrs["lo"], op.attrs.get("hi")) != (-1.0, 1.0) for op in module.ops)
-    if ranged:
-        found.append(f"{ranged} calibrated ranges of approximations stand in the plan; they come from calibration data")
-    if policy.policy.all(AllowParameters):
-        found.append("the parameters of trees, scalers and classifiers stand in the plan, as the policy allows")
-    return [*found, "every party learns when a run takes place, how long it takes and how many samples it has"]
 
 
 def _unchecked(module: Module, policy: ResolvedPolicy) -> list[str]:

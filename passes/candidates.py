@@ -12,10 +12,10 @@ from ppc.ir.approximation import without_polynomial
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Module, Op
 from ppc.ir.parameters import parameters_of
-from ppc.ir.policy.ast import Line
+from ppc.ir.policy.ast import Line, Security
 from ppc.ir.policy.bind import ResolvedPolicy, node_name
 from ppc.ir.printer import print_op
-from ppc.ir.target import Targets
+from ppc.ir.target import HE_SECURITY_BITS, Targets
 from ppc.ir.types import Domain
 from ppc.passes.visibility import sources, visible
 
@@ -48,6 +48,8 @@ class Candidates:
     """`table[first result of the op][domain]` is None where the op may run there, else the reason why not."""
 
     table: Mapping[str, Mapping[Domain, Reason | None]]
+    #: Values that client and server may hold as shares, be it only on the way from one domain to another.
+    shared: frozenset[str] = frozenset()
 
     def of(self, op: Op) -> tuple[Domain, ...]:
         """Where `op` may run."""
@@ -64,9 +66,12 @@ def candidates(
     and stay. Raises UserError PPC3001 (a node has no candidate), PPC3002 (a node is placed where it cannot run)."""
     judge = _Judge(module, policy, targets, only)
     table: dict[str, dict[Domain, Reason | None]] = {}
+    shared = set[str]()
     errors: list[Diagnostic] = []
     for op in module.ops:
         row = {d: judge.reason(op, d) for d in Domain}
+        if (mpc := row[Domain.MPC]) is None or mpc.kind in ("target", "targets"):
+            shared.update(op.results)
         pin = policy.pins.get(node_name(op))
         if pin is not None:
             domain, line = pin
@@ -80,7 +85,7 @@ def candidates(
         table[op.results[0]] = row
     if errors:
         raise UserError(*errors[:20])
-    return Candidates(table)
+    return Candidates(table, frozenset(shared))
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,9 @@ class _Judge:
         for denied, names, line in self.policy.source_denials:
             if denied is domain and (hit := sorted(names & tainted)):
                 return Reason("policy", f"it depends on '{hit[0].lstrip('@')}', which {domain} may not touch", line)
+        if domain is Domain.HE and (need := self.policy.security_bits) > HE_SECURITY_BITS:
+            line = next(s.at for s in self.policy.policy.all(Security) if s.bits == need)
+            return Reason("policy", f"HE is planned with {HE_SECURITY_BITS} bits of security", line)
         if domain is Domain.MPC and (rule := self.policy.non_interactive):
             return Reason("policy", "mpc needs the client online, and the policy requires non_interactive", rule.at)
         return None

@@ -1,12 +1,13 @@
 """Make every move of a value between domains an explicit operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from ppc.ir.approximation import as_polynomial, without_polynomial
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.module import Attr, Module, Op, Stage, Value
+from ppc.ir.refresh import refreshed, without_refreshed
 from ppc.ir.types import Domain
 
 HE, MPC, TEE, CLIENT, SERVER = Domain.HE, Domain.MPC, Domain.TEE, Domain.CLIENT, Domain.SERVER
@@ -49,7 +50,7 @@ class Convert:
 
     name: ClassVar[str] = "convert"
     because: Callable[[str, str], str]
-    recipients: dict[str, Domain] = field(default_factory=dict)
+    recipients: Mapping[str, tuple[Domain, ...]] = field(default_factory=dict)
 
     def run(self, module: Module) -> Module:
         return _Converter(self, module).run()
@@ -61,6 +62,7 @@ class _Converter:
         self.ops: list[Op] = []
         self.values: dict[str, Value] = {}
         self.copies: dict[tuple[str, Domain], str] = {}
+        self.again: dict[str, str] = {}  # copies that were refreshed
 
     def run(self) -> Module:
         m = self.module
@@ -70,17 +72,21 @@ class _Converter:
         for op in m.ops:
             if op.domain is None:
                 raise InternalError(f"{op.loc} has no domain")
-            run = as_polynomial(op) if op.domain is HE else without_polynomial(op)
-            operands = tuple(self._in_domain(o, op.domain) if o in m.values else o for o in run.operands)
+            again = refreshed(op)
+            run = without_refreshed(as_polynomial(op) if op.domain is HE else without_polynomial(op))
+            operands = tuple(
+                o if o not in m.values else self._refreshed(o) if o in again else self._in_domain(o, op.domain)
+                for o in run.operands
+            )
             for r in op.results:
                 self._define(r, r, op.domain)
             self.ops.append(replace(run, operands=operands))
         outputs = []
         for name, shown in zip(m.outputs, self._names("output_names", m.outputs), strict=True):
-            goal = self.options.recipients.get(name, CLIENT)
-            copy = self._in_domain(name, goal)
-            outputs.append(copy)
-            self.ops.append(Op(f"{goal}.output", (copy,), (), {"name": shown}, shown, goal))
+            for goal in self.options.recipients.get(name, (CLIENT,)):
+                copy = self._in_domain(name, goal)
+                outputs.append(copy)
+                self.ops.append(Op(f"{goal}.output", (copy,), (), {"name": shown}, shown, goal))
         return replace(m, stage=Stage.CONVERTED, outputs=tuple(outputs), ops=tuple(self.ops), values=self.values)
 
     def _names(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,14 +112,22 @@ class _Converter:
         at = source
         for stop in route:
             if (value, stop) not in self.copies:
-                self._move(value, at, stop)
+                self.copies[value, stop] = self._move(value, at, stop)
             at = stop
         return self.copies[value, domain]
+
+    def _refreshed(self, value: str) -> str:
+        """The name of a copy in HE that has its levels back: through shares, once for all that read it."""
+        if value not in self.again:
+            self._in_domain(value, MPC)
+            self.again[value] = self._move(value, MPC, HE)
+        return self.again[value]
 
     def _home(self, value: str) -> Domain:
         return next(d for (v, d), name in self.copies.items() if v == value and name == value)
 
-    def _move(self, value: str, source: Domain, target: Domain) -> None:
+    def _move(self, value: str, source: Domain, target: Domain) -> str:
+        """Move a value from a domain where it is; the name of the copy."""
         copy = f"{value}_{target}"
         while copy in self.module.values or copy in self.values:
             copy += "_"
@@ -122,4 +136,5 @@ class _Converter:
         if step.startswith("reveal."):
             attrs["because"] = self.options.because(value, str(target))
         self.ops.append(Op(step, (self.copies[value, source],), (copy,), attrs, value, target))
-        self._define(copy, value, target)
+        self.values[copy] = replace(self.module.values[value], domain=target)
+        return copy

@@ -111,7 +111,7 @@ CODES: list[RuntimeCode] = [
         "Give --material the folder that was dealt for this plan, with the same --keys; or `ppc deal` for this plan.",
     ),
     RuntimeCode(
-        "PPC6016",
+        "PPC6017",
         "a party crashed in native code",
         "A library below Python (SEAL, torch, numpy, onnxruntime) ended the process: a segmentation fault or an abort. "
         "Nothing was revealed by it; the other parties end with an error of their own.",

@@ -187,7 +187,7 @@ def _blame(w: _Watched, watched: list[_Watched]) -> LaunchError:
         how = f"failed with {w.error.get('message')}"
     help = "it may have run out of memory: see the system's log" if code == -signal.SIGKILL else None
     tail = "".join(f"\n   | {line}" for line in w.outcome.log.splitlines()[-TAIL:])
-    kind = "PPC6016" if -code in _CRASHES else "PPC6001"
+    kind = "PPC6017" if -code in _CRASHES else "PPC6001"
     return LaunchError(party, kind, f"{party} {how} {w.where()}{tail or ' (it printed nothing)'}", help, logs)
 
 

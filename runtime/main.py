@@ -49,7 +49,7 @@ def _parser(plan: Plan) -> argparse.ArgumentParser:
     parser.add_argument("--keys", type=Path, help="folder made by `ppc keys`; only this party's own part of it is read")
     parser.add_argument("--data", type=Path, help="the client's inputs: .npz, first axis = samples")
     parser.add_argument("--input", help="which array of --data is the lone input")
-    parser.add_argument("-o", "--output", type=Path, help="where the client's results go (.npz)")
+    parser.add_argument("-o", "--output", type=Path, help="where the results of this party go (.npz)")
     parser.add_argument("--weights", type=Path, help="the server's weights (default: plan.server.npz beside the plan)")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds that another party may be silent")
     parser.add_argument("--deal", action="store_true", help="make (dealer) or store (others) material, and run nothing")
@@ -127,8 +127,8 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
     except BaseException:
         abort_all(channels, PartyError("PPC6001", f"{role} stopped because of a fault of its own"))
         raise
-    if data:
-        _deliver(unbatch(found, samples), options.output)
+    if any(found):  # the client does not tell how many samples fill the last pass up
+        _deliver(unbatch(found, samples or len(found) * plan.manifest["batch"]), options.output)
     status.result(**summary(session))
 
 
@@ -159,7 +159,7 @@ def _deliver(outputs: dict[str, Any], path: Path | None) -> None:
         save_atomic(path, outputs)
         return
     for name, array in outputs.items():
-        print(f"{name}:\n{array}")  # noqa: T201 - the client's own result on its own terminal
+        print(f"{name}:\n{array}")  # noqa: T201 - a party's own result on its own terminal
 
 
 def _local(plan: Plan, program: Program, options: Any) -> int:

@@ -118,9 +118,12 @@ def _set_up_engines(session: Session, root: bytes) -> None:
 
         tee.setup(session, root)
     if "mpc" in uses and session.role != "enclave":
+        from ppc.runtime.mpc import ring
         from ppc.runtime.mpc import state as mpc
 
         mpc.setup(session)
+        if needs_dealer(session.manifest):
+            ring.preload()
 
 
 def _prepare_masks(session: Session, runs: int) -> None:

@@ -17,13 +17,17 @@ class InferenceSession:
     """A plan that is ready to run.
 
     `mode="secure"` starts every party as its own process on this machine for each `run`; `simulate` and `clear` run in
-    this process, without cryptography, and therefore need `plan.server.npz` beside the plan.
+    this process, without cryptography, and therefore need `plan.server.npz` beside the plan. With `material`, a folder
+    that `ppc deal` filled, runs start no dealer.
     """
 
-    def __init__(self, plan: str | Path, mode: Mode = "secure", *, timeout: float = 60.0) -> None:
+    def __init__(
+        self, plan: str | Path, mode: Mode = "secure", *, timeout: float = 60.0, material: str | Path | None = None
+    ) -> None:
         self.path = Path(plan)
         self.mode = mode
         self.timeout = timeout
+        self.material = None if material is None else Path(material)
         self.plan, self._program = Plan.load(self.path)
         self.last_run: dict[str, Any] = {}
 
@@ -50,7 +54,7 @@ class InferenceSession:
         if self.mode == "secure":
             from ppc.runtime.secure import run_secure
 
-            outcome = run_secure(self.path, feed, timeout=self.timeout)
+            outcome = run_secure(self.path, feed, timeout=self.timeout, material=self.material)
             self.last_run = outcome.report
             return outcome.outputs
         return run_local(self.plan, self._program, feed, noise=self.mode == "simulate")

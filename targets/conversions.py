@@ -22,12 +22,14 @@ class Conversions:
     hides_weights: bool = True
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
 
-    def cost(self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung) -> Cost | None:
+    def cost(
+        self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung, level: int | None = None
+    ) -> Cost | None:
         size = module.type_of(value).size
         shares = size * SHARE_BYTES
-        ciphertexts = ceil(size / rung.slots)
+        ciphertexts = _elements(value, module) if rung.batch else ceil(size / rung.slots)
         he, handling = self.prices.he, self.prices.link["byte"]  # a byte is masked or sealed, sent and added
-        degree, top = rung.degree, rung.levels
+        degree, top = rung.degree, rung.levels if level is None else level
         level_bytes = 8 * degree  # one prime of one polynomial
         up = Cost(ciphertexts * he.enter(degree, top), ciphertexts * level_bytes * (top + 1), 1)
         down = Cost(ciphertexts * he.leave(degree, EXIT_LEVEL), ciphertexts * 2 * level_bytes * (EXIT_LEVEL + 1), 1)
@@ -52,6 +54,7 @@ class Conversions:
             (TEE, MPC): both,
             (HE, TEE): he_mpc and he_mpc + both,
             (TEE, HE): both + mpc_he,
+            (HE, HE): he_mpc and he_mpc + mpc_he,
             (HE, CLIENT): (he_mpc and he_mpc + shared) if self.hides_weights else down,
             (MPC, CLIENT): shared,
             (TEE, CLIENT): shared,
@@ -60,3 +63,9 @@ class Conversions:
             (CLIENT, SERVER): shared,
         }
         return table.get((source, target))
+
+
+def _elements(value: str, module: Module) -> int:
+    """Elements of one sample, as many as there are ciphertexts where a slot holds a sample."""
+    batch = module.attrs.get("batch", 1)
+    return ceil(module.type_of(value).size / (batch if isinstance(batch, int) else 1))

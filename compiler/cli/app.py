@@ -15,11 +15,13 @@ from ppc import __version__
 COMMANDS = (
     "compile",
     "check",
+    "explore",
     "calibrate",
     "deal",
     "run",
     "inspect",
     "verify",
+    "fmt",
     "opt",
     "keys",
     "doctor",

@@ -14,6 +14,9 @@ def command(
     targets: str = typer.Option("he,mpc,tee,client,server", help="Domains that may be used, comma-separated."),
     calibrate: Path | None = typer.Option(None, help=".npz of representative inputs: ranges for approximations."),
     network: str | None = typer.Option(None, help="lan or wan; overrides the policy."),
+    objective: str | None = typer.Option(
+        None, help="latency, throughput, traffic, money, `total ...`, or a weighting such as latency=1,money=20."
+    ),
     batch: int = typer.Option(1, min=1, help="Samples a pass, for models with a symbolic first dimension."),
     dim: list[str] = typer.Option([], help="NAME=VALUE for other symbolic dimensions."),
     fix: list[str] = typer.Option([], help="NAME=NUMBER: give an input a value that is public and part of the plan."),
@@ -35,6 +38,7 @@ def command(
         targets=tuple(t.strip() for t in targets.split(",") if t.strip()),
         calibrate=calibrate,
         network=network,
+        objective=objective,
         batch=batch,
         dims=parse_dims(dim),
         fixed=parse_fixed(fix),

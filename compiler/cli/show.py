@@ -43,6 +43,8 @@ def inspection(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "nodes": report["nodes"],
         "segments": report["segments"],
         "parties": report["parties"],
+        "holds": report["holds"],
+        "soundness": report["soundness"],
         "reveals": report["reveals"],
         "he": he
         and {

@@ -5,6 +5,7 @@ from typing import Any
 
 from ppc.compiler.report.reasons import grouped
 from ppc.compiler.report.terminal import seconds, size
+from ppc.ir.policy.ast import ROLES
 
 #: Values of one party that are named; more are counted. plan.json lists all.
 MOST_SEEN = 4
@@ -26,8 +27,9 @@ def header(manifest: Mapping[str, Any]) -> list[str]:
             "",
         ]
     lines.append("Who sees what in clear:")
-    for party, seen in r["parties"].items():
-        rows = [f"  {party}: {', '.join(names)} ({why})" for why, names in grouped(seen, MOST_SEEN)]
+    for party in (role for role in ROLES if role in r["parties"]):  # plan.json keeps no order
+        seen = grouped(r["parties"][party], MOST_SEEN)
+        rows = [f"  {party}: {', '.join(names)} ({why})" for why, names in seen]
         lines += rows or [f"  {party}: nothing"]
     lines += ["", "Reveals:"]
     lines += [f"  {v['value']} -> {v['to']} because {v['because']}" for v in r["reveals"]] or ["  none"]

@@ -2,25 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ppc.compiler.report.he import he_section
-from ppc.ir.module import Module
+from ppc.compiler.report.reasons import amount
+from ppc.compiler.report.timeline import timeline
+from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
-from ppc.passes.assign.milp import OutOfTime
-from ppc.passes.assign.problem import DOMAINS, Pricing, op_nodes
-from ppc.passes.assign.search import Outcome, dearer_by
+from ppc.passes.assign.build import DOMAINS, Pricing, op_nodes
+from ppc.passes.assign.search import Outcome
 from ppc.targets.he.count import counted
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.mpc.schedule import in_lockstep
 
-#: A why-not figure is one more exact solve; in larger graphs nodes are said to be dearer without the figure. A fixed
-#: number, not a clock: a plan must not depend on how busy the machine was.
-WHY_NOT_NODES = 24
-
-NOT_COMPUTED = "allowed, not chosen (the difference was not computed)"
+NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,24 @@ def build(f: Findings) -> dict[str, Any]:
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
         "parties": _parties(f.views, f.lowered),
+        "holds": {
+            party: [{"what": h.what, "values": h.values, "why": h.why} for h in held]
+            for party, held in f.views.holds.items()
+        },
+        "soundness": [{"output": s.output, "to": s.party, "altered_by": list(s.altered_by)} for s in f.views.soundness],
         "reveals": [
             {"value": r.node or r.value, "to": r.party, "because": r.because, "line": r.line} for r in f.views.reveals
         ],
         "optimality": {
-            "objective": "latency",
+            "objective": str(f.pricing.objective),
+            "unit": f.pricing.objective.unit,
             "value": f.assigned.solution.value,
             "bound": f.assigned.solution.bound,
             "gap": f.assigned.solution.gap,
+            "method": f.assigned.solution.method,
         },
         "predicted": predicted(f),
+        "timeline": timeline(f),
         "prices": dict(f.prices),
         "without_pins": _without_pins(f),
         "approximations": [
@@ -104,40 +110,37 @@ def _parties(views: Views, lowered: Module) -> dict[str, list[dict[str, str]]]:
 
 
 def _nodes(f: Findings) -> list[dict[str, Any]]:
-    index = {op.results[0]: v for v, op in op_nodes(f.assigned.module).items()}
-    exact = len(f.assigned.module.ops) <= WHY_NOT_NODES
     made = {r: op.loc for op in f.assigned.module.ops for r in op.results}
     rows = []
-    for op in f.assigned.module.ops:
+    for v, op in op_nodes(f.assigned.module).items():
         assert op.domain is not None
-        v = index[op.results[0]]
         why = {}
-        for d in DOMAINS:
+        for i, d in enumerate(DOMAINS):
             if d is op.domain:
                 continue
-            if d in f.reasons[op.results[0]]:
-                why[str(d)] = f.reasons[op.results[0]][d]
-            elif exact:
-                why[str(d)] = _dearer(f, v, d)
-            else:
-                why[str(d)] = NOT_COMPUTED
-        cost = f.assigned.problem.cost[v][DOMAINS.index(op.domain)]
+            reason = f.reasons[op.results[0]].get(d)
+            why[str(d)] = _dearer(f, v, i) if reason is None else reason
         inputs = [made[o] for o in op.operands if o in made]
-        row = {"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": cost, "why_not": why}
+        row = {"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": _seconds(f, v, op), "why_not": why}
         rows.append({**row, "inputs": inputs})
     return rows
 
 
-def _dearer(f: Findings, node: int, domain: Domain) -> str:
-    try:
-        by = dearer_by(f.assigned, node, domain)
-    except OutOfTime:
+def _seconds(f: Findings, node: int, op: Op) -> float:
+    """Of one node, as the assignment priced it."""
+    assert op.domain is not None
+    level = f.assigned.solution.labels[node][1]
+    return f.pricing.network.seconds(f.pricing.targets[op.domain].cost(op, f.assigned.module, f.assigned.rung, level))
+
+
+def _dearer(f: Findings, node: int, domain: int) -> str:
+    if f.assigned.dearer is None:
         return NOT_COMPUTED
-    return "impossible together with the other nodes" if by is None else f"dearer by {_duration(by)}"
-
-
-def _duration(s: float) -> str:
-    return f"{s * 1e3:.3g} ms" if s < 1 else f"{s:.3g} s"
+    by = float(f.assigned.dearer[node, domain])
+    if by == inf:
+        return "impossible together with the other nodes"
+    least = "at least " if f.assigned.problem.limits else ""
+    return f"dearer by {least}{amount(by, f.pricing.objective.unit)}"
 
 
 def _segments(module: Module) -> list[dict[str, Any]]:
@@ -159,38 +162,37 @@ def predicted(f: Findings) -> dict[str, Any]:
     total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
     module, rung = f.assigned.module, f.assigned.rung
     degree, top = f.lowered.attrs.get("he.degree"), f.lowered.attrs.get("he.top_level")
-    as_lowered = isinstance(degree, int) and isinstance(top, int) and f.lowered.attrs.get("he.packing") != "batch"
-    if as_lowered:
-        assert isinstance(degree, int) and isinstance(top, int)
-        rung = HeRung(degree, top)
+    batch = f.lowered.attrs.get("he.packing") == "batch"
+    if isinstance(degree, int) and isinstance(top, int):
+        rung = HeRung(degree, top, batch)
+    as_lowered = degree is not None and not batch
 
     def add(cost: Any) -> None:
         total["seconds"] += f.pricing.network.seconds(cost)
         for key in ("bytes", "rounds", "offline_bytes"):
             total[key] += getattr(cost, key)
 
-    for op in module.ops:
+    for v, op in op_nodes(module).items():
         assert op.domain is not None
         if op.domain is not Domain.MPC and (op.domain is not Domain.HE or not as_lowered):
-            add(f.pricing.targets[op.domain].cost(op, module, rung))
+            level = min(f.assigned.solution.labels[v][1], rung.levels)
+            add(f.pricing.targets[op.domain].cost(op, module, rung, level))
     add(in_lockstep(f.lowered, f.mpc))
     if as_lowered:
         add(Cost(seconds=sum(step.seconds for step in counted(f.lowered, f.he))))
-    for source, target, value in moves(f.assigned):
-        if (cost := f.pricing.conversions.cost(source, target, value, module, rung)) is not None:
+    for source, target, value, level in moves(f.assigned):
+        cost = f.pricing.conversions.cost(source, target, value, module, rung, min(level, rung.levels))
+        if cost is not None:
             add(cost)
     return {**total, "network": f.pricing.network.name}
 
 
-def moves(outcome: Outcome) -> list[tuple[Domain, Domain, str]]:
-    """The conversions an assignment pays for: (from, to, value), each once."""
-    p, choice = outcome.problem, outcome.solution.choice
-    found: dict[tuple[Domain, Domain, str], None] = {}
-    for c, preds in enumerate(p.preds):
-        for v in preds:
-            if choice[v] != choice[c]:
-                found[DOMAINS[choice[v]], DOMAINS[choice[c]], p.names[v]] = None
-    return list(found)
+def moves(outcome: Outcome) -> list[tuple[Domain, Domain, str, int]]:
+    """The conversions an assignment pays for: (from, to, value, level of arrival), each once; HE to HE is a refresh."""
+    places, labels = outcome.rules.places, outcome.solution.labels
+    found = [(places[labels[v][0]], places[k], outcome.problem.names[v], level) for (v, k), level in
+             outcome.copies.items()]  # fmt: skip
+    return [m for m in found if m[0] is not m[1] or m[0] is Domain.HE]
 
 
 def _without_pins(f: Findings) -> dict[str, Any] | None:
@@ -201,4 +203,5 @@ def _without_pins(f: Findings) -> dict[str, Any] | None:
         for pinned, free in zip(f.assigned.module.ops, f.free.module.ops, strict=True)
         if pinned.domain is not free.domain
     ]
-    return {"nodes": changed, "seconds": f.free.solution.value, "pinned_seconds": f.assigned.solution.value}
+    values = {"value": f.free.solution.value, "pinned_value": f.assigned.solution.value}
+    return {"nodes": changed, "unit": f.pricing.objective.unit, **values}

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from ppc.compiler.report.graph import draw
-from ppc.compiler.report.reasons import grouped, particular
+from ppc.compiler.report.reasons import amount, grouped, particular
 from ppc.compiler.report.terminal import WORDS, seconds, size
 from ppc.ir.render import printable
 
@@ -18,7 +18,7 @@ def render_html(manifest: Mapping[str, Any]) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters.update(seconds=seconds, size=size, shown=lambda x: printable(str(x)))
+    environment.filters.update(seconds=seconds, size=size, amount=amount, shown=lambda x: printable(str(x)))
     template = files("ppc.compiler.report").joinpath("report.html").read_text(encoding="utf-8")
     report = manifest["report"]
     everywhere, particulars = particular(report["nodes"])

@@ -6,6 +6,7 @@ from typing import Any
 
 #: Reasons as the stages word them -> the short wording of a table. plan.json keeps the full text.
 _SHORT = (
+    (re.compile(r"dearer by at least (.+)", re.S), r"+\1 or more"),
     (re.compile(r"dearer by (.+)", re.S), r"+\1"),
     (re.compile(r"the policy places this node in \w+ \(([^:]+:\d+).*\)", re.S), r"pinned by \1"),
     (re.compile(r"the policy does not allow (\w+) \(([^:]+:\d+).*\)", re.S), r"the policy does not allow \1 (\2)"),
@@ -15,6 +16,15 @@ _SHORT = (
     (re.compile(r"(.+?); a policy with .+ lets it run there", re.S), r"\1"),
 )
 _SEEN = re.compile(r"the (\w+) would see .+")
+
+
+def amount(value: float, unit: str) -> str:
+    """A value of an objective, short."""
+    steps = {"s": ((1.0, "s"), (1e-3, "ms")), "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))}.get(unit)
+    if steps is None:
+        return f"{value:.3g} {unit}".rstrip()
+    size, word = next(((size, word) for size, word in steps if value >= size), steps[-1])
+    return f"{value / size:.3g} {word}"
 
 
 def short(reason: str) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from ppc.compiler.report.compare import Costs
 from ppc.compiler.report.terminal import safe, seconds, size
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 def render_run(run: "RunOutcome") -> RenderableType:
     parts: list[RenderableType] = [_summary(run)]
+    if run.is_secure:
+        parts.append(_segments(run))
     if run.measured.get("steps"):
         parts.append(_steps(run.measured["steps"]))
     return Group(*parts)
@@ -59,6 +62,51 @@ def _summary(run: "RunOutcome") -> RenderableType:
         table.add_row("max error against onnxruntime", f"{run.comparison['max_abs_err']:.3g}")
         table.add_row("same argmax", f"{run.comparison['argmax_agreement']:.2%}")
     return table
+
+
+def _segments(run: "RunOutcome") -> RenderableType:
+    """Predicted beside measured, a row a segment."""
+    table = Table(
+        title="\nPredicted beside measured, all passes (computation of the busiest party; bytes without the dealer's)",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+    )
+    table.add_column("segment")
+    table.add_column("steps")
+    for column in ("computation", "measured", "traffic", "measured", "rounds", "measured"):
+        table.add_column(column, justify="right")
+    rows = run.segments
+    for row in rows:
+        _compared(table, row.place, f"{row.first} to {row.last}", row.predicted, row.measured)
+    if rows:
+        sums = [
+            Costs(*(sum(getattr(costs, key) for costs in side) for key in ("seconds", "bytes", "rounds")))
+            for side in ([r.predicted for r in rows], [r.measured for r in rows])
+        ]
+        _compared(table, "[bold]all[/]", "", *sums)
+    t = run.total
+    ratio = "" if t.ratio is None else f", {t.ratio:.2f} times as long"
+    table.caption = (
+        f"online time with transfer: predicted {seconds(t.predicted_seconds)} on network '{t.network}', "
+        f"measured {seconds(t.measured_seconds)} on this machine's{ratio}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _compared(table: Table, place: str, steps: str, predicted: Costs, measured: Costs) -> None:
+    table.add_row(
+        place,
+        steps,
+        seconds(predicted.seconds),
+        seconds(measured.seconds),
+        size(predicted.bytes),
+        size(measured.bytes),
+        f"{predicted.rounds:.0f}",
+        f"{measured.rounds:.0f}",
+    )
 
 
 def _steps(rows: list[dict[str, Any]]) -> RenderableType:

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ppc.compiler.report.reasons import grouped, particular
+from ppc.compiler.report.reasons import amount, grouped, particular
 from ppc.ir.render import printable
 
 STYLES = {"he": "magenta", "mpc": "cyan", "tee": "yellow", "client": "green", "server": "blue"}
@@ -33,7 +33,8 @@ def render(manifest: Mapping[str, Any], every_node: bool = False) -> RenderableT
     """Everything a reader needs to judge a plan, most important first. Large plans are shown by operator, unless
     `every_node` is wanted."""
     r = manifest["report"]
-    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _nodes(r, every_node), _segments(r), _cost(r)]
+    parts: list[RenderableType] = [_verdict(manifest), _sees(r), _holds(r), _soundness(r)]
+    parts += [_nodes(r, every_node), _segments(r), _cost(r)]
     if manifest["he"]:
         parts.append(_he(manifest))
     if r["approximations"]:
@@ -97,6 +98,21 @@ def _sees(r: Mapping[str, Any]) -> RenderableType:
     return table
 
 
+def _holds(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nWho holds what without being able to read it", "party", "holds", "because")
+    for party, held in r.get("holds", {}).items():
+        for i, h in enumerate(held):
+            table.add_row(party if i == 0 else "", f"{h['what']} of {h['values']} values", safe(h["why"]))
+    return table
+
+
+def _soundness(r: Mapping[str, Any]) -> RenderableType:
+    table = _table("\nWho takes part in computing a result, and so could alter it", "output", "to", "parties")
+    for s in r.get("soundness", []):
+        table.add_row(safe(s["output"]), s["to"], ", ".join(s["altered_by"]) or "[dim]nobody[/]")
+    return table
+
+
 def _nodes(r: Mapping[str, Any], every: bool) -> RenderableType:
     everywhere, rows = particular(r["nodes"])
     said = [f"[dim]not in this plan: {d}: {safe(reason)}[/]" for d, reason in everywhere.items()]
@@ -156,8 +172,8 @@ def _cost(r: Mapping[str, Any]) -> RenderableType:
     table.add_row("prices", table_of_prices(r["prices"]))
     table.add_row(
         "optimality",
-        f"{o['objective']} {o['value']:.6g} s, proven bound {o['bound']:.6g} s, gap {o['gap']:.2%}"
-        + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
+        f"{o['objective']} {o['value']:.6g} {o['unit']}, proven bound {o['bound']:.6g} {o['unit']}, gap {o['gap']:.2%} "
+        f"({o['method']})" + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
     )
     return table
 
@@ -208,7 +224,7 @@ def _without_pins(r: Mapping[str, Any]) -> RenderableType:
     table = _table("\nWithout the policy's pins the optimiser would choose", "node", "pinned", "would run in")
     for row in w["nodes"]:
         table.add_row(safe(row["name"]), row["pinned"], f"[{STYLES[row['free']]}]{row['free']}[/]")
-    table.add_row("[bold]predicted[/]", seconds(w["pinned_seconds"]), seconds(w["seconds"]))
+    table.add_row("[bold]predicted[/]", amount(w["pinned_value"], w["unit"]), amount(w["value"], w["unit"]))
     return table
 
 

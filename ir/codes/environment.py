@@ -42,6 +42,12 @@ CODES: list[Code] = [
         "Give the model, calibration data and ppc version the plan was made with; if they are, do not run this plan.",
     ),
     Code(
+        "PPC5011",
+        "no such objective",
+        "--objective names something that ppc does not measure, or a weight that is no positive number.",
+        "Use latency, throughput, traffic or money, `total` before it, or a weighting: latency=1,money=20.",
+    ),
+    Code(
         "PPC5021",
         "the machine is too busy to be measured",
         "Other programs took the processor while `ppc calibrate` measured, so the times would tell more about them "

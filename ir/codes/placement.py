@@ -26,7 +26,8 @@ CODES: list[Code] = [
     Code(
         "PPC3004",
         "the plan would break a limit of the policy",
-        "The cheapest legal plan is predicted to take more time or traffic than a `limit` line allows.",
+        "The legal plan that comes nearest to the limits is predicted to take more time, traffic or memory than a "
+        "`limit` line allows.",
         "Allow a cheaper target, relax the limit, or make the model smaller.",
     ),
     Code(

@@ -136,4 +136,11 @@ CODES: list[Code] = [
         "on its own.",
         "Compile again; if nobody edited the plan this is a bug of ppc.",
     ),
+    Code(
+        "PPC2026",
+        "a party could alter an output that the policy keeps from it",
+        "The policy has `require integrity of output ... against PARTY`, and that party takes part in computing the "
+        "output. Nothing here proves a computation, so whoever computes is believed; an attested enclave alone is not.",
+        "Allow tee (or client) for the nodes that lead to the output, or drop the requirement.",
+    ),
 ]

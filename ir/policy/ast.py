@@ -22,7 +22,7 @@ HARDWARE = ("sev_snp", "nitro", "tdx", "sgx")
 SCOPES = ("input", "weight", "node", "operator")
 
 #: What can be limited, with its base unit ("" = a plain number).
-MEASURES = {"latency": "s", "traffic": "B", "memory": "B", "error": ""}
+MEASURES = {"latency": "s", "traffic": "B", "upload": "B", "download": "B", "memory": "B", "error": ""}
 
 UNITS = {
     "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0},
@@ -34,6 +34,10 @@ UNITS = {
     "bps": {"bps": 1.0, "kbps": 1e3, "Mbps": 1e6, "Gbps": 1e9},
     "": {"": 1.0},
 }
+
+
+#: What can have a price: the unit that it is for, and the field of `ppc.ir.objective.Tariff`.
+TARIFF = {"cpu": ("hour", "cpu_hour"), "tee": ("hour", "tee_hour"), "traffic": ("GB", "gigabyte")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,12 @@ class AllowParameters(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Allow(Statement):
+    """Use `domains`. Without a scope: and none that no such line names. With one: only for what matches it (nodes), or
+    for what depends on nothing else that is secret (inputs and weights)."""
+
     domains: tuple[Domain, ...]
+    scope: str | None = None
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +158,35 @@ class NonInteractive(Statement):
 
 
 @dataclass(frozen=True, slots=True)
+class Integrity(Statement):
+    """None of `parties` takes part in computing the outputs that match, so none of them can alter one unseen."""
+
+    patterns: tuple[str, ...]
+    parties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limit(Statement):
     """`measure` is a key of MEASURES; `most` is in its base unit."""
 
     measure: str
     most: float
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveIs(Statement):
+    """What the plan is to be best in, as `ppc.ir.objective.Objective` has it."""
+
+    weights: tuple[tuple[str, float], ...]
+    total: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Price(Statement):
+    """`what` is a key of TARIFF; `amount` is in dollars, for one of its unit."""
+
+    what: str
+    amount: float
 
 
 @dataclass(frozen=True, slots=True)

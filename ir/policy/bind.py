@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from ppc.ir.diagnostic import Diagnostic, UserError, fail
+from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.label import Label, join
 from ppc.ir.module import Module, Op, Stage
+from ppc.ir.objective import Objective, Tariff
 from ppc.ir.policy import ast
+from ppc.ir.policy.integrity import Intact, bind_integrity
 from ppc.ir.policy.patterns import about, bind_names, most_specific
+from ppc.ir.policy.places import bind_places
 from ppc.ir.target import LAN, WAN, Network
 from ppc.ir.types import Domain
 
@@ -48,10 +51,12 @@ class ResolvedPolicy:
     grants: tuple[Grant, ...]
     activations: Mapping[str, ast.SeeActivations]  # by party
     flow: Mapping[str, frozenset[Origin]]  # what each node of the model reads
+    operators: Mapping[str, frozenset[str]]  # of the ops of each node
     node_weights: Mapping[str, frozenset[tuple[str, str]]]  # "@name" and sha256 of the constants it reads
     node_denials: Mapping[str, Mapping[Domain, ast.Line]]
     source_denials: tuple[tuple[Domain, frozenset[str], ast.Line], ...]  # inputs and "@weights"
     pins: Mapping[str, tuple[Domain, ast.Line]]
+    integrity: tuple[Intact, ...]
     roles: frozenset[str]
     assumed: tuple[str, ...]  # what the policy left unsaid
 
@@ -84,12 +89,13 @@ class ResolvedPolicy:
         return Label() if self.policy.all(ast.AllowParameters) else self.any_weight
 
     def denial(self, domain: Domain) -> ast.Line | None:
-        """The line that forbids a domain everywhere: `deny`, or an `allow` list that leaves it out."""
+        """The line that forbids a domain everywhere: `deny`, or an `allow` list where no line names the domain."""
         for d in self.policy.all(ast.Deny):
             if d.scope is None and domain in d.domains:
                 return d.at
         allows = self.policy.all(ast.Allow)
-        return allows[0].at if allows and not any(domain in a.domains for a in allows) else None
+        listed = next((a.at for a in allows if a.scope is None), None)
+        return None if any(domain in a.domains for a in allows) else listed
 
     def trust(self, role: str, level: str) -> ast.Line | None:
         """The line that trusts a role this far. None: no line does."""
@@ -127,6 +133,14 @@ class ResolvedPolicy:
         return found
 
     @property
+    def objective(self) -> Objective:
+        """What the plan is to be best in; latency where the policy does not say."""
+        prices = {ast.TARIFF[p.what][1]: p.amount for p in self.policy.all(ast.Price)}
+        for s in self.policy.all(ast.ObjectiveIs):
+            return Objective(s.weights, s.total, Tariff(**prices))
+        return Objective(tariff=Tariff(**prices))
+
+    @property
     def network(self) -> Network:
         """The network between the parties; LAN where the policy does not say."""
         for n in self.policy.all(ast.NetworkIs):
@@ -161,7 +175,8 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
     locs: dict[str, list[Op]] = {}
     for op in filter(_computes, module.ops):
         locs.setdefault(node_name(op), []).append(op)
-    node_denials, source_denials = _denials(policy, module, before, locs, found)
+    intact = tuple(bind_integrity(policy, module, _origins(module), found))
+    places = bind_places(policy, module, before, locs, intact, found)
     resolved = ResolvedPolicy(
         policy,
         MappingProxyType(inputs),
@@ -169,10 +184,12 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
         tuple(_grants(policy, module, found)),
         MappingProxyType({policy.roles[s.party]: s for s in policy.all(ast.SeeActivations)}),
         _flow(module),
+        {n: frozenset(op.name.rpartition(".")[2] for op in ops) for n, ops in locs.items()},
         _node_weights(module),
-        node_denials,
-        source_denials,
-        _pins(policy, locs, found),
+        places.nodes,
+        places.sources,
+        places.pins,
+        intact,
         frozenset(policy.roles.values()) | ({"enclave"} if policy.all(ast.AssumeTee) else set()),
         tuple(_assumed(policy, unsaid_inputs, unsaid_weights)),
     )
@@ -249,7 +266,7 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
             if s.output or (v, role) not in grants:
                 grants[v, role] = grant
     for v in module.outputs:
-        if not any(g.value == v for g in grants.values()):
+        if not any(g.value == v and g.output for g in grants.values()):
             help = f'output "{v}" reveal to client because "..."'
             found.append(Diagnostic("PPC2011", "the policy lets nobody learn this output", value=v, help=help))
     for op in filter(_computes, reversed(module.ops)):
@@ -260,48 +277,6 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
                 derived = replace(of_result, value=v, origin=origins[v], output=False)
                 grants.setdefault((v, role), derived)
     return list(grants.values())
-
-
-def _denials(
-    policy: ast.Policy, module: Module, before: Module, locs: dict[str, list[Op]], found: list[Diagnostic]
-) -> tuple[dict[str, dict[Domain, ast.Line]], tuple[tuple[Domain, frozenset[str], ast.Line], ...]]:
-    nodes: dict[str, dict[Domain, ast.Line]] = {}
-    sources: list[tuple[Domain, frozenset[str], ast.Line]] = []
-    for s in policy.all(ast.Deny):
-        if s.scope is None:
-            continue
-        if s.scope in HOLDERS:
-            pool = {n: (n,) for n in module.inputs} if s.scope == "input" else {n: (n[1:],) for n in before.constants}
-            bound, unmatched = bind_names(s, s.patterns, pool, s.scope)
-            sources += [(d, frozenset(bound), s.at) for d in s.domains]
-        else:
-            bound, unmatched = _nodes(s, s.scope, s.patterns, locs)
-            for node in bound:
-                for d in s.domains:
-                    nodes.setdefault(node, {}).setdefault(d, s.at)
-        found += unmatched
-    return nodes, tuple(sources)
-
-
-def _pins(policy: ast.Policy, locs: dict[str, list[Op]], found: list[Diagnostic]) -> dict[str, tuple[Domain, ast.Line]]:
-    pins: dict[str, tuple[Domain, ast.Line]] = {}
-    for s in policy.all(ast.Place):
-        bound, unmatched = _nodes(s, s.scope, s.patterns, locs)
-        found += unmatched
-        for node in bound:
-            domain, line = pins.setdefault(node, (s.domain, s.at))
-            if domain is not s.domain:
-                message = f"node '{node}' is placed in {s.domain} here and in {domain} at {line}"
-                raise fail("PPC2005", message, node=node, source=str(s.at), excerpt=f"{line.text}\n{s.at.text}")
-    return pins
-
-
-def _nodes(
-    s: ast.Statement, scope: str, patterns: tuple[str, ...], locs: dict[str, list[Op]]
-) -> tuple[dict[str, str], list[Diagnostic]]:
-    if scope == "node":
-        return bind_names(s, patterns, {n: (n,) for n in locs}, "node")
-    return bind_names(s, patterns, {n: tuple({op.name for op in ops}) for n, ops in locs.items()}, "operator")
 
 
 def _assumed(policy: ast.Policy, inputs: list[str], weights: list[str]) -> list[str]:

@@ -21,10 +21,18 @@ def _unknown_parties(policy: ast.Policy) -> Iterator[Diagnostic]:
         first = policy.all(ast.Party)[0]
         yield _about(first, "PPC2003", f"the policy names its parties, and none is the {role}", f"party {role}")
     for s in policy.statements:
-        name = s.owner if isinstance(s, ast.Owned) else getattr(s, "party", None)
-        if name is not None and name not in roles and not (name == "enclave" and isinstance(s, ast.Trust)):
+        for name in _named(s) - roles.keys() - ({"enclave"} if isinstance(s, ast.Trust | ast.Integrity) else set()):
             help = suggest(name, roles) or f"the parties are {', '.join(roles)}; `party {name} is client` names another"
             yield _about(s, "PPC2003", f"there is no party '{name}' in this policy", help)
+
+
+def _named(s: ast.Statement) -> set[str]:
+    """Parties that a statement names, but for the `party` lines themselves."""
+    if isinstance(s, ast.Owned):
+        return {s.owner} if s.owner is not None else set()
+    if isinstance(s, ast.Integrity):
+        return set(s.parties)
+    return {s.party} if isinstance(s, ast.Reveal | ast.SeeActivations | ast.Trust) else set()
 
 
 def _contradictions(policy: ast.Policy) -> Iterator[Diagnostic]:
@@ -35,10 +43,20 @@ def _contradictions(policy: ast.Policy) -> Iterator[Diagnostic]:
             yield from _twice(by_key, key, p, f"there can be one {key[0]} '{key[1]}'")
     for n in policy.all(ast.NetworkIs):
         yield from _twice(by_key, ("network", ""), n, "there can be one network")
+    for o in policy.all(ast.ObjectiveIs):
+        yield from _twice(by_key, ("objective", ""), o, "there can be one objective")
+    for price in policy.all(ast.Price):
+        yield from _twice(by_key, ("price", price.what), price, f"there can be one price of {price.what}")
     distrusted = {roles.get(t.party): t for t in policy.all(ast.Trust) if t.level == "malicious"}
     for t in policy.all(ast.Trust):
         if t.level != "malicious" and (other := distrusted.get(roles.get(t.party))):
             yield _about(t, "PPC2005", f"{t.party} is trusted here and called malicious at {other.at}", None)
+    everywhere = {d: a for a in policy.all(ast.Allow) if a.scope is None for d in a.domains}
+    for a in policy.all(ast.Allow):
+        for d in a.domains if a.scope is not None else ():
+            if d in everywhere:
+                help = f"take {d} out of one of the two lines"
+                yield _about(a, "PPC2005", f"{d} is allowed here for some, and for all at {everywhere[d].at}", help)
     wanted: dict[Domain, ast.Statement] = {d: a for a in policy.all(ast.Allow) for d in a.domains}
     for s in (*policy.all(ast.AssumeTee), *policy.all(ast.AllowSimulatedTee)):
         wanted.setdefault(Domain.TEE, s)

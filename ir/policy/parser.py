@@ -8,11 +8,12 @@ from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
-from lark import Lark, Token, Transformer, v_args
+from lark import Lark, Token, Transformer, Tree, v_args
 from lark.exceptions import UnexpectedInput, VisitError
 from lark.tree import Meta
 
 from ppc.ir.diagnostic import UserError, fail
+from ppc.ir.objective import MEASURES
 from ppc.ir.policy import ast
 from ppc.ir.policy.consistent import check_consistent
 from ppc.ir.syntax import at, explain, suggest
@@ -26,19 +27,35 @@ LONGEST = 1_000_000
 
 def parse_policy(text: str, source: str = "policy") -> ast.Policy:
     """Read a policy. `source` names the text in diagnostics and in the report."""
+    policy = ast.Policy(_statements(_tree(text, source), text, source), source)
+    check_consistent(policy)
+    return policy
+
+
+def statement_spans(text: str, source: str) -> list[tuple[int, int]]:
+    """Where each statement stands in the text, from its first character to behind its last. Raises UserError as
+    `parse_policy` does, but for contradictions between statements."""
+    tree = _tree(text, source)
+    _statements(tree, text, source)  # words and numbers are judged there
+    return [(line.meta.start_pos, line.meta.end_pos) for line in tree.children if isinstance(line, Tree)]
+
+
+def _tree(text: str, source: str) -> Tree[Token]:
     if len(text) > LONGEST:
         raise fail("PPC2001", f"{len(text)} characters is more than a policy may have ({LONGEST})", source=source)
     try:
-        statements = _Build(text, source).transform(_grammar().parse(text))
+        return _grammar().parse(text)
     except UnexpectedInput as e:
         raise explain("PPC2001", e, text, source, _TERMINALS) from None
+
+
+def _statements(tree: Tree[Token], text: str, source: str) -> tuple[ast.Statement, ...]:
+    try:
+        return _Build(text, source).transform(tree)
     except VisitError as e:
         if isinstance(e.orig_exc, UserError):
             raise e.orig_exc from None
         raise
-    policy = ast.Policy(statements, source)
-    check_consistent(policy)
-    return policy
 
 
 @cache
@@ -101,6 +118,9 @@ class _Build(Transformer[Token, tuple[ast.Statement, ...]]):
     def patterns(self, *patterns: Token) -> tuple[str, ...]:
         return tuple(map(str, patterns))
 
+    def names(self, *names: Token) -> tuple[str, ...]:
+        return tuple(map(str, names))
+
     def word(self, t: Token) -> Token:
         return t
 
@@ -150,11 +170,11 @@ class _Build(Transformer[Token, tuple[ast.Statement, ...]]):
     def weight(self, patterns: tuple[str, ...], owner: str | None) -> ast.Statement:
         return ast.Owned("weight", patterns, owner)
 
-    def output(self, patterns: tuple[str, ...], party: Token, because: str) -> ast.Statement:
-        return ast.Reveal(patterns, str(party), because, output=True)
+    def output(self, patterns: tuple[str, ...], parties: tuple[str, ...], because: str) -> tuple[ast.Statement, ...]:
+        return tuple(ast.Reveal(patterns, party, because, output=True) for party in parties)
 
-    def reveal(self, patterns: tuple[str, ...], party: Token, because: str) -> ast.Statement:
-        return ast.Reveal(patterns, str(party), because, output=False)
+    def reveal(self, patterns: tuple[str, ...], parties: tuple[str, ...], because: str) -> tuple[ast.Statement, ...]:
+        return tuple(ast.Reveal(patterns, party, because, output=False) for party in parties)
 
     def trust(self, party: Token, level: Token) -> ast.Statement:
         return ast.Trust(str(party), self._pick(ast.TRUST, level, "degree of trust"))
@@ -173,8 +193,8 @@ class _Build(Transformer[Token, tuple[ast.Statement, ...]]):
     def plan_parameters(self, because: str) -> ast.Statement:
         return ast.AllowParameters(because)
 
-    def allow(self, domains: tuple[Domain, ...]) -> ast.Statement:
-        return ast.Allow(domains)
+    def allow(self, domains: tuple[Domain, ...], scope: str | None, patterns: tuple[str, ...] | None) -> ast.Statement:
+        return ast.Allow(domains, scope, patterns or ())
 
     def deny(self, domains: tuple[Domain, ...], scope: str | None, patterns: tuple[str, ...] | None) -> ast.Statement:
         return ast.Deny(domains, scope, patterns or ())
@@ -190,8 +210,29 @@ class _Build(Transformer[Token, tuple[ast.Statement, ...]]):
     def non_interactive(self) -> ast.Statement:
         return ast.NonInteractive()
 
+    def integrity(self, patterns: tuple[str, ...], parties: tuple[str, ...]) -> ast.Statement:
+        return ast.Integrity(patterns, parties)
+
     def error_limit(self, _: Token, number: Token) -> ast.Statement:
         return ast.Limit("error", self._quantity(number, None, "", "error"))
+
+    def weighted(self, measure: Token, weight: Token | None) -> tuple[Token, float]:
+        self._pick(MEASURES, measure, "measure of an objective")
+        return measure, 1.0 if weight is None else self._quantity(weight, None, "", "weight")
+
+    def objective(self, total: Token | None, *weights: tuple[Token, float]) -> ast.Statement:
+        for i, (measure, _) in enumerate(weights):
+            if measure in (m for m, _ in weights[:i]):
+                raise self._fail("PPC2005", measure, f"an objective weighs {measure} once")
+        return ast.ObjectiveIs(tuple((str(m), weight) for m, weight in weights), total is not None)
+
+    def price(self, what: Token, number: Token, unit: Token) -> ast.Statement:
+        due, _ = ast.TARIFF[self._pick(ast.TARIFF, what, "price")]
+        self._pick([due], unit, "unit of the price of " + what)
+        return ast.Price(str(what), self._quantity(number, None, "", "price"))
+
+    def prices(self, *prices: ast.Statement) -> tuple[ast.Statement, ...]:
+        return prices
 
     def network(self, name: Token, bw: Token | None, bits: Any, rtt: Token | None, unit: Any) -> ast.Statement:
         bandwidth = None if bw is None else self._quantity(bw, bits, "bps", "bandwidth")

@@ -46,7 +46,8 @@ def bind_names(
     for pattern in patterns:
         hits = [k for k, texts in names.items() if any(matches(pattern, t) for t in texts)]
         for k in hits:
-            bound[k] = pattern if not is_glob(pattern) else bound.get(k, pattern)
+            if not is_glob(pattern) or bound.get(k, "*") == "*":
+                bound[k] = pattern
         if not hits and pattern != "*":
             known = [t for texts in names.values() for t in texts]
             help = suggest(pattern, known) or f"the model has {_few(known)}"
@@ -56,13 +57,13 @@ def bind_names(
 
 
 def most_specific(claims: Iterable[tuple[ast.Owned, dict[str, str]]]) -> dict[str, ast.Owned]:
-    """Who owns what: a full name beats a pattern. Raises PPC2005 where two equals differ."""
-    best: dict[str, tuple[bool, ast.Owned]] = {}
+    """Who owns what: a full name beats a pattern, and a pattern a lone `*`. Raises PPC2005 where two equals differ."""
+    best: dict[str, tuple[int, ast.Owned]] = {}
     for statement, bound in claims:
         for key, pattern in bound.items():
-            exact = not is_glob(pattern)
+            rank = 0 if pattern == "*" else 1 if is_glob(pattern) else 2
             known = best.get(key)
-            if known and known[0] == exact and known[1].owner != statement.owner:
+            if known and known[0] == rank and known[1].owner != statement.owner:
                 raise fail(
                     "PPC2005",
                     f"{statement.what} '{key.lstrip('@')}' has two owners: this line, and {known[1].at}",
@@ -70,8 +71,8 @@ def most_specific(claims: Iterable[tuple[ast.Owned, dict[str, str]]]) -> dict[st
                     excerpt=f"{print_statement(known[1])}\n{print_statement(statement)}",
                     help="name it in full in one of the two lines: a full name beats a pattern",
                 )
-            if known is None or exact >= known[0]:
-                best[key] = exact, statement
+            if known is None or rank >= known[0]:
+                best[key] = rank, statement
     return {key: statement for key, (_, statement) in best.items()}
 
 

@@ -14,7 +14,7 @@ def print_policy(policy: ast.Policy) -> str:
 
 
 def print_statement(s: ast.Statement) -> str:
-    return _FORMS[type(s)](s)
+    return FORMS[type(s)](s)
 
 
 def _names(patterns: Iterable[str]) -> str:
@@ -35,8 +35,8 @@ def _reveal(s: ast.Reveal) -> str:
     return f"reveal {_names(s.patterns)} to {s.party} because {json.dumps(s.because)}"
 
 
-def _deny(s: ast.Deny) -> str:
-    return f"deny {_domains(s.domains)}{f' for {s.scope} {_names(s.patterns)}' if s.scope else ''}"
+def _choice(word: str, s: ast.Allow | ast.Deny) -> str:
+    return f"{word} {_domains(s.domains)}{f' for {s.scope} {_names(s.patterns)}' if s.scope else ''}"
 
 
 def _network(s: ast.NetworkIs) -> str:
@@ -44,12 +44,18 @@ def _network(s: ast.NetworkIs) -> str:
     return f"network {s.name}{bandwidth}{f' rtt {number(s.rtt)} s' if s.rtt is not None else ''}"
 
 
+def _objective(s: ast.ObjectiveIs) -> str:
+    weights = ", ".join(name if weight == 1.0 else f"{name} {number(weight)}" for name, weight in s.weights)
+    return f"objective {'total ' if s.total else ''}{weights}"
+
+
 def number(x: float) -> str:
     """Shortest text that reads back as the same float."""
     return str(int(x)) if x.is_integer() and abs(x) < 1e15 else repr(x)
 
 
-_FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
+#: How each kind of statement is written; a kind that is missing here is none.
+FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
     ast.Party: lambda s: f"party {s.name}" + (f" is {s.role}" if s.name != s.role else ""),
     ast.Owned: _owned,
     ast.Reveal: _reveal,
@@ -58,11 +64,14 @@ _FORMS: dict[type[ast.Statement], Callable[[Any], str]] = {
     ast.SeeActivations: lambda s: f"allow {s.party} to see activations because {json.dumps(s.because)}",
     ast.AllowSimulatedTee: lambda s: "allow simulated tee",
     ast.AllowParameters: lambda s: f"allow parameters in plan because {json.dumps(s.because)}",
-    ast.Allow: lambda s: f"allow {_domains(s.domains)}",
-    ast.Deny: _deny,
+    ast.Allow: lambda s: _choice("allow", s),
+    ast.Deny: lambda s: _choice("deny", s),
     ast.Place: lambda s: f"place {s.scope} {_names(s.patterns)} in {s.domain}",
     ast.Security: lambda s: f"require security >= {s.bits}",
     ast.NonInteractive: lambda s: "require non_interactive",
+    ast.Integrity: lambda s: f"require integrity of output {_names(s.patterns)} against {', '.join(s.parties)}",
     ast.Limit: lambda s: f"limit {s.measure} <= {number(s.most)} {ast.MEASURES[s.measure]}".rstrip(),
+    ast.ObjectiveIs: _objective,
+    ast.Price: lambda s: f"price {s.what} {number(s.amount)} per {ast.TARIFF[s.what][0]}",
     ast.NetworkIs: _network,
 }

@@ -1,120 +1,134 @@
-"""The assignment problem as numbers: what the solver sees and what the check recomputes."""
+"""The assignment problem as numbers: what the solvers see and what the check recomputes.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import inf
+A label is (k, l): domain k, and the level l at which the node reads its operands. A domain without levels has only
+level 0, so that HE and the others are the same thing to a solver.
 
-from ppc.ir.module import Module, Op
-from ppc.ir.target import ConversionCosts, Cost, HeRung, Network, Targets
-from ppc.ir.types import Domain
+    node v in (k, l)   its value is there in k up to level l - depth[v][k]; dropping levels is free
+    a copy of v in k   arrives at any level up to tops[k]; paid once per (v, k), at the highest level that is read;
+                       from k to k it is a refresh. What is copied has exits[k] levels left in its own domain
+    reader in (k, l)   needs each operand in k at level l or above
+"""
 
-DOMAINS = (Domain.HE, Domain.MPC, Domain.TEE, Domain.CLIENT, Domain.SERVER)
-HE = DOMAINS.index(Domain.HE)
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Label = tuple[int, int]
+Curves = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Nodes 0..n-1 in program order: graph inputs, ops, then one node an output (its recipient's domain only).
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """One additive measure of a plan. It never falls with the level; infinite where something is not possible.
 
-    `cost[v][k]` is seconds, None where node v may not run in domain k. `move[v][j][k]` is seconds for the value of v
-    from j to k, inf where there is no such conversion; it is paid once per (v, k) however many nodes read the copy.
-    A node in HE at depth d needs its operands d levels higher; copies arrive at the top level.
+    `node[v]`: (domain, level); `move[v]`: (from, to, level of arrival); `setup`: once for a domain that is used.
     """
+
+    node: tuple[Curves, ...]
+    move: tuple[Curves, ...]
+    setup: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Limit:
+    """A measure that may be `most` in total."""
+
+    name: str
+    most: float
+    costs: Costs
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Nodes 0..n-1 in program order; `preds[v]`: the nodes whose values v reads, each once."""
 
     names: tuple[str, ...]
     preds: tuple[tuple[int, ...], ...]
-    cost: tuple[tuple[float | None, ...], ...]
-    depth: tuple[int, ...]
-    move: tuple[tuple[tuple[float, ...], ...], ...]
-    setup: tuple[float, ...]  # seconds once, by domain used
-    levels: int  # of the HE rung
+    tops: tuple[int, ...]  # highest level, by domain; 0 for a domain without levels
+    exits: tuple[int, ...]  # levels that must be left in a value that is copied out of a domain
+    depth: tuple[tuple[int, ...], ...]  # levels that a node takes, by domain
+    costs: Costs
+    limits: tuple[Limit, ...] = ()
 
     @property
     def n(self) -> int:
         return len(self.names)
 
-    def consumers(self) -> list[list[int]]:
+    @cached_property
+    def consumers(self) -> tuple[tuple[int, ...], ...]:
+        """Which nodes read the value of each."""
         out: list[list[int]] = [[] for _ in range(self.n)]
         for v, preds in enumerate(self.preds):
             for p in preds:
                 out[p].append(v)
-        return out
+        return tuple(map(tuple, out))
+
+    @cached_property
+    def labels(self) -> "Labels":
+        return useful(self)
+
+    def only(self, node: int, domain: int) -> "Problem":
+        """With a node bound to a domain."""
+        forced = self.costs.node[node].copy()
+        forced[np.arange(len(self.tops)) != domain] = np.inf
+        node_costs = (*self.costs.node[:node], forced, *self.costs.node[node + 1 :])
+        return replace(self, costs=replace(self.costs, node=node_costs))
 
 
-#: For every op, by its first result: which domains it may take.
-Allowed = Mapping[str, frozenset[Domain]]
+#: By node and domain: the levels that a solver has to look at.
+Labels = tuple[tuple[tuple[int, ...], ...], ...]
+
+
+def useful(p: Problem) -> Labels:
+    """Levels that some optimum uses: costs never fall with the level, so a node runs at the least one that its readers
+    allow, and those are sums of depths (and of what a copy must have left)."""
+    domains = range(len(p.tops))
+    none: tuple[int, ...] = ()
+    found: list[tuple[tuple[int, ...], ...]] = [()] * p.n
+    interned: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = {}
+    possible = [np.isfinite(node) for node in p.costs.node]
+    for v in reversed(range(p.n)):
+        row = []
+        for k in domains:
+            depth, some = p.depth[v][k], possible[v][k]
+            if not p.tops[k]:
+                row.append((0,) if some[0] else none)
+                continue
+            wanted = {0, p.exits[k]} if p.consumers[v] else {0}
+            for c in p.consumers[v]:
+                wanted.update(found[c][k])
+            row.append(tuple(sorted(depth + w for w in wanted if depth + w <= p.tops[k] and some[depth + w])))
+        labels = tuple(row)
+        found[v] = interned.setdefault(labels, labels)
+    return tuple(found)
+
+
+def flat(labels: Sequence[tuple[int, ...]]) -> tuple[Label, ...]:
+    """The labels of one node as pairs."""
+    return tuple((k, level) for k, levels in enumerate(labels) for level in levels)
 
 
 @dataclass(frozen=True)
-class Pricing:
-    """Everything a cost depends on besides the module."""
+class Solution:
+    """A label a node; the objective; the proven lower bound; who found it."""
 
-    targets: Targets
-    conversions: ConversionCosts
-    network: Network
-    setup: Mapping[Domain, float]
-    #: seconds that a byte of dealer traffic counts for: material is made ahead, but not for nothing
-    offline_weight: float = 0.05
+    labels: tuple[Label, ...]
+    value: float
+    bound: float
+    method: str
 
-    def seconds(self, cost: Cost) -> float:
-        return self.network.seconds(cost) + self.offline_weight * 8 * cost.offline_bytes / self.network.bandwidth
+    @property
+    def choice(self) -> tuple[int, ...]:
+        """The domain of each node."""
+        return tuple(k for k, _ in self.labels)
 
-
-def build(
-    module: Module, allowed: Allowed, recipients: Mapping[str, Domain], rung: HeRung, pricing: Pricing
-) -> Problem:
-    """The problem of a LABELLED or APPROXIMATED module.
-
-    `recipients` says where each output must be in clear. Graph inputs start in clear at the client.
-    """
-    names: list[str] = []
-    preds: list[tuple[int, ...]] = []
-    cost: list[tuple[float | None, ...]] = []
-    depth: list[int] = []
-    move: list[tuple[tuple[float, ...], ...]] = []
-    at: dict[str, int] = {}
-
-    def node(name: str, sources: Sequence[int], costs: Sequence[float | None], levels: int, value: str | None) -> int:
-        names.append(name)
-        preds.append(tuple(dict.fromkeys(sources)))
-        cost.append(tuple(costs))
-        depth.append(levels)
-        move.append(_moves(value, module, rung, pricing))
-        return len(names) - 1
-
-    for value in module.inputs:
-        at[value] = node(value, (), [0.0 if d is Domain.CLIENT else None for d in DOMAINS], 0, value)
-    for op in module.ops:
-        may = allowed[op.results[0]]
-        costs = [_cost(op, d, module, rung, pricing) if d in may else None for d in DOMAINS]
-        levels = pricing.targets[Domain.HE].depth(op, module) if Domain.HE in may else 0
-        sources = [at[o] for o in op.operands if o in at]
-        v = node(op.results[0], sources, costs, levels, op.results[0])
-        at.update(dict.fromkeys(op.results, v))
-    for value in module.outputs:
-        goal = recipients[value]
-        node(f"output {value}", [at[value]], [0.0 if d is goal else None for d in DOMAINS], 0, None)
-    setup = tuple(pricing.setup.get(d, 0.0) for d in DOMAINS)
-    return Problem(tuple(names), tuple(preds), tuple(cost), tuple(depth), tuple(move), setup, rung.levels)
+    @property
+    def gap(self) -> float:
+        return 0.0 if self.value <= 0 else max(0.0, self.value - self.bound) / self.value
 
 
-def _cost(op: Op, domain: Domain, module: Module, rung: HeRung, pricing: Pricing) -> float | None:
-    """Seconds, or None where the target finds no way after all (infinity)."""
-    seconds = pricing.seconds(pricing.targets[domain].cost(op, module, rung))
-    return seconds if seconds < inf else None
-
-
-def _moves(value: str | None, module: Module, rung: HeRung, pricing: Pricing) -> tuple[tuple[float, ...], ...]:
-    def seconds(a: Domain, b: Domain) -> float:
-        if a is b:
-            return 0.0
-        found = None if value is None else pricing.conversions.cost(a, b, value, module, rung)
-        return inf if found is None else pricing.seconds(found)
-
-    return tuple(tuple(seconds(a, b) for b in DOMAINS) for a in DOMAINS)
-
-
-def op_nodes(module: Module) -> dict[int, Op]:
-    """Which node of the problem stands for which op."""
-    first = len(module.inputs)
-    return {first + i: op for i, op in enumerate(module.ops)}
+class OutOfTime(Exception):
+    """The time limit came before a first answer: nothing is known, least of all that there is none."""

@@ -1,49 +1,80 @@
-"""Assign every node to the domain that makes the whole plan cheapest."""
+"""Assign every node to the domain that makes the whole plan best."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ppc.ir.diagnostic import InternalError, UserError, fail
 from ppc.ir.module import Module, Stage
+from ppc.ir.refresh import with_refreshed
 from ppc.ir.target import HeRung
 from ppc.ir.types import Domain
-from ppc.passes.assign.milp import OutOfTime, Solution, solve
-from ppc.passes.assign.problem import DOMAINS, HE, Allowed, Pricing, Problem, build, op_nodes
-from ppc.passes.assign.recheck import price
+from ppc.passes.assign import elimination
+from ppc.passes.assign.audit import Audit
+from ppc.passes.assign.build import DOMAINS, HE, Pricing, Rules, build, op_nodes
+from ppc.passes.assign.optimum import ROUNDING, nearest, optimum
+from ppc.passes.assign.problem import OutOfTime, Problem, Solution
+from ppc.passes.assign.recheck import copies_of
+
+Solver = Callable[[Problem, float], Solution | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the search found, for the report."""
+    """What the search found, for the report. `problems`: of all rungs; `uses`: of each limit that is counted, what
+    the plan takes and what it may, by the prices of single nodes."""
 
     module: Module
+    rules: Rules
     problem: Problem
     solution: Solution
     rung: HeRung
+    problems: tuple[Problem, ...]
+    uses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
-    def he_depth(self) -> int:
-        """Levels of the longest chain of nodes in HE."""
-        p, chosen = self.problem, self.solution.choice
-        deepest: list[int] = []
-        for v in range(p.n):
-            before = max((deepest[u] for u in p.preds[v] if chosen[u] == HE), default=0)
-            deepest.append(before + p.depth[v] if chosen[v] == HE else 0)
-        return max(deepest, default=0)
+    def he_levels(self) -> int:
+        """The most levels that a value under HE has to enter with."""
+        return max((level for k, level in self.solution.labels if k == HE), default=0)
+
+    @cached_property
+    def copies(self) -> dict[tuple[int, int], int]:
+        """(node, place) -> level of arrival of every copy that the plan makes."""
+        return copies_of(self.problem, self.solution.labels)
+
+    @cached_property
+    def dearer(self) -> NDArray[np.float64] | None:
+        """(node, domain) -> what the objective grows by with that node there, everything else as good as can be (HE
+        parameters included); infinite where that is not legal. Limits are not counted in, so where there are some a
+        figure is a lower bound. None where the graph is too wide for the second pass."""
+        try:
+            least = np.min([elimination.marginals(p) for p in self.problems], axis=0)
+        except elimination.TooWide:
+            return None
+        home = least[np.arange(self.problem.n), self.solution.choice]
+        proven = not self.problem.limits and self.solution.gap == 0
+        if proven and np.abs(home - self.solution.value).max() > ROUNDING * abs(self.solution.value):
+            raise InternalError("the second pass does not agree with the optimum")
+        by_domain = [
+            least[:, [k for k, at in enumerate(self.rules.places) if at is d]].min(axis=1, initial=inf) for d in DOMAINS
+        ]
+        return np.maximum(np.stack(by_domain, axis=1) - self.solution.value, 0.0)
 
 
 @dataclass(frozen=True)
 class Assign:
-    """Solve one program a rung of HE parameters and keep the cheapest answer; each is re-checked independently.
+    """Solve one problem a rung of HE parameters and keep the best answer; each is re-checked independently.
 
     Raises PPC3003 where no assignment is legal (a chain of HE nodes deeper than any parameters allow, say).
     """
 
     name: ClassVar[str] = "assign"
-    allowed: Allowed
-    recipients: Mapping[str, Domain]
+    rules: Rules
     pricing: Pricing
     rungs: tuple[HeRung, ...]
     time_limit: float = 60.0
@@ -52,40 +83,67 @@ class Assign:
         return self.search(module).module
 
     def search(self, module: Module) -> Outcome:
-        best: tuple[Solution, Problem, HeRung] | None = None
-        bound = inf  # proven for all rungs together: a rung that was cut short without an answer proves nothing
-        uses_he = any(Domain.HE in d for d in self.allowed.values())
-        for rung in self.rungs if uses_he else self.rungs[:1]:
-            problem = build(module, self.allowed, self.recipients, rung, self.pricing)
+        """Where no plan keeps the limits, by the prices of single nodes, the one that comes nearest to them."""
+        uses_he = any(Domain.HE in d for d in self.rules.allowed.values())
+        rungs = self.rungs if uses_he else self.rungs[:1]
+        problems = [build(module, self.rules, rung, self.pricing) for rung in rungs]
+        answers = self._answers(problems, optimum)
+        if answers is None and self.rules.limits:
+            answers = self._answers(problems, nearest)
+        if answers is None:
+            raise _nothing_legal()
+        solution, best = answers
+        placed = _placed(module, problems[best], solution)
+        levels = {op.results[0]: solution.labels[v][1] for v, op in op_nodes(placed).items() if op.domain is Domain.HE}
+        audit = Audit(placed, self.rules, self.pricing, rungs[best], levels).run()
+        audit.agrees(solution.value)
+        return Outcome(placed, self.rules, problems[best], solution, rungs[best], tuple(problems), audit.limits())
+
+    def _answers(self, problems: list[Problem], solve: Solver) -> tuple[Solution, int] | None:
+        """The best of all rungs, with a bound that is proven for all of them together."""
+        best: tuple[Solution, int] | None = None
+        bound, late = inf, False
+        for i, problem in enumerate(problems):
             try:
                 solution = solve(problem, self.time_limit)
             except OutOfTime:
-                bound = 0.0
+                late = True  # a rung that was cut short without an answer proves nothing
                 continue
             if solution is None:
                 continue
-            recomputed = price(problem, solution.choice)
-            if abs(recomputed - solution.value) > 1e-6 * max(1.0, abs(solution.value)):
-                raise InternalError(f"the solver says {solution.value}, its assignment costs {recomputed}")
             bound = min(bound, solution.bound)
             if best is None or solution.value < best[0].value:
-                best = solution, problem, rung
+                best = solution, i
         if best is None:
-            raise _nothing_found(out_of_time=bound == 0.0, seconds=self.time_limit)
-        best = replace(best[0], bound=min(bound, best[0].value)), best[1], best[2]
-        solution, problem, rung = best
-        domains = {op.results[0]: DOMAINS[solution.choice[v]] for v, op in op_nodes(module).items()}
-        ops = tuple(replace(op, domain=domains[op.results[0]]) for op in module.ops)
-        return Outcome(replace(module, ops=ops, stage=Stage.ASSIGNED), problem, solution, rung)
+            if late:
+                raise _out_of_time(self.time_limit)
+            return None
+        return replace(best[0], bound=0.0 if late else min(bound, best[0].value)), best[1]
 
 
-def _nothing_found(*, out_of_time: bool, seconds: float) -> UserError:
-    if out_of_time:
-        return fail(
-            "PPC3006",
-            f"the search for an assignment found nothing within {seconds:g} s for each choice of HE parameters",
-            help="narrow the choice: --targets, or `place` lines in the policy",
-        )
+def _placed(module: Module, p: Problem, solution: Solution) -> Module:
+    """Every op with its domain, and with the operands that it reads refreshed."""
+    at = {name: v for v, op in op_nodes(module).items() for name in op.results}
+    ops = []
+    for v, op in op_nodes(module).items():
+        k, level = solution.labels[v]
+        again = tuple(
+            dict.fromkeys(
+                o
+                for o in op.operands
+                if k == HE and (u := at.get(o)) is not None and solution.labels[u][0] == HE
+                and solution.labels[u][1] - p.depth[u][HE] < level
+            )
+        )  # fmt: skip
+        ops.append(replace(with_refreshed(op, again), domain=_domain(k)))
+    return replace(module, ops=tuple(ops), stage=Stage.ASSIGNED)
+
+
+def _domain(place: int) -> Domain:
+    return DOMAINS[place] if place < len(DOMAINS) else Domain.CLIENT
+
+
+def _nothing_legal() -> UserError:
     return fail(
         "PPC3003",
         "no assignment of the nodes to domains is legal",
@@ -94,14 +152,9 @@ def _nothing_found(*, out_of_time: bool, seconds: float) -> UserError:
     )
 
 
-def dearer_by(outcome: Outcome, node: int, domain: Domain, time_limit: float = 2.0) -> float | None:
-    """Seconds by which the plan would get dearer if `node` ran in `domain`, HE parameters as they are; None where that
-    is impossible. Raises OutOfTime where the figure would not be exact."""
-    k = DOMAINS.index(domain)
-    p = outcome.problem
-    only = tuple(c if i == k else None for i, c in enumerate(p.cost[node]))
-    cost = tuple(only if v == node else c for v, c in enumerate(p.cost))
-    forced = solve(replace(p, cost=cost), time_limit)
-    if forced is not None and forced.gap > 1e-6:
-        raise OutOfTime("the forced problem was not solved to its optimum")
-    return None if forced is None else max(0.0, forced.value - outcome.solution.value)
+def _out_of_time(seconds: float) -> UserError:
+    return fail(
+        "PPC3006",
+        f"the search for an assignment found nothing within {seconds:g} s for each choice of HE parameters",
+        help="narrow the choice: --targets, or `place` lines in the policy",
+    )

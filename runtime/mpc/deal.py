@@ -53,6 +53,7 @@ def deal(
             on_run(run, runs)
         client.forward(run)
         server.forward(run)
+        state.dealt.clear()
         state.keys = PassKeys(client.derive(b"material"), server.derive(b"material"), weights)
         session.start_run(run, {})
         program(session)
@@ -66,9 +67,9 @@ def new_name() -> str:
 def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
     """Send one step's material: its description with the first pass, corrections to the server with every pass."""
     state = state_of(session)
-    if (run, step) in state.dealt:
+    if step in state.dealt:
         raise PartyError("PPC6009", f"material for step {step} of pass {run} was dealt before in this session")
-    state.dealt.add((run, step))
+    state.dealt.add(step)
     if run == 0:
         for role in RANKS:
             send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))

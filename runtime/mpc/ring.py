@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,12 @@ def _torch() -> Any:
         raise PartyError(
             "PPC6007", "MPC multiplies with torch, which is not installed here", help="ppc doctor"
         ) from None
+
+
+def preload() -> None:
+    """Load torch, where it is installed, before a pass needs it: that takes a second or more."""
+    if find_spec("torch") is not None:
+        _torch()
 
 
 def matmul(a: Ring, b: Ring) -> Ring:

@@ -24,7 +24,7 @@ class MpcState:
     masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # client: step -> index -> W - B
     plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
     keys: PassKeys | None = None  # the dealer: of the pass that it deals
-    dealt: set[tuple[int, int]] = field(default_factory=set)  # the dealer: (pass, step) that was shipped
+    dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
     followed: frozenset[int] = frozenset()  # steps of the plan after which another MPC step comes
     due: list[Task] = field(default_factory=list)  # client, server: steps that wait for the last MPC step in a row
 

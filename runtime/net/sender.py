@@ -52,6 +52,7 @@ class Sender:
         self._queued = 0
         self._failed: SendFailed | None = None
         self._closing = False
+        self._ended = False  # the peer has hung up
         self._writer = threading.Thread(target=self._write_queue, name="ppc-sender", daemon=True)
         self._writer.start()
 
@@ -139,12 +140,16 @@ class Sender:
         """Wait for a frame, with signs of life meanwhile; None at the end."""
         with self._changed:
             while not self._queue and not self._closing:
-                if not self._changed.wait(min(PULSE, self.timeout / 4)) and not self._queue and not self.waiting:
+                if not self._changed.wait(min(PULSE, self.timeout / 4)) and self._due_to_beat():
                     self._beat()
             return None if self._closing or self._failed is not None else self._queue[0]
 
+    def _due_to_beat(self) -> bool:
+        return not (self._queue or self.waiting or self._ended)
+
     def _beat(self) -> None:
-        """Where the kernel has no room the peer has not read the earlier ones: it does not need another."""
+        """Where the kernel has no room the peer has not read the earlier ones: it does not need another. One that has
+        ended needs none either; if a message was still due to it, sending that will tell."""
         ready = select.poll()
         try:
             ready.register(self._connection.fileno(), select.POLLOUT)
@@ -152,9 +157,8 @@ class Sender:
                 rest = self._alive[self._write_some(self._alive) :]
                 if len(rest):
                     self._enqueue([rest])
-        except SendFailed as e:
-            self._failed, self._closing = e, True
-            self._changed.notify_all()
+        except SendFailed:
+            self._ended = True
 
     def _write_all(self, part: memoryview) -> None:
         ready = select.poll()

@@ -20,7 +20,7 @@ class ClearTarget:
     def refuses(self, op: Op, module: Module) -> str | None:
         return None if op.name in KERNELS else f"there is no numpy kernel for {op.name}"
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
         return Cost(seconds=work.seconds(op, module, self.prices.clear))
 
     def depth(self, op: Op, module: Module) -> int:

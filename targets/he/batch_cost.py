@@ -89,11 +89,10 @@ def _rescale(degree: int, level: int, polynomials: int, primitives: Primitives) 
     return computed * 1e9 + (polynomials + 2) * degree * (level + 1) * PRICES.convert
 
 
-def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primitives) -> float:
-    """One operator at the middle of the rung's levels, as if nothing were merged; infinite where it is not lowered."""
+def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primitives, level: int) -> float:
+    """One operator at a level, as if nothing were merged; infinite where it is not lowered."""
     if not FEWEST_SAMPLES <= samples.batch <= rung.slots:
         return inf
-    level = max(1, rung.levels // 2)
     words = rung.degree * (level + 1)
     size = samples.size(op.results[0])
     product = size * (3 * words * PRICES.product + _rescale(rung.degree, level, 3, primitives)) / 1e9

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from ppc.ir.label import Label
 from ppc.ir.module import Attr, Constant, Module, Op, Value
+from ppc.ir.target import HE_SECURITY_BITS
 from ppc.ir.types import Domain, TensorType
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.targets.he.batch_graph import blocks_of
 from ppc.targets.he.batch_plan import BatchProgram
 from ppc.targets.he.batch_schedule import Step
-from ppc.targets.he.parameters import SECURITY_BITS
 from ppc.targets.he.weave import weave, woven
 
 
@@ -45,7 +45,7 @@ class _Emitter:
             "he.top_level": found.top,
             "he.galois": (),
             "he.relin": found.relinearised(),
-            "he.security_bits": SECURITY_BITS,
+            "he.security_bits": HE_SECURITY_BITS,
         }
         return woven(self.module, self.ops, self.values, self.constants, parameters)
 

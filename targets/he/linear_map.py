@@ -35,6 +35,11 @@ class LinearMap:
         """True where every output depends on every input."""
         return self.entries == self.out_size * self.in_size
 
+    @cached_property
+    def pointwise(self) -> bool:
+        """True where every output depends on the input of its own place and on nothing else."""
+        return self.entries == self.out_size == self.in_size and bool((self.rows == self.cols).all())
+
     def apply(self, x: Floats) -> Floats:
         """The map on flat vectors: (in_size,) -> (out_size,)."""
         return np.bincount(self.rows, self.values * x[self.cols], self.out_size) + self.bias

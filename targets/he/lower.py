@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ppc.ir.label import Label
 from ppc.ir.module import Attr, Constant, Module, Op, Value
+from ppc.ir.target import HE_SECURITY_BITS
 from ppc.ir.types import Domain, TensorType
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.targets.he import keytree
@@ -20,7 +21,6 @@ from ppc.targets.he.diagonals import Lowered
 from ppc.targets.he.graph import floods, polynomial
 from ppc.targets.he.levels import relinearised
 from ppc.targets.he.packing import Batching, Packing
-from ppc.targets.he.parameters import SECURITY_BITS
 from ppc.targets.he.plan import Program
 from ppc.targets.he.select import Chosen
 from ppc.targets.he.weave import weave, woven
@@ -80,7 +80,7 @@ class _Emitter:
             "he.top_level": found.top,
             "he.galois": tuple((level, keys) for level in sorted(self.rotations) if (keys := self._keys(level))),
             "he.relin": relinearised(self.relin),
-            "he.security_bits": SECURITY_BITS,
+            "he.security_bits": HE_SECURITY_BITS,
         }
 
     def _keys(self, level: int) -> tuple[int, ...]:

@@ -17,7 +17,6 @@ from ppc.targets.he.graph import masks
 from ppc.targets.he.levels import Leveled, LevelPlan, plan_levels
 from ppc.targets.he.scales import Bounded, ScalePlan, plan_scales
 
-SECURITY_BITS = 128
 MODULUS_BITS = {4096: 109, 8192: 218, 16384: 438, 32768: 881}
 LARGEST_PRIME = 60  # bits; SEAL's limit
 

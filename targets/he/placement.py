@@ -110,7 +110,13 @@ def place(map: LinearMap, source: Packing, choice: Placement) -> Placed | None:
 def classes(map: LinearMap, source: Packing, choice: Placement) -> Classes:
     """Entries grouped by their ciphertexts and by how far their first copies are apart."""
     key, outs = _keys(map, source, choice)
-    return _named(np.flatnonzero(np.bincount(key)), outs, source.period)
+    return _named(_present(key), outs, source.period)
+
+
+def _present(key: Ints) -> Ints:
+    """The distinct keys, ascending; by counting where they lie close together."""
+    close = int(key.max(initial=0)) < 4 * len(key)
+    return np.flatnonzero(np.bincount(key)) if close else np.unique(key)
 
 
 def class_of(map: LinearMap, source: Packing, choice: Placement) -> Ints:

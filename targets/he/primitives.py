@@ -28,7 +28,7 @@ class Primitives:
     def rotate(self, degree: int, level: int) -> float:
         return self.at("rotate", degree, level)
 
-    def linear(self, rotations: int, products: int, outputs: int, degree: int, level: int) -> float:
+    def linear(self, rotations: float, products: float, outputs: float, degree: int, level: int) -> float:
         """A he.linear step: rotations, products with additions, a rescale and a bias an output."""
         return (
             rotations * self.rotate(degree, level)

@@ -3,6 +3,7 @@
 from math import prod
 
 from ppc.ir.module import Module, Op
+from ppc.targets.he.alike import smaller
 from ppc.targets.he.graph import PAIRS, nodes_of, polynomial
 from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.sample import Refusal, Samples
@@ -55,7 +56,8 @@ def refusal(op: Op, module: Module) -> str | None:
     try:
         count = entry_count(op, samples)
         if count <= MOST_ENTRIES:
-            nodes_of(op, samples)
+            small = smaller(op, module, count)
+            nodes_of(small.op, Samples(small.module))
     except Refusal as found:
         return f"{op.name}: {found}"
     if count > MOST_ENTRIES:
@@ -63,6 +65,11 @@ def refusal(op: Op, module: Module) -> str | None:
             f"{op.name} has {count:,} multiplications a sample; HE lowers up to {MOST_ENTRIES:,}; mpc or tee can run it"
         )
     return None
+
+
+def judged_values(op: Op, module: Module) -> tuple[str, ...]:
+    """Hashes of the constants whose values may refuse `op`, beside its shapes: of divisors, which may hold a zero."""
+    return tuple(module.constants[o].sha256 for o in op.operands if op.name == "Div" and o.startswith("@"))
 
 
 def entry_count(op: Op, samples: Samples) -> int:

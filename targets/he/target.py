@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from ppc.ir.approximation import as_polynomial
 from ppc.ir.module import Module, Op
@@ -9,6 +10,7 @@ from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.levels import polynomial_depth
 from ppc.targets.he import batch_cost
+from ppc.targets.he.alike import grown, signature, smaller
 from ppc.targets.he.diagonals import cover
 from ppc.targets.he.entries import entries
 from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
@@ -17,9 +19,9 @@ from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import MODULUS_BITS
 from ppc.targets.he.primitives import Primitives, ciphertext_bytes, key_bytes
-from ppc.targets.he.reasons import refusal
+from ppc.targets.he.reasons import entry_count, judged_values, refusal
 from ppc.targets.he.sample import Refusal, Samples
-from ppc.targets.he.select import polynomial_cost
+from ppc.targets.he.work import Work
 from ppc.targets.prices import Prices
 
 #: Linear operators that do not merge with one another.
@@ -36,8 +38,10 @@ class HETarget:
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
     # an op is kept with what is known of it, so that its id stays its own
     _refusals: dict[int, tuple[Op, str | None]] = field(default_factory=dict, repr=False)
+    _refused: dict[object, str | None] = field(default_factory=dict, repr=False)  # of operators that are alike
+    _worked: dict[object, Work | None] = field(default_factory=dict, repr=False)
     _graph: tuple[Module, dict[str, Op], dict[str, list[Op]]] | None = field(default=None, repr=False)
-    _costs: dict[tuple[int, HeRung], tuple[Op, Cost]] = field(default_factory=dict, repr=False)
+    _costs: dict[tuple[int, HeRung], tuple[Op, tuple[Cost, ...]]] = field(default_factory=dict, repr=False)
 
     @property
     def primitives(self) -> Primitives:
@@ -45,7 +49,11 @@ class HETarget:
 
     def refuses(self, op: Op, module: Module) -> str | None:
         if id(op) not in self._refusals:
-            self._refusals[id(op)] = (op, refusal(as_polynomial(op), module))
+            run = as_polynomial(op)
+            key = signature(run, module), judged_values(run, module)
+            if key not in self._refused:
+                self._refused[key] = refusal(run, module)
+            self._refusals[id(op)] = (op, self._refused[key])
         return self._refusals[id(op)][1]
 
     def depth(self, op: Op, module: Module) -> int:
@@ -96,15 +104,13 @@ class HETarget:
             self._graph = module, {r: op for op in module.ops for r in op.results}, readers
         return self._graph[1], self._graph[2]
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        """Computation at the middle of the rung's levels, in the cheaper packing; HE has no traffic between steps."""
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
+        """Computation at a level, and the bytes of encoded weights and of the result; HE has no traffic between steps.
+        Infinite where the rung's packing has no lowering for `op`."""
         key = (id(op), rung)
         if key not in self._costs:
-            lowered = as_polynomial(op)
-            latency = self._seconds(lowered, module, rung)
-            batch = batch_cost.operator_seconds(lowered, Samples(module), rung, self.primitives)
-            self._costs[key] = (op, Cost(seconds=min(latency, batch)))
-        return self._costs[key][1]
+            self._costs[key] = (op, self._by_level(as_polynomial(op), Samples(module), rung))
+        return self._costs[key][1][level]
 
     def setup(self, rung: HeRung) -> Cost:
         """Making and sending keys, once a deployment: Galois and relinearisation keys for every level."""
@@ -114,40 +120,72 @@ class HETarget:
             size += TYPICAL_KEYS * key_bytes(rung.degree, level)
         return Cost(seconds=seconds, bytes=size + ciphertext_bytes(rung.degree, rung.levels))
 
-    def _seconds(self, op: Op, module: Module, rung: HeRung) -> float:
-        samples = Samples(module)
-        level = max(1, rung.levels // 2)
+    def _by_level(self, op: Op, samples: Samples, rung: HeRung) -> tuple[Cost, ...]:
+        levels = range(rung.levels + 1)
+        if rung.batch:
+            results, primitives = samples.size(op.results[0]), self.primitives
+            return tuple(
+                Cost(
+                    seconds=batch_cost.operator_seconds(op, samples, rung, primitives, level),
+                    memory=ciphertext_bytes(rung.degree, level) * results,
+                )
+                for level in levels
+            )
+        work = self._work(op, samples, rung)
+        if work is None:
+            return (Cost(seconds=inf),) * len(levels)
+        return tuple(
+            Cost(seconds=work.seconds(self.primitives, rung.degree, at), memory=work.memory(rung.degree, at))
+            for at in levels
+        )
+
+    def _work(self, op: Op, samples: Samples, rung: HeRung) -> Work | None:
+        """What the operator takes packed for latency; None where it is not lowered."""
+        key = signature(op, samples.module), rung.degree
+        if key not in self._worked:
+            small = smaller(op, samples.module, entry_count(op, samples))
+            found = self._counted(small.op, Samples(small.module), rung)
+            self._worked[key] = found and grown(found, small.left, small.right)
+        return self._worked[key]
+
+    def _counted(self, op: Op, samples: Samples, rung: HeRung) -> Work | None:
         largest = max(samples.size(v) for v in (*samples.secrets(op), *op.results))
         batching = Batching.choose(rung.slots, samples.batch, largest)
         if "coefficients" in op.attrs:
             node = Node("polynomial", op, samples.secrets(op), op.results[0], op.results[0])
             count = Packing.dense(samples.size(op.results[0]), batching.ring).ciphertexts * batching.groups
-            return count * polynomial_cost(node, self.primitives, rung.degree, level)
+            return Work(polynomials=((node, count),), results=count)
         try:
             nodes = nodes_of(op, samples)
         except Refusal:
-            return float("inf")  # a pass asks `refuses` first; a cost of infinity is never chosen
-        return sum(self._node(node, samples, batching, rung.degree, level) for node in nodes)
+            return None  # a pass asks `refuses` first
+        return sum((self._node(node, samples, batching, rung.degree) for node in nodes), Work())
 
-    def _node(self, node: Node, samples: Samples, batching: Batching, degree: int, level: int) -> float:
+    def _node(self, node: Node, samples: Samples, batching: Batching, degree: int) -> Work:
         size = samples.size(node.like)
         count = Packing.dense(size, batching.ring).ciphertexts * batching.groups
         if node.kind in ("square", "mul"):
-            return count * self.primitives.multiply(degree, level)
+            return Work(products=count, results=count)
         if node.kind in ("add", "sub"):
-            return count * self.primitives.at("add", degree, level)
+            return Work(sums=count, results=count)
         if node.kind == "view" or node.map is None:
-            return 0.0
+            return Work()
+        if node.map.pointwise:
+            return Work(weights=count, outputs=count, results=count)
         name = node.operands[0]
         shape = samples.shape(name) if name in samples.module.values else (node.map.in_size,)
-        best = float("inf")
+        best: tuple[float, Work] | None = None
         for source in entries(shape, batching.ring):
             covers = [cover(node.map, source, p) for p in placements(node.map, source, node.geometry)]
             found = min((c for c in covers if c is not None), key=lambda c: c.products + 8 * c.sums)
-            lowered = found.lowered()
-            once = self.primitives.linear(lowered.rotations, lowered.products, lowered.out.ciphertexts, degree, level)
-            best = min(best, once * batching.groups)
-        return best
+            lowered, groups = found.lowered(), batching.groups
+            outputs = lowered.out.ciphertexts * groups
+            work = Work(lowered.rotations * groups, lowered.products * groups, outputs, results=outputs)
+            seconds = work.seconds(self.primitives, degree, 1)
+            if best is None or seconds < best[0]:
+                best = seconds, work
+        assert best is not None, "a value has a layout in which it enters"
+        return best[1]
 
 
 def rungs(scale_bits: int = 45) -> Mapping[int, HeRung]:

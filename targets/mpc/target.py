@@ -187,11 +187,11 @@ class MpcTarget:
             return "no operand is a value: the node is constant"
         return _special(op)
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it.
 
-        Neighbours share openings: an op that is not placed yet counts as if all others that may were in MPC, and one
-        that is merged into its successor counts nothing.
+        Neighbours share openings: an op counts as if all others that may were in MPC as well, and one that is merged
+        into its successor counts nothing.
         """
         step = self._steps(module).get(op.results[0])
         return Cost() if step is None else count(step, module).priced(self.prices.mpc)
@@ -200,7 +200,7 @@ class MpcTarget:
         """By result: the steps that MPC would take in this module."""
         found = self._fused.get(id(module))
         if found is None or found[0] is not module:
-            steps = self._lowered(module, lambda op: self._may_take(op, module)).ops
+            steps = self._lowered(module, lambda op: self.refuses(op, module) is None).ops
             found = self._fused[id(module)] = module, {op.results[0]: op for op in steps}
         return found[1]
 
@@ -213,9 +213,6 @@ class MpcTarget:
             return self.judge(count(op, module).priced(self.prices.mpc))
 
         return choose_tables(fuse(module, takes), takes, price)
-
-    def _may_take(self, op: Op, module: Module) -> bool:
-        return op.domain in (None, Domain.MPC) and self.refuses(op, module) is None
 
     def depth(self, op: Op, module: Module) -> int:
         return 0

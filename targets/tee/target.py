@@ -9,6 +9,8 @@ from ppc.runtime.kernels import KERNELS
 from ppc.targets.clear import work
 from ppc.targets.prices import Prices
 
+NUMBER_BYTES = 8  # kernels compute in float64
+
 
 @dataclass(frozen=True, slots=True)
 class TEETarget:
@@ -25,8 +27,10 @@ class TEETarget:
         texts = [name for name in (*op.operands, *op.results) if name and module.type_of(name).dtype == "str"]
         return f"{texts[0]} holds text, and only numbers cross the enclave's boundary" if texts else None
 
-    def cost(self, op: Op, module: Module, rung: HeRung) -> Cost:
-        return Cost(seconds=self.slowdown * work.seconds(op, module, self.prices.clear))
+    def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
+        held = (name for name in (*op.operands, *op.results) if name in module.constants or name in op.results)
+        memory = NUMBER_BYTES * sum(module.type_of(name).size for name in held)
+        return Cost(seconds=self.slowdown * work.seconds(op, module, self.prices.clear), memory=memory)
 
     def depth(self, op: Op, module: Module) -> int:
         return 0

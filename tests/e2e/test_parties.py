@@ -30,7 +30,8 @@ class Deployment:
 
     def __init__(self, folder: Path, policy: str, batch: int, model: Path):
         self.folder, self.model = folder, model
-        self.plan = ppc.compile(model, POLICIES / f"{policy}.ppc", batch=batch).save(folder / "plan.py")
+        said = policy if "\n" in policy else POLICIES / f"{policy}.ppc"  # its text, or the name of an example
+        self.plan = ppc.compile(model, said, batch=batch).save(folder / "plan.py")
         self.manifest = Plan.load(self.plan)[0].manifest
         self.parties = roles(self.manifest)
         make_keys(folder / "keys", self.parties)
@@ -49,6 +50,8 @@ class Deployment:
             line += [part for q in sorted(peers) for part in ("--connect", f"{q}={where[q]}")]
             if party == "client":
                 line += ["--data", str(self.folder / "x.npz"), "-o", str(self.folder / "y.npz")]
+            if party == "server":
+                line += ["-o", str(self.folder / "server.npz")]
             self.processes[party] = subprocess.Popen(
                 line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
             )
@@ -86,6 +89,18 @@ def test_parties_started_by_hand(deployed) -> None:  # type: ignore[no-untyped-d
     feed, _ = load_inputs(there.folder / "x.npz", there.manifest["model"]["inputs"])
     want = reference(LENET, feed, 2)["output"]
     assert np.abs(np.load(there.folder / "y.npz")["output"] - want).max() < 0.05
+    assert not (there.folder / "server.npz").exists(), "it learns nothing"
+
+
+def test_an_output_for_both_parties(deployed) -> None:  # type: ignore[no-untyped-def]
+    text = (POLICIES / "mpc.ppc").read_text().replace("reveal to client", "reveal to client, server")
+    there = deployed(text, batch=2)
+    there.start(samples=2)
+    for party, process in there.processes.items():
+        _, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, f"{party}: {errors}"
+    client, server = (np.load(there.folder / name)["output"] for name in ("y.npz", "server.npz"))
+    assert client.shape == (2, 10) and np.array_equal(client, server)
 
 
 slow = pytest.mark.slow

@@ -313,9 +313,33 @@ def test_changed_constant_is_as_secret_as_all_weights() -> None:
 
 def test_parameters_in_attributes() -> None:
     scaled = with_op(MPC.module, 2, replace(MPC.module.ops[2], name="mpc.Scaler", attrs={"scale": (1.0, 2.0)}))
-    assert not MPC.passes(module=scaled)
-    assert MPC.passes(MPC.policy + 'allow parameters in plan because "published"', scaled)
-    assert MPC.passes(MPC.policy + "weight * public", scaled)
+    source = with_op(SOURCE, 1, replace(SOURCE.ops[1], name="Scaler"))
+    assert not MPC.passes(module=scaled, source=source)
+    assert MPC.passes(MPC.policy + 'allow parameters in plan because "published"', scaled, source)
+    assert MPC.passes(MPC.policy + "weight * public", scaled, source)
+    assert not MPC.passes(MPC.policy + "weight * public", scaled), "the model computes something else there"
+
+
+def test_a_value_inside_a_node_is_not_its_result() -> None:
+    """A plan that names the operand of a Relu after the Relu would reveal it by a line that is about the Relu."""
+    policy = MPC.policy + 'reveal "b" to client because "agreed"'
+    m = MPC.module
+    swapped = {"a": "b", "b": "a"}
+    ops = [
+        replace(
+            op,
+            operands=tuple(swapped.get(o, o) for o in op.operands),
+            results=tuple(swapped.get(r, r) for r in op.results),
+        )
+        for op in m.ops
+    ]
+    ops[1] = replace(ops[1], name="he.linear", loc="act")  # no operator that would tell
+    assert m.ops[1].results == ("a",) and m.ops[2].loc == "act"
+    ops.insert(2, Op("reveal.mpc_to_client", ("b",), ("leak",), {"because": "agreed"}))
+    wrong = replace(m, ops=tuple(ops), values={**m.values, "leak": replace(m.values["b"], domain=Domain.CLIENT)})
+    with pytest.raises(UserError) as e:
+        check(wrong, parse_policy(policy).resolve(SOURCE))
+    assert "PPC2016" in {d.code for d in e.value.diagnostics}
 
 
 def test_views_say_who_sees_what() -> None:

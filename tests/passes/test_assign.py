@@ -1,76 +1,177 @@
-"""The exact assignment: against brute force on random problems, and legal by the independent check."""
+"""The exact assignment: two solvers and brute force agree, and an independent check judges all of them."""
 
-import itertools
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
+from random_assignments import brute_force, random_problem
 
-from ppc.passes.assign.milp import solve
-from ppc.passes.assign.problem import HE, Problem
-from ppc.passes.assign.recheck import price
+from ppc.ir.diagnostic import InternalError
+from ppc.passes.assign import elimination, milp
+from ppc.passes.assign.optimum import checked, nearest, optimum
+from ppc.passes.assign.problem import Costs, OutOfTime, Problem
+from ppc.passes.assign.recheck import judge
 
-
-def random_problem(seed: int) -> Problem:
-    rng = np.random.default_rng(seed)
-    n, k = int(rng.integers(3, 8)), 3
-    preds = tuple(
-        tuple(sorted(rng.choice(v, size=min(v, int(rng.integers(0, 3))), replace=False).tolist())) for v in range(n)
-    )
-    cost = tuple(
-        tuple(None if rng.random() < 0.25 and d != 1 else float(rng.integers(1, 30)) for d in range(k))
-        for _ in range(n)
-    )
-    move = tuple(
-        tuple(
-            tuple(0.0 if a == b else inf if rng.random() < 0.1 else float(rng.integers(1, 15)) for b in range(k))
-            for a in range(k)
-        )
-        for _ in range(n)
-    )
-    depth = tuple(int(rng.integers(0, 3)) for _ in range(n))
-    setup = tuple(float(x) for x in rng.integers(0, 10, k))
-    return Problem(tuple(map(str, range(n))), preds, cost, depth, move, setup, levels=int(rng.integers(1, 4)))
+FAST = range(60)
 
 
-@pytest.mark.parametrize("seed", range(120))
-def test_milp_is_brute_force(seed: int) -> None:
+def agree(seed: int) -> None:
+    """The flow program with its limits, elimination and its min-marginals without, each against brute force."""
     p = random_problem(seed)
-    best = min(price(p, c) for c in itertools.product(range(3), repeat=p.n))
-    found = solve(p)
-    if best == inf:
-        assert found is None
-        return
-    assert found is not None
-    assert price(p, found.choice) == pytest.approx(best)
-    assert found.value == pytest.approx(best)
-    assert found.gap < 1e-6
+    want, found = brute_force(p), milp.solve(p)
+    assert (inf if found is None else found.value) == pytest.approx(want, rel=1e-7)
+    assert found is None or (judge(p, found.labels).value == pytest.approx(want, rel=1e-7) and found.gap < 1e-7)
+    free = replace(p, limits=())
+    want, eliminated = brute_force(free) if p.limits else want, elimination.solve(free)
+    assert (inf if eliminated is None else eliminated.value) == pytest.approx(want, rel=1e-12)
+    assert eliminated is None or judge(free, eliminated.labels).value == pytest.approx(want, rel=1e-12)
+    rng, dearer = np.random.default_rng(seed), elimination.marginals(free)
+    for _ in range(3):
+        v, k = int(rng.integers(p.n)), int(rng.integers(len(p.tops)))
+        assert dearer[v, k] == pytest.approx(brute_force(free, (v, k)), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", FAST)
+def test_two_solvers_and_brute_force_agree(seed: int) -> None:
+    agree(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(len(FAST), 500))
+def test_two_solvers_and_brute_force_agree_on_many(seed: int) -> None:
+    agree(seed)
+
+
+def agree_on_a_larger_one(seed: int) -> None:
+    p = random_problem(seed, nodes=40 + seed % 5 * 20, limits=0, reach=5)
+    flow, eliminated = milp.solve(p), elimination.solve(p)
+    assert (flow is None) == (eliminated is None)
+    if flow is not None and eliminated is not None:
+        assert flow.value == pytest.approx(eliminated.value, rel=1e-7)
+        assert judge(p, eliminated.labels).value == pytest.approx(eliminated.value, rel=1e-12)
+        assert flow.gap < 1e-7
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_solvers_agree_on_larger_graphs(seed: int) -> None:
+    agree_on_a_larger_one(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4, 50))
+def test_the_solvers_agree_on_many_larger_graphs(seed: int) -> None:
+    agree_on_a_larger_one(seed)
+
+
+def line(top: int, refresh: float = inf) -> Problem:
+    """Three nodes of depth 1 that are cheap in domain 0, which has levels, between an input and an output in domain 2.
+    A value leaves domain 0 with a level left."""
+    leveled = np.arange(top + 1) * 0.01
+    plain = np.full(top + 1, inf)
+    node = [np.full((3, top + 1), inf) for _ in range(5)]
+    for v in (0, 4):
+        node[v][2, 0] = 0.0
+    for v in (1, 2, 3):
+        node[v][0], node[v][1, 0] = 1.0 + leveled, 9.0
+    move = np.full((3, 3, top + 1), inf)
+    for j in range(3):
+        for k in range(3):
+            move[j, k] = 1.0 + leveled if k == 0 else plain
+            move[j, k, 0] = 1.0
+    move[0, 0] = refresh + leveled
+    move[1, 1, 0] = move[2, 2, 0] = 0.0
+    costs = Costs(tuple(node), (move,) * 5, (0.0, 0.0, 0.0))
+    depth = ((0, 0, 0), (1, 0, 0), (1, 0, 0), (1, 0, 0), (0, 0, 0))
+    return Problem(tuple("xabcy"), ((), (0,), (1,), (2,), (3,)), (top, 0, 0), (1, 0, 0), depth, costs)
 
 
 def test_levels_bind() -> None:
-    """Three HE nodes of depth 1 and an exit need four levels; with three, one of them has to leave HE."""
-    line = Problem(
-        names=("x", "a", "b", "c", "y"),
-        preds=((), (0,), (1,), (2,), (3,)),
-        cost=((None, None, 0.0), (1.0, 9.0, None), (1.0, 9.0, None), (1.0, 9.0, None), (None, None, 0.0)),
-        depth=(0, 1, 1, 1, 0),
-        move=tuple(((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0)) for _ in range(5)),
-        setup=(0.0, 0.0, 0.0),
-        levels=4,
-    )
-    deep = solve(line)
-    assert deep is not None and deep.choice[1:4] == (HE, HE, HE)
-    from dataclasses import replace
+    """Three nodes of depth 1 and an exit need four levels; with three, one of them has to leave HE."""
+    deep, shallow = optimum(line(4), 60), optimum(line(3), 60)
+    assert deep is not None and deep.labels == ((2, 0), (0, 4), (0, 3), (0, 2), (2, 0))
+    assert shallow is not None and sorted(shallow.choice[1:4]) == [0, 0, 1]
+    assert "level" in judge(line(3), deep.labels).why
 
-    shallow = solve(replace(line, levels=3))
-    assert shallow is not None and shallow.choice[1:4] != (HE, HE, HE)
-    assert price(replace(line, levels=3), deep.choice) == inf
+
+def test_a_refresh_is_bought_where_it_is_cheapest() -> None:
+    found = optimum(line(3, refresh=0.5), 60)
+    assert found is not None and found.choice == (2, 0, 0, 0, 2)
+    assert judge(line(3), found.labels).why, "without the refresh it is not legal"
+
+
+def test_two_evaluations_that_differ_are_a_bug() -> None:
+    p = line(4)
+    found = elimination.solve(p)
+    assert found is not None
+    with pytest.raises(InternalError, match="its assignment costs"):
+        checked(p, replace(found, value=found.value * 0.99))
+    with pytest.raises(InternalError, match="not legal"):
+        checked(p, replace(found, labels=((0, 0), *found.labels[1:])))
+
+
+def test_the_check_refuses_what_is_not_legal() -> None:
+    p = line(4)
+    good = ((2, 0), (0, 4), (0, 3), (0, 2), (2, 0))
+    assert judge(p, good).why == ""
+    for wrong, why in (
+        (((2, 0), (0, 5), (0, 3), (0, 2), (2, 0)), "level 5"),
+        (((2, 0), (0, 4), (0, 3), (0, 0), (2, 0)), "level 0"),
+        (((2, 0), (0, 3), (0, 2), (0, 1), (2, 0)), "leaves"),
+        (((2, 0), (0, 3), (0, 3), (0, 2), (2, 0)), "may not be"),  # a refresh that there is not
+        (((2, 0), (2, 0), (0, 3), (0, 2), (2, 0)), "may not be"),
+        (((2, 0), (7, 0), (0, 3), (0, 2), (2, 0)), "no domain"),
+        (good[1:], "labels"),
+    ):
+        assert why in judge(p, wrong).why and judge(p, wrong).value == inf, wrong
+
+
+def limited() -> Problem:
+    """The first random problem whose limits cost something."""
+    for seed in range(500):
+        p = random_problem(seed, limits=1)
+        free, bound = brute_force(replace(p, limits=())), brute_force(p)
+        if free < bound < inf:
+            return p
+    raise AssertionError
+
+
+def test_a_limit_that_binds_goes_to_the_flow_program() -> None:
+    p = limited()
+    found, free = optimum(p, 60), optimum(replace(p, limits=()), 60)
+    assert found is not None and free is not None
+    assert (found.method, free.method) == ("flow MILP", "elimination")
+    assert found.value == pytest.approx(brute_force(p)) and found.gap < 1e-7
+
+
+def test_limits_that_nothing_keeps() -> None:
+    """The assignment that comes nearest uses the least of them, and claims no bound."""
+    p = limited()
+    tight = replace(p, limits=tuple(replace(limit, most=1e-3) for limit in p.limits))
+    assert optimum(tight, 60) is None
+    found = nearest(tight, 60)
+    assert found is not None and found.bound == 0
+    use = replace(p, costs=p.limits[0].costs, limits=())
+    assert judge(use, found.labels).value <= judge(use, optimum(p, 60).labels).value  # type: ignore[union-attr]
+
+
+def test_a_wide_graph_goes_to_the_flow_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elimination, "LARGEST_TABLE", 8)
+    p = random_problem(3, limits=0)
+    found = optimum(p, 60)
+    assert found is not None and found.method == "flow MILP"
+    assert found.value == pytest.approx(brute_force(p))
+
+
+def test_label_sets_in_chunks_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = [random_problem(seed, limits=0) for seed in range(10)]
+    whole = [elimination.marginals(p) for p in problems]
+    monkeypatch.setattr(elimination, "ALL_TABLES", 1)
+    for p, want in zip(problems, whole, strict=True):
+        assert np.array_equal(elimination.marginals(p), want)
 
 
 def test_out_of_time_is_not_impossible() -> None:
     """A limit that comes before the first answer is told apart from a proof that there is none."""
-    from ppc.passes.assign.milp import OutOfTime
-
-    legal = next(p for p in map(random_problem, range(120)) if solve(p) is not None)
     with pytest.raises(OutOfTime):
-        solve(legal, time_limit=0.0)
+        milp.solve(line(4), time_limit=0.0)

@@ -130,6 +130,18 @@ def test_allow_list() -> None:
     assert words(c)["p"] == "client mpc"
 
 
+def test_allow_for_some_nodes() -> None:
+    c = judge(DEALER + 'allow simulated tee\nallow tee for node "act"')
+    assert {n for n, d in words(c).items() if "tee" in d} == {"r"}
+    assert str(why(c, "h", Domain.TEE)) == ('the policy denies tee for this node (p:4:1: allow tee for node "act")')
+
+
+def test_integrity() -> None:
+    c = judge(DEALER + "allow simulated tee\nrequire integrity of output * against server")
+    assert set(words(c).values()) <= {"tee", "client tee"}
+    assert "against server" in str(why(c, "h", Domain.HE))
+
+
 def test_parties_and_trust() -> None:
     activations = 'allow client to see activations because "demo"\n'
     c = judge(activations + "party client, server")

@@ -122,7 +122,7 @@ def test_a_crash_in_native_code_has_a_code_and_says_where(how):
     hears = 'time.sleep(0.3); status.error(PartyError("PPC6001", "server is gone")); sys.exit(1)'
     with pytest.raises(LaunchError) as e:
         launch(commands(server=crashes, client=hears), ["server", "client"], 20)
-    assert (e.value.party, e.value.code) == ("server", "PPC6016")
+    assert (e.value.party, e.value.code) == ("server", "PPC6017")
     assert how in str(e.value) and "step 3 of 20 (he.linear)" in str(e.value) and "in multiply" in str(e.value)
 
 

@@ -1,6 +1,8 @@
 """What lies in the files of each side, and what does not."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,26 +43,18 @@ def test_a_run_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folders: list[Path] = []
     from ppc.runtime import secure
 
-    kept = secure.session_keys
+    kept = secure.private_folder
 
-    def watched(parties):  # type: ignore[no-untyped-def]
-        context = kept(parties)
-        folder = context.__enter__()
-        folders.append(folder)
-        assert folder.stat().st_mode & 0o077 == 0
+    @contextmanager
+    def watched() -> Iterator[Path]:
+        with kept() as folder:
+            folders.append(folder)
+            assert folder.stat().st_mode & 0o077 == 0
+            yield folder
+            server = b"".join(f.read_bytes() for f in (folder / "keys" / "server").iterdir())
+            assert x.tobytes() not in server and b"input.npz" not in server
 
-        class Same:
-            def __enter__(self) -> Path:
-                return folder
-
-            def __exit__(self, *error: object) -> None:
-                server = b"".join(f.read_bytes() for f in (folder / "server").iterdir())
-                assert x.tobytes() not in server and b"input.npz" not in server
-                context.__exit__(*error)
-
-        return Same()
-
-    monkeypatch.setattr(secure, "session_keys", watched)
+    monkeypatch.setattr(secure, "private_folder", watched)
     plan = ppc.compile(MODELS / "logreg_heart.onnx", POLICIES / "mpc.ppc").save(tmp_path / "plan.py")
     x = np.load(MODELS / "logreg_heart.npz")["x"][:1]
     before = set(os.listdir(tmp_path))

@@ -142,6 +142,25 @@ def test_every_code_is_explained() -> None:
     assert ppc("explain", "PPC0000").returncode == 2
 
 
+def test_fmt(tmp_path: Path) -> None:
+    policy = tmp_path / "p.ppc"
+    policy.write_text("deny  tee,he  # no hardware\n\n\n\nrequire security>=128")
+    done = ppc("fmt", "--check", policy)
+    assert done.returncode == 1 and "+deny tee, he  # no hardware" in done.stdout
+    assert ppc("fmt", policy).returncode == 0
+    assert policy.read_text() == "deny tee, he  # no hardware\n\nrequire security >= 128\n"
+    assert ppc("fmt", "--check", policy).returncode == 0
+    policy.write_bytes(b"deny \xff")
+    done = ppc("fmt", policy)
+    assert done.returncode == 1 and "error[PPC2001]" in done.stderr
+    assert ppc("fmt", tmp_path / "absent.ppc").returncode == 2
+
+
+def test_the_example_policies_are_formatted() -> None:
+    done = ppc("fmt", "--check", *sorted(POLICIES.glob("*.ppc")), ROOT / "examples" / "demo" / "policy.ppc")
+    assert done.returncode == 0, done.stdout
+
+
 def test_keys_and_doctor(tmp_path: Path) -> None:
     assert ppc("keys", tmp_path / "keys").returncode == 0
     made = {str(f.relative_to(tmp_path / "keys")) for f in (tmp_path / "keys").rglob("*.pem")}
@@ -186,3 +205,21 @@ def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch:
     (tmp_path / "calibration.json").write_text("{")
     done2 = ppc("compile", LOGREG, "-o", tmp_path / "plan.py", "-q")
     assert done2.returncode == 1 and "error[PPC5022]" in done2.stderr and "Traceback" not in done2.stderr
+
+
+def test_deal_then_run_without_a_dealer(tmp_path: Path) -> None:
+    assert ppc("compile", LOGREG, "-o", "plan.py", "--policy", POLICIES / "mpc.ppc", cwd=tmp_path).returncode == 0
+    dealt = ppc("deal", "plan.py", "--runs", 2, "-q", cwd=tmp_path)
+    assert dealt.returncode == 0, dealt.stderr
+    assert "server: 2 passes stored" in dealt.stdout and (tmp_path / "plan.material" / "client").is_dir()
+    line = ["run", "plan.py", "--data", LOGREG.with_suffix(".npz"), "--json", "--samples"]
+    one = ppc(*line, 1, cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    assert "dealer" not in json.loads(one.stdout)["bytes"]
+    two = ppc(*line, 2, cwd=tmp_path)
+    assert two.returncode == 1 and "PPC6009" in two.stderr and "1 passes are left" in two.stderr
+    fresh = ppc(*line, 1, "--fresh", cwd=tmp_path)
+    assert fresh.returncode == 0 and "dealer" in json.loads(fresh.stdout)["bytes"]
+    assert ppc(*line, 1, "--when-empty", "later", cwd=tmp_path).returncode == 2
+    assert ppc(*line, 1, "--fresh", "--material", "plan.material", cwd=tmp_path).returncode == 2
+    assert ppc("deal", "plan.py", "--runs", 0, cwd=tmp_path).returncode == 2

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from ppc.ir.diagnostic import UserError
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Module, Stage
+from ppc.ir.objective import Objective, Tariff
 from ppc.ir.parser import parse
 from ppc.ir.policy import DEFAULT, Policy, ast, parse_policy, print_policy
+from ppc.ir.policy.consistent import check_consistent
 from ppc.ir.policy.patterns import matches
 from ppc.ir.target import WAN
 from ppc.ir.types import Domain
@@ -20,24 +22,28 @@ party hospital is client, cloud is server, dealer     # names of our own
 input "x" secret of hospital   weight * secret of cloud
 weight "emb*" public
 output "y" reveal to hospital because "it is the patient's own result"
-reveal "act" to hospital because "agreed in contract 7"
+reveal "act" to hospital, cloud because "agreed in contract 7"
 allow hospital to see activations because "demo"
 trust cloud semi_honest
 trust dealer non_colluding
 assume tee sev_snp measured "9f3a"
 allow simulated tee
 allow parameters in plan because "the trees are published"
-allow he, mpc, tee, client
+allow he, mpc, client
+allow tee for node "top", "out"
 deny tee for input "x"
 deny he for operator Softmax
 place node "fc2*" in mpc
 place operator Conv, Gemm in he
 require security >= 128
 require non_interactive
+require integrity of output "y" against cloud, dealer
 limit latency <= 2 s, traffic <= 50 MB
 limit memory <= 1.5 GiB
 error <= 1e-2
 network wan bandwidth 100 Mbps rtt 40 ms
+objective total latency 2, money
+price cpu 0.5 per hour, traffic 1e-2 per GB
 """
 
 
@@ -69,7 +75,7 @@ def codes(text: str, *weights: str) -> list[str]:
 
 def test_full_example_round_trips() -> None:
     p = parse_policy(FULL, "p.ppc")
-    assert len(p.statements) == 26
+    assert len(p.statements) == 32
     again = parse_policy(print_policy(p))
     assert again == p and again.sha256 == p.sha256
     assert p.statements[3].at.line == 3 and p.statements[4].at.column == 32
@@ -90,16 +96,28 @@ statements = st.one_of(
     st.builds(ast.AllowSimulatedTee),
     st.builds(ast.AllowParameters, strings),
     st.builds(ast.Allow, domains),
+    st.builds(ast.Allow, domains, st.sampled_from(ast.SCOPES), patterns),
+    st.builds(ast.Integrity, patterns, st.lists(roles, min_size=1, max_size=2).map(tuple)),
     st.builds(ast.Deny, domains, st.sampled_from(ast.SCOPES), patterns),
     st.builds(ast.Place, st.sampled_from(["node", "operator"]), patterns, st.sampled_from(Domain)),
     st.builds(ast.Security, st.integers(1, 256)),
     st.builds(ast.NonInteractive),
+    st.builds(ast.Price, st.sampled_from(sorted(ast.TARIFF)), amounts),
+    st.builds(ast.ObjectiveIs, st.just((("latency", 1.0), ("money", 20.0))), st.booleans()),
     st.builds(ast.Limit, st.sampled_from(sorted(ast.MEASURES)), amounts),
 )
 
 
+def consistent(p: Policy) -> bool:
+    try:
+        check_consistent(p)
+    except UserError:
+        return False
+    return True
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.lists(statements, max_size=8).map(tuple).map(Policy))
+@given(st.lists(statements, max_size=8).map(tuple).map(Policy).filter(consistent))
 def test_round_trip(p: Policy) -> None:
     assert parse_policy(print_policy(p)) == p
 
@@ -120,6 +138,9 @@ def test_mistakes_come_with_suggestions() -> None:
         "trust server semihonest": "did you mean 'semi_honest'?",
         'deny tee for inputs "x"': "did you mean 'input'?",
         "limit latency <= 2": "write one of s, ms, us, min after the number",
+        "objective latancy": "did you mean 'latency'?",
+        "price cpu 1 per GB": "known: hour",
+        "require integrity of outptu * against server": "did you mean 'output'?",
     }.items():
         with pytest.raises(UserError) as e:
             parse_policy(text)
@@ -136,14 +157,40 @@ def test_default_policy() -> None:
 
 
 def test_names_of_parties_become_roles() -> None:
-    text = FULL.replace("fc2*", "conv*").replace('"emb*"', "*").replace("Conv, Gemm", "Conv")
-    text = text.replace("weight * secret of cloud", "").replace("place operator Conv in he", "")
+    text = FULL.replace("fc2*", "conv*").replace('weight "emb*" public', "").replace("Conv, Gemm", "Conv")
+    text = text.replace("place operator Conv in he", "")
     b = parse_policy(text.replace("operator Softmax", "operator TopK")).resolve(module("w"))
     assert b.inputs["x"] == Label.secret("client") and b.roles == {"client", "server", "dealer", "enclave"}
     assert b.limits == {"latency": 2.0, "traffic": 50e6, "memory": 1.5 * 2**30, "error": 0.01}
     assert (b.network.bandwidth, b.network.rtt, b.security_bits) == (100e6, 0.040, 128)
-    assert b.pins["conv/1"][0] is Domain.MPC and set(b.node_denials["top"]) == {Domain.HE}
+    assert b.pins["conv/1"][0] is Domain.MPC and Domain.HE in b.node_denials["top"]
     assert b.denial(Domain.SERVER) is not None and b.denial(Domain.HE) is None
+
+
+def test_allow_for_some_only() -> None:
+    """A domain that only scoped lines name may be used for what one of them matches; the others are not touched."""
+    b = bound('allow simulated tee\nallow tee for operator Relu\nallow tee for node "top"', "w")
+    assert all(b.denial(d) is None for d in Domain)
+    assert {n for n, row in b.node_denials.items() if Domain.TEE in row} == {"conv/1", "out"}
+    assert str(b.node_denials["out"][Domain.TEE]) == "p:3:1"
+    b = bound('allow he, mpc\nallow tee for input "x"\nallow he2 for node "top"'.replace("he2", "client"), "w")
+    assert {d for d in Domain if b.denial(d) is not None} == {Domain.SERVER}
+    assert [(d, names) for d, names, _ in b.source_denials] == [(Domain.TEE, {"mask"})]
+    assert {n for n, row in b.node_denials.items() if Domain.CLIENT in row} == {"conv/1", "act", "out"}
+
+
+def test_integrity_keeps_a_party_out_of_what_leads_to_an_output() -> None:
+    b = bound('require integrity of output "y" against dealer')
+    assert all(set(row) == {Domain.MPC} for row in b.node_denials.values()) and len(b.node_denials) == 4
+    b = bound("allow simulated tee\nrequire integrity of output * against server, enclave")
+    assert all(set(row) == {Domain.HE, Domain.MPC, Domain.TEE, Domain.SERVER} for row in b.node_denials.values())
+    assert [(i.output, i.party) for i in b.integrity] == [("y", "server"), ("y", "enclave")]
+
+
+def test_objective_and_tariff() -> None:
+    assert bound("").objective == Objective()
+    found = bound("objective total latency 2, money\nprice tee 1 per hour").objective
+    assert found == Objective((("latency", 2.0), ("money", 1.0)), True, Tariff(tee_hour=1.0))
 
 
 def test_presets_of_networks() -> None:
@@ -160,7 +207,8 @@ def test_reveal_by_node_means_every_result() -> None:
 def test_a_full_name_beats_a_pattern() -> None:
     b = bound('input * secret of client\ninput "mask" public')
     assert b.inputs == {"x": Label.secret("client"), "mask": PUBLIC}
-    assert "PPC2005" in codes(OUT + 'input "m*" public\ninput * secret of client')
+    assert bound('input "m*" public\ninput * secret of client').inputs == b.inputs, "and a pattern beats a lone *"
+    assert "PPC2005" in codes(OUT + 'input "m*" public\ninput "*k" secret of client')
 
 
 def test_merged_weights_are_judged_by_what_they_came_from() -> None:
@@ -185,6 +233,8 @@ def test_merged_weights_are_judged_by_what_they_came_from() -> None:
         ('reveal "h2" to client because "x"', "PPC2010"),
         ('input "x" secret of server', "PPC2012"),
         ('reveal "h" to enclave because "x"', "PPC2012"),
+        ('require integrity of output "z" against dealer', "PPC2010"),
+        ('allow tee for node "conv/2"', "PPC2010"),
         ('place node "act" in he\nplace operator Relu in mpc', "PPC2005"),
     ],
 )

@@ -1,13 +1,9 @@
-"""Models made on the spot, as fixtures; `small_models` as a module: tests run with importlib, without test packages."""
+"""Models made on the spot, as fixtures."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 import small_models
 
 

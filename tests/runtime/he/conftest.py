@@ -1,12 +1,11 @@
 """A client and a server in two threads, over memory channels."""
 
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from he_run import at_once
 
 from ppc.runtime.convert import he as exits
 from ppc.runtime.he import engine
@@ -15,10 +14,6 @@ from ppc.runtime.levels import Chain
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # tests run with importlib, which has no test packages
-
-from he_run import at_once
 
 
 def make_step(name: str, shape: tuple[int, ...], id: int = 1, run: int = 0, **attrs: Any) -> Step:

@@ -151,6 +151,69 @@ def test_a_layout_that_is_not_json_is_refused() -> None:
     assert code_of(caught) == "PPC6003"
 
 
+@pytest.mark.parametrize(
+    "offer",
+    [
+        b"not json",
+        b"[1]",
+        b'{"lot": "../../../../etc/cron.d/aaaaaaaaa", "runs": 1}',
+        b'{"lot": "%s", "runs": 0}' % (b"ab" * 16),
+        b'{"lot": "%s", "runs": 1000000000}' % (b"ab" * 16),
+        b'{"lot": "%s", "runs": "1"}' % (b"ab" * 16),
+        b'{"lot": 7, "runs": 1}',
+        b'{"lot": "%s"}' % (b"AB" * 16),
+    ],
+)
+def test_what_a_dealer_offers_is_judged(offer: bytes) -> None:
+    """The lot's name becomes the name of a folder."""
+    client = Session("client", {"weights": {}, "steps": []})
+    client.channels["dealer"], dealer = pair("client", "dealer", 1.0)
+    dealer.send_bytes("mpc.lot", offer)
+    with pytest.raises(PartyError) as caught:
+        receive_material(client, 1)
+    assert code_of(caught) == "PPC6003"
+
+
+def test_a_lot_of_another_size_than_the_session_is_refused() -> None:
+    client = Session("client", {"weights": {}, "steps": []})
+    client.channels["dealer"], dealer = pair("client", "dealer", 1.0)
+    dealer.send_bytes("mpc.lot", b'{"lot": "%s", "runs": 2}' % (b"ab" * 16))
+    dealer.send_bytes("mpc.key.chain", bytes(32))
+    with pytest.raises(PartyError, match="2 passes where this session has 1") as caught:
+        receive_material(client, 1)
+    assert code_of(caught) == "PPC6003"
+
+
+@pytest.mark.parametrize("sent", [np.zeros(4, np.uint64), np.zeros(3, np.uint32), np.zeros(0, np.uint64)])
+def test_material_of_another_shape_or_type_is_refused(sent: Any) -> None:
+    """The outline of pass 0 says what is due in every pass."""
+    server = Session("server", {"weights": {}, "steps": [{"id": 1, "step": "mpc.Relu"}]})
+    server.channels["dealer"], dealer = pair("server", "dealer", 1.0)
+    dealer.send_bytes("mpc.lot", b'{"lot": "%s", "runs": 2}' % (b"ab" * 16))
+    dealer.send_bytes("mpc.key.chain", bytes(32))
+    dealer.send_bytes("mpc.key.weights", bytes(32))
+    dealer.send_bytes("mpc.layout.1", b'{"rows": [["share", "uint64", [3]]], "weights": []}')
+    dealer.send("mpc.material.0.1", np.zeros(3, np.uint64))
+    dealer.send("mpc.material.1.1", sent)
+    with pytest.raises(PartyError) as caught:
+        receive_material(server, 2)
+    assert code_of(caught) == "PPC6003"
+
+
+def test_material_of_a_pass_that_was_sent_before_is_refused() -> None:
+    server = Session("server", {"weights": {}, "steps": [{"id": 1, "step": "mpc.Relu"}]})
+    server.channels["dealer"], dealer = pair("server", "dealer", 1.0)
+    dealer.send_bytes("mpc.lot", b'{"lot": "%s", "runs": 2}' % (b"ab" * 16))
+    dealer.send_bytes("mpc.key.chain", bytes(32))
+    dealer.send_bytes("mpc.key.weights", bytes(32))
+    dealer.send_bytes("mpc.layout.1", b'{"rows": [["share", "uint64", [3]]], "weights": []}')
+    for _ in range(2):
+        dealer.send("mpc.material.0.1", np.zeros(3, np.uint64))
+    with pytest.raises(PartyError, match=r"mpc.material.1.1") as caught:
+        receive_material(server, 2)
+    assert code_of(caught) == "PPC6003"
+
+
 def test_a_short_key_is_refused() -> None:
     client = Session("client", {})
     client.channels["server"], server = pair("client", "server", 1.0)
@@ -180,7 +243,7 @@ def test_nothing_secret_is_shown(step_of_mpc: Any) -> None:
 
 def test_operands_that_do_not_fit_each_other_are_refused(step_of_mpc: Any) -> None:
     with pytest.raises(PartyError) as caught:
-        step_of_mpc("MatMul", np.ones((2, 3)), np.ones((4, 5)), shape=(2, 5), timeout=2)
+        step_of_mpc("Add", np.ones((2, 3)), np.ones((4, 5)), shape=(2, 5), timeout=2)
     assert code_of(caught) == "PPC6003" and "(2, 3)" in str(caught.value)
 
 

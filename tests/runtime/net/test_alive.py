@@ -1,6 +1,5 @@
 """A time limit means silence: a peer that computes for long gives signs of life, one that hangs does not."""
 
-import threading
 import time
 
 import numpy as np
@@ -79,16 +78,30 @@ def test_a_peer_that_reads_nothing_is_not_flooded(pair):
     np.testing.assert_array_equal(s.receive("1.1", ("f8", (1,)))[0], np.ones(1))
 
 
-def test_a_connection_that_breaks_while_nothing_is_sent_is_an_error_of_the_next_message(pair, monkeypatch):
-    s, c = pair
+@pytest.fixture
+def ended(pair, monkeypatch):
+    """A channel to a peer that has hung up, after a sign of life found nobody there."""
     monkeypatch.setattr(sender, "PULSE", 0.01)
-    threading.Event().wait(0.05)
-    s._sender.close()
-    s._receiver.close()
-    threading.Event().wait(1.3)
+    s, c = pair
+    c.close()
+    end = time.monotonic() + 10
+    while not s._sender._ended and time.monotonic() < end:
+        with s._sender._changed:  # wakes its thread, which waits by the pulse of before
+            s._sender._changed.notify_all()
+        time.sleep(0.05)
+    assert s._sender._ended
+    return s
+
+
+def test_a_peer_that_has_ended_is_no_error(ended):
+    """The dealer hangs up when it has dealt; the others go on for hours, and close without complaint."""
+    ended.close()
+
+
+def test_a_peer_that_has_ended_is_an_error_where_something_is_due_to_it(ended):
     with pytest.raises(PartyError) as e:
-        c.send("1.1", np.ones(1))
-        c.flush()
+        ended.send("1.2", np.ones(1))
+        ended.flush()
     assert e.value.code == "PPC6001"
 
 

@@ -1,10 +1,14 @@
 """What the assignment is told: refusals, depth, cost."""
 
+from dataclasses import replace
+from math import inf
+
 import numpy as np
 import pytest
 
 from ppc.ir.target import HeRung
 from ppc.ir.types import Domain
+from ppc.targets.conversions import Conversions
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.target import HETarget, rungs
@@ -127,3 +131,76 @@ def test_rotation_times_grow_past_the_table():
     table = Primitives({"rotate": {"8192": [1.0, 2.0]}, "add": {"8192": [1.0, 2.0]}})
     assert [table.at("rotate", 8192, level) for level in range(4)] == [1.0, 2.0, 4.0, pytest.approx(20 / 3)]
     assert [table.at("add", 8192, level) for level in range(4)] == [1.0, 2.0, 3.0, 4.0]
+
+
+def conv(builder, channels, filters, size, kernel):
+    b = builder((1, channels, size, size))
+    pads = (kernel // 2,) * 4
+    b.op(
+        "Conv",
+        [b.last, b.weight(np.ones((filters, channels, kernel, kernel)))],
+        (1, filters, size, size),
+        {"pads": pads},
+    )
+    return b.module()
+
+
+@pytest.mark.parametrize("case", [(16, 16, 32, 3), (64, 64, 8, 3), (256, 64, 14, 1)])
+@pytest.mark.parametrize("rung", [HeRung(8192, 2), HeRung(32768, 17)])
+def test_a_large_convolution_is_counted_on_fewer_channels(builder, monkeypatch, case, rung):
+    """What is counted for the part, grown, is the count of the whole within 15 %."""
+    module = conv(builder, *case)
+    op = module.ops[1]
+    guessed = HETarget().cost(op, module, rung, 2).seconds
+    monkeypatch.setattr("ppc.targets.he.alike.LARGE", 1 << 40)
+    assert guessed == pytest.approx(HETarget().cost(op, module, rung, 2).seconds, rel=0.15)
+
+
+def test_operators_that_are_alike_are_counted_once(builder, monkeypatch):
+    counted = []
+    once = HETarget._counted
+    monkeypatch.setattr(HETarget, "_counted", lambda self, op, *rest: counted.append(op) or once(self, op, *rest))
+    b = builder((1, 4))
+    for _ in range(3):
+        b.op("Gemm", [b.last, b.weight(np.random.default_rng(len(counted)).normal(size=(4, 4)))], (1, 4))
+    b.op("Mul", [b.last, b.last], (1, 4))
+    module, made = b.module(), HETarget()
+    costs = [made.cost(op, module, HeRung(8192, 2), 1) for op in module.ops[1:5]]
+    assert costs[0] == costs[1] == costs[2] != costs[3]
+    assert [op.name for op in counted] == ["Gemm", "Mul"]
+
+
+def test_operators_that_differ_in_a_value_that_refuses_are_not_alike(builder):
+    b = builder((1, 4))
+    b.op("Div", [b.last, b.weight(np.ones(4))], (1, 4))
+    b.op("Div", [b.last, b.weight(np.array([1.0, 0.0, 1.0, 1.0]))], (1, 4))
+    module, made = b.module(), HETarget()
+    assert made.refuses(module.ops[1], module) is None
+    assert "zero" in made.refuses(module.ops[2], module)
+
+
+def test_costs_rise_with_the_level(builder):
+    module = conv(builder, 4, 4, 8, 3)
+    rung = HeRung(16384, 7)
+    costs = [HETarget().cost(module.ops[1], module, rung, level) for level in range(8)]
+    assert costs[1].seconds < costs[3].seconds < costs[7].seconds
+    assert costs[1].memory < costs[7].memory
+
+
+def test_packings_are_priced_apart(builder):
+    """Each packing has prices of its own; one that has no lowering for an operator costs infinitely."""
+    b = builder((64, 4))
+    b.op("Gemm", [b.last, b.weight(np.ones((4, 4)))], (64, 4))
+    coefficients = (0.0, 1.0, 1.0, 1.0)
+    b.op("Polynomial", [b.last], (64, 4), {"coefficients": coefficients, "lo": -1.0, "hi": 1.0})
+    module = b.module()
+    module = replace(module, attrs={**module.attrs, "batch": 64})
+    gemm, cubic = module.ops[1:3]
+    latency, batch = (HeRung(8192, 2, packed) for packed in (False, True))
+    made = HETarget()
+    assert 0 < made.cost(gemm, module, latency, 2).seconds != made.cost(gemm, module, batch, 2).seconds > 0
+    assert made.cost(cubic, module, latency, 2).seconds < inf == made.cost(cubic, module, batch, 2).seconds
+    moves = Conversions()
+    spread = moves.cost(Domain.CLIENT, Domain.HE, gemm.results[0], module, batch)
+    close = moves.cost(Domain.CLIENT, Domain.HE, gemm.results[0], module, latency)
+    assert spread.bytes == 4 * close.bytes  # 4 elements a sample, 64 samples: 4 ciphertexts, or 256 slots of one

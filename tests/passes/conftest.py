@@ -1,4 +1,4 @@
-"""`three_way` as a module: tests run with importlib, which has no test packages."""
+"""Random assignment problems are shared with the benchmarks."""
 
 import sys
 from pathlib import Path
