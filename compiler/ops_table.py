@@ -14,10 +14,13 @@ NO = "no"
 #: Operators that folding puts in terms of others before any target is asked; what they need is in those rows.
 REWRITTEN = {
     "ArrayFeatureExtractor": "becomes Gather",
-    "Gather": "from a constant table at a secret index: becomes OneHot or Equal, and Gemm",
+    "ConvTranspose": "constant weights: becomes Conv, Reshape, Transpose, Slice",
+    "Gather": "from a constant table at a secret index: becomes OneHot and MatMul",
     "LinearClassifier": "integer labels, NONE, SOFTMAX or LOGISTIC: becomes Gemm and ArgMax",
     "LinearRegressor": "becomes Gemm",
     "Normalizer": "L1 and L2: becomes ReduceSum or ReduceSumSquare, Sqrt, Div",
+    "SVMClassifier": "integer labels, no probabilities: becomes Gemm and its kernel's function",
+    "SVMRegressor": "becomes Gemm and its kernel's function",
     "Scaler": "becomes Add and Mul",
     "TreeEnsembleClassifier": "one kind of comparison, integer labels, no ways for NaN: becomes Gemm, MatMul",
     "TreeEnsembleRegressor": "one kind of comparison, sums and means, no ways for NaN: becomes Gemm, MatMul",

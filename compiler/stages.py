@@ -20,6 +20,7 @@ from ppc.passes.assign.build import DOMAINS, Pricing, Rules
 from ppc.passes.assign.measures import LIMITED
 from ppc.passes.assign.search import Assign, Outcome
 from ppc.passes.candidates import Candidates, candidates
+from ppc.passes.check_ranges import CheckRanges
 from ppc.passes.convert import Convert
 from ppc.passes.lower import Lower
 from ppc.targets.conversions import Conversions
@@ -125,7 +126,7 @@ class Placing:
             own = f"it depends on nothing but the {party}'s own secrets"
             return because.get((value, party)) or (seen.because if seen else own)
 
-        return Convert(reason, self.recipients(module)).run(module)
+        return CheckRanges()(Convert(reason, self.recipients(module)).run(module))
 
     def placed(self, module: Module) -> "Placed":
         """Assigned, converted and lowered. Where no CKKS parameters fit the nodes that the cheapest assignment puts

@@ -22,6 +22,7 @@ from ppc.ir.policy.ast import Line
 from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
 from ppc.ir.policy.integrity import altered_by
 from ppc.ir.printer import print_op
+from ppc.ir.slices import made_by, reveals_of
 from ppc.ir.trust import missing_trust
 from ppc.ir.types import Domain
 from ppc.ir.views import Fact, RevealLine, Views, views_of
@@ -40,7 +41,7 @@ FLOOD_BITS = 30
 MASK_MODULUS_BITS = 100
 
 #: Steps that compute nothing new: the value stays what it was.
-CARRIERS = ("he.drop", "he.upscale", "he.batch_drop", "he.view")
+CARRIERS = ("mpc.checked", "he.drop", "he.upscale", "he.batch_drop", "he.view")
 
 
 def check(module: Module, policy: ResolvedPolicy) -> Views:
@@ -140,6 +141,8 @@ class _Check:
             self._domain(op, spec.writes, fact, carried is None)
         if spec.reads not in (None, spec.writes) and spec.writes is not None:
             self._conversion(op, spec, carried or fact)
+        if op.name == "mpc.checked":
+            self._verdict(op)
 
     def _spec(self, op: Op) -> StepSpec | None:
         """What a step reads and writes. Before lowering, a node reads and writes its own domain."""
@@ -270,6 +273,20 @@ class _Check:
             if reason and because not in reason:
                 self._refuse("PPC2025", f"the plan's reason is not the policy's ({sorted(reason)[0]!r})", op)
             self.reveals.append(RevealLine(op.name, result, operand.origin[0], party, str(because), line))
+
+    def _verdict(self, op: Op) -> None:
+        """One bit about the nodes that a value was made by goes to a party that learns what is made of the value."""
+        to, of = op.attrs.get("to"), op.attrs.get("of")
+        found = made_by(self.module, op.operands)
+        if not isinstance(of, tuple) or not of or not {str(node) for node in of} <= found:
+            self._refuse("PPC2019", "it tells about nodes that its value does not depend on", op)
+        after = reveals_of(self.module, op.results)
+        known = next((r for r in after if r.name.endswith(f"_to_{to}")), None)
+        if known is None:
+            self._refuse("PPC2016", f"the {to} would learn a bit about a value that is never revealed to it", op)
+            return
+        because = str(known.attrs.get("because", ""))
+        self.reveals.append(RevealLine(op.name, "whether a value left its range (one bit)", "", str(to), because, ""))
 
     def _circuit_privacy(self, op: Op, operand: Fact) -> None:
         if op.attrs.get("privacy") == "masking":

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ppc.ir.calibration import MARGIN, widened
 from ppc.ir.interpret import interpret
 from ppc.ir.module import Array, Module
 
@@ -21,7 +22,7 @@ class Calibrate:
 
     name: ClassVar[str] = "calibrate"
     batches: tuple[Mapping[str, Array], ...] = ()
-    margin: float = 0.1
+    margin: float = MARGIN
 
     def run(self, module: Module) -> Module:
         low: dict[str, float] = {}
@@ -35,14 +36,12 @@ class Calibrate:
                     total, count = squares.get(value, (0.0, 0))
                     squares[value] = total + float(np.square(array, dtype=np.float64).sum()), count + array.size
         values = {
-            name: replace(v, range=self._widen(low[name], high[name]), rms=_rms(*squares[name])) if name in low else v
+            name: replace(v, range=widened(low[name], high[name], self.margin), rms=_rms(*squares[name]))
+            if name in low
+            else v
             for name, v in module.values.items()
         }
         return replace(module, values=values)
-
-    def _widen(self, lo: float, hi: float) -> tuple[float, float]:
-        by = self.margin * (hi - lo)
-        return lo - by, hi + by
 
 
 def _rms(total: float, count: int) -> float:

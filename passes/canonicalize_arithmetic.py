@@ -1,6 +1,7 @@
 """One form for arithmetic with constants, so that other passes look for one pattern.
 
-c + x → x + c      x - c → x + (-c)      x / c → x · (1/c)      x² → x·x      √: x^½ → Sqrt(x)
+c + x → x + c      x - c → x + (-c)      x / c → x · (1/c)
+x^½ → Sqrt(x)      x^-½, 1/√x → Rsqrt(x)      x^-1 → Reciprocal(x)      x^2 .. x^16 → products
 (x + c) + d → x + (c + d)      (x · c) · d → x · (c · d)      x + 0, x · 1, x^1 → x
     (x · a + b) · c → x · (a · c) + b · c
 """
@@ -37,6 +38,7 @@ class CanonicalizeArithmetic(Pass):
                 "Sub": (_sub_to_add,),
                 "Div": (_div_to_mul,),
                 "Pow": (_power,),
+                "Reciprocal": (_one_over_root,),
                 "Sum": (_sum_of_two,),
             },
         )
@@ -134,10 +136,30 @@ def _power(op: Op, r: Rewriter) -> None:
     exponent = float(data.reshape(-1)[0])
     if exponent == 1:
         r.bypass(op, x)
-    elif exponent == 2:
-        r.replace(op, "Mul", (x, x))
-    elif exponent == 0.5:
-        r.replace(op, "Sqrt", (x,))
+    elif exponent in _ROOTS:
+        r.replace(op, _ROOTS[exponent], (x,))
+    elif exponent in range(2, 17):
+        _squarings(op, r, x, bin(int(exponent))[3:])
+
+
+_ROOTS = {0.5: "Sqrt", -0.5: "Rsqrt", -1.0: "Reciprocal"}
+
+
+def _squarings(op: Op, r: Rewriter, x: str, bits: str) -> None:
+    """Repeated squaring, `bits` being the exponent's behind its first one."""
+    pairs = [pair for bit in bits for pair in ((True, False) if bit == "1" else (True,))]
+    result = x
+    for square in pairs[:-1]:
+        operands = (result, result if square else x)
+        result = r.insert_before(op, "Mul", operands, r.type_of(x), f"{op.results[0]}_power")
+    r.replace(op, "Mul", (result, result if pairs[-1] else x))
+
+
+def _one_over_root(op: Op, r: Rewriter) -> None:
+    root = r.producer(op.operands[0])
+    if root is not None and root.name == "Sqrt" and r.only_reader(op.operands[0]):
+        r.replace(op, "Rsqrt", root.operands, {}, root.loc)
+        r.remove(root)
 
 
 def _sum_of_two(op: Op, r: Rewriter) -> None:

@@ -48,16 +48,13 @@ def _to_slice(op: Op, r: Rewriter) -> None:
         r.replace(op, "Reshape", (part,), {"shape": out.shape})
 
 
-#: What a party that owns the index computes from it alone.
-_CARRIES = ("Cast", "Reshape", "Slice", "Identity", "Transpose", "Concat")
-_CHOOSES = ("ArgMax", "ArgMin", "TopK")
 MOST_HOT = 1 << 22  # elements of the one-hot rows
 
 
 def _to_product(op: Op, r: Rewriter) -> None:
     """A row of a constant table at an index that is a value: one-hot rows times the table, which no party sees through.
 
-    The owner of an input makes the rows itself (OneHot); an index that is computed (ArgMax) is compared with 0, 1, ...
+    The owner of an input makes the rows itself; an index that is computed (ArgMax) is compared with 0, 1, ...
     """
     table, index = op.operands
     data = r.data(table)
@@ -67,26 +64,16 @@ def _to_product(op: Op, r: Rewriter) -> None:
     depth, rows = data.shape[0], type.size
     if data.dtype.kind not in "fiu" or not 0 < rows * depth <= MOST_HOT or data.size == 0:
         return
+    whole = data.dtype.kind in "iu"  # integers stay integers: a Cast back would cut towards zero
+    dtype, values = ("i64", (0, 1)) if whole else ("f32", (0.0, 1.0))
 
     def step(name: str, operands: tuple[str, ...], dtype: str, dims: tuple[int, ...], **attrs: Attr) -> str:
         return r.insert_before(op, name, operands, TensorType(dtype, dims), f"{hint}_{name.lower()}", attrs)
 
-    root = r.producer(index)
-    while root is not None and root.name in _CARRIES and len([o for o in root.operands if not r.is_constant(o)]) == 1:
-        root = r.producer(next(o for o in root.operands if not r.is_constant(o)))
-    if root is None:
-        flat = step("Reshape", (index,), type.dtype, (rows,), shape=(rows,))
-        hot = step("OneHot", (flat,), "f32", (rows, depth), axis=-1, depth=depth, values=(0.0, 1.0))
-    elif root.name in _CHOOSES:
-        column = step("Reshape", (index,), type.dtype, (rows, 1), shape=(rows, 1))
-        counted = r.constant(np.arange(depth, dtype=np.int64), "i64", f"@{hint}_places", table)
-        same = step("Equal", (column, counted), "bool", (rows, depth))
-        hot = step("Cast", (same,), "f32", (rows, depth), to="f32")
-    else:
-        return
-    width = data.size // depth
-    columns = r.constant(data.reshape(depth, width), "f32", f"{table}_rows", table)
-    picked = step("Gemm", (hot, columns), "f32", (rows, width), alpha=1.0, beta=1.0, transA=0, transB=0)
-    if out.dtype != "f32":
-        picked = step("Cast", (picked,), out.dtype, (rows, width), to=out.dtype)
+    flat = step("Reshape", (index,), type.dtype, (rows,), shape=(rows,))
+    hot = step("OneHot", (flat,), dtype, (rows, depth), axis=-1, depth=depth, values=values)
+    columns = r.constant(data.reshape(depth, -1), dtype, f"{table}_rows", table)
+    picked = step("MatMul", (hot, columns), dtype, (rows, data.size // depth))
+    if out.dtype != dtype:
+        picked = step("Cast", (picked,), out.dtype, (rows, data.size // depth), to=out.dtype)
     r.replace(op, "Reshape", (picked,), {"shape": out.shape})

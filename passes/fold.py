@@ -10,6 +10,7 @@ from ppc.passes.registry import pass_class
 #: In this order, round after round.
 STEPS = (
     "canonicalize-ml",
+    "canonicalize-svm",
     "canonicalize-trees",
     "canonicalize-arithmetic",
     "canonicalize-gemm",
@@ -26,6 +27,8 @@ STEPS = (
     "fold-transpose",
     "dce",
 )
+#: Once the others have settled: what they fold into a ConvTranspose (BatchNorm), they would not fold into its Conv.
+LATE = ("canonicalize-conv-transpose",)
 MAX_ROUNDS = 64  # each round shortens a chain by at least one op; models settle after 3 to 6
 
 
@@ -39,11 +42,16 @@ class Fold(Pass):
     also_takes: ClassVar[tuple[Stage, ...]] = (Stage.FOLDED,)
 
     def run(self, module: Module) -> Module:
-        steps = [pass_class(name)() for name in STEPS]
-        for _ in range(MAX_ROUNDS):
-            before = module
-            for step in steps:
-                module = step(module)
-            if module is before:
-                break
+        for names in (STEPS, (*STEPS, *LATE)):
+            module = _settled(module, [pass_class(name)() for name in names])
         return replace(module, stage=Stage.FOLDED)
+
+
+def _settled(module: Module, steps: list[Pass]) -> Module:
+    for _ in range(MAX_ROUNDS):
+        before = module
+        for step in steps:
+            module = step(module)
+        if module is before:
+            break
+    return module

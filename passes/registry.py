@@ -19,15 +19,18 @@ PASSES: dict[str, str] = {
     "fuse-gelu": "ppc.passes.fuse_gelu:FuseGelu",
     "fuse-layernorm": "ppc.passes.fuse_layernorm:FuseLayerNorm",
     "canonicalize-arithmetic": "ppc.passes.canonicalize_arithmetic:CanonicalizeArithmetic",
+    "canonicalize-conv-transpose": "ppc.passes.canonicalize_conv_transpose:CanonicalizeConvTranspose",
     "canonicalize-gather": "ppc.passes.canonicalize_gather:CanonicalizeGather",
     "canonicalize-gemm": "ppc.passes.canonicalize_gemm:CanonicalizeGemm",
     "canonicalize-ml": "ppc.passes.canonicalize_ml:CanonicalizeMl",
     "canonicalize-resize": "ppc.passes.canonicalize_resize:CanonicalizeResize",
+    "canonicalize-svm": "ppc.passes.canonicalize_svm:CanonicalizeSvm",
     "canonicalize-trees": "ppc.passes.canonicalize_trees:CanonicalizeTrees",
     "canonicalize-views": "ppc.passes.canonicalize_views:CanonicalizeViews",
     "dce": "ppc.passes.dce:Dce",
-    # labelled → approximated
+    # labelled → approximated → converted
     "approximate": "ppc.passes.approximate:Approximate",
+    "check-ranges": "ppc.passes.check_ranges:CheckRanges",
 }
 
 

@@ -111,6 +111,15 @@ CODES: list[RuntimeCode] = [
         "Give --material the folder that was dealt for this plan, with the same --keys; or `ppc deal` for this plan.",
     ),
     RuntimeCode(
+        "PPC6016",
+        "a value left the range in which a function holds",
+        "Under MPC, functions such as the logarithm or a quotient are declared for a range (docs/mpc-functions.md). A "
+        "node was given a value outside, so the result would be wrong; the party that would have learned it is told "
+        "this one bit instead.",
+        "`ppc run --mode simulate` on the same input names the node and the value. Scale the inputs, or let the "
+        "node run in another domain (calibration data lets the compiler see to that).",
+    ),
+    RuntimeCode(
         "PPC6017",
         "a party crashed in native code",
         "A library below Python (SEAL, torch, numpy, onnxruntime) ended the process: a segmentation fault or an abort. "

@@ -12,6 +12,7 @@ import numpy as np
 
 from ppc.runtime.clear import give_output, run_kernel, take_input
 from ppc.runtime.party import Session, Step
+from ppc.runtime.ranges import check_operand
 from ppc.runtime.schema import FRACTION_BITS, FUSED, MPC_ATTRIBUTES, StepSpec
 from ppc.runtime.value import Value, Weight
 
@@ -38,7 +39,11 @@ class LocalSession(Session):
             return getattr(batch, step.name.removeprefix("he.batch_"))(self, step, *operands)
         if spec.reads == spec.writes == "he":
             return getattr(self._he(), step.name.partition(".")[2])(self, step, *operands)
+        if step.name == "mpc.checked":
+            return operands[0]
         if spec.reads == spec.writes:
+            if self.noise and spec.reads == "mpc":
+                check_operand(step.name.partition(".")[2], step.node, step.attrs, operands)
             return self._of_shares(step, *operands) if spec.reads == "mpc" else run_kernel(self, step, *operands)
         return self._move(spec, step, operands[0])  # type: ignore[arg-type]
 

@@ -67,6 +67,8 @@ def _steps() -> list[StepSpec]:
         spec("he.batch_rescale", "he", "he", "server", "he.batch_steps:rescale"),
         # two-party computation on shares
         spec("mpc.*", "mpc", "mpc", "client server dealer", "mpc.steps:run"),
+        # the same value; party `to` learns whether one of the nodes `of` was given a value outside its range
+        spec("mpc.checked", "mpc", "mpc", "client server dealer", "mpc.steps:run"),
         # conversions: no party learns anything
         spec("convert.client_to_he", "client", "he", "client server", "convert.he:client_to_he"),
         spec("convert.client_to_mpc", "client", "mpc", "client server", "convert.mpc:client_to_mpc"),

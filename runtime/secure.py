@@ -1,7 +1,7 @@
 """All parties of a plan on this machine, own process each, TLS over loopback: to run it, or to deal material ahead."""
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,13 @@ def run_secure(
     progress: bool = False,
     material: Path | None = None,
     when_empty: str = "fail",
+    link: Callable[[Address], Address] | None = None,
 ) -> SecureRun:
     """Start all parties, wait for them, collect the client's outputs. Raises PartyError with the first cause.
 
     The input lies in a private folder in memory while the run lasts; each party is told only where its own keys are.
-    With `material`, a folder that `deal_here` filled, no dealer is started.
+    With `material`, a folder that `deal_here` filled, no dealer is started. `link` says at which address a party dials
+    one that listens elsewhere (a network that is emulated).
     """
     plan, _ = Plan.load(path)
     stocked = material is not None and needs_dealer(plan.manifest)
@@ -52,10 +54,11 @@ def run_secure(
         save_atomic(data, dict(feed))
         addresses = stack.enter_context(reserve_ports(parties))
         shown = stack.enter_context(Progress(parties, quiet=not progress))
+        dialled = {party: link(address) if link else address for party, address in addresses.items()}
         stored = ["--material", str(material), "--when-empty", when_empty] if stocked else []
 
         def command(party: str) -> list[str]:
-            line = _command(path, party, keys, timeout, addresses, talk)
+            line = _command(path, party, keys, timeout, {**dialled, party: addresses[party]}, talk)
             line += stored if party in ("client", "server") else []
             return line + (["--data", str(data), "-o", str(output)] if party == "client" else [])
 
@@ -96,7 +99,7 @@ def _command(
     addresses: Mapping[str, Address],
     talk: Collection[tuple[str, str]],
 ) -> list[str]:
-    """The command line of one party."""
+    """The command line of one party; `addresses`: its own, and where it dials the others."""
     peers = {p for pair in talk if party in pair for p in pair} - {party}
     line = [sys.executable, str(path), "--party", party, "--keys", str(keys), "--timeout", str(timeout)]
     line += ["--listen", show(addresses[party])]

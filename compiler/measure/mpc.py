@@ -3,14 +3,12 @@
 Client and server are two threads over channels in memory, after the dealer has made their material. A step's time is
 the CPU time of the slower thread, so it is computation alone, whoever waits for whom; what a message takes is
 measured over TLS (`ppc.compiler.measure.link`). How many units a step has is what the cost model counts for it
-(`ppc.targets.mpc.target.count`): the prices are the non-negative ones that come nearest to all steps, relatively.
+(`ppc.targets.mpc.rules.count`): the prices are the non-negative ones that come nearest to all steps, relatively.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 from typing import Any
 
@@ -18,19 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
+from ppc.compiler.measure.parties import Parties
 from ppc.compiler.measure.stopwatch import Stopwatch, Timing
 from ppc.ir.label import PUBLIC
 from ppc.ir.module import Constant, Module, Op, Stage
 from ppc.ir.module import Value as Typed
 from ppc.ir.types import TensorType
-from ppc.runtime.mpc.deal import deal, receive_material
 from ppc.runtime.mpc.ring import encode
-from ppc.runtime.mpc.state import setup, supply_of
+from ppc.runtime.mpc.state import supply_of
 from ppc.runtime.mpc.steps import run_alone
-from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
-from ppc.targets.mpc.target import count
+from ppc.targets.mpc.rules import count
 
 #: Smallest price of a unit: below, the fit only says that it is nothing beside the others.
 LEAST = 1e-11
@@ -105,23 +102,15 @@ def fitted(table: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[
 def run(steps: Sequence[Case], watch: Stopwatch) -> list[float]:
     """Seconds of each step: the median over passes of the slower party's CPU time."""
     passes = 2 * watch.least
-    sessions = _sessions(steps)
-    with ThreadPoolExecutor(3) as pool:
-
-        def together(jobs: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-            waiting = {role: pool.submit(job) for role, job in jobs.items()}
-            return {role: future.result() for role, future in waiting.items()}
-
-        together({role: partial(setup, session) for role, session in sessions.items()})
-        together(
-            {
-                "dealer": lambda: deal(sessions["dealer"], lambda s: _program(s, steps), passes + 1),
-                "client": partial(receive_material, sessions["client"], passes + 1),
-                "server": partial(receive_material, sessions["server"], passes + 1),
-            }
-        )
-        computing = {role: partial(_passes, sessions[role], steps, passes + 1) for role in ("client", "server")}
-        spent = together(computing)
+    weights = {
+        f"{name}{i}": np.full(shape, 0.01)
+        for i, case in enumerate(steps, 1)
+        for name, shape in case.operands.items()
+        if name.startswith("@")
+    }
+    parties = Parties([case.op for case in steps], weights)
+    parties.prepare(lambda session: _program(session, steps), passes + 1)
+    spent = parties.compute(lambda session: _passes(session, steps, passes + 1))
     slower = np.maximum(np.array(spent["client"]), np.array(spent["server"]))[1:]  # the first pass warms up
     for i, case in enumerate(steps):
         watch.timings[f"mpc.{case.op}.{i}"] = Timing.of([(spent, spent) for spent in slower[:, i].tolist()])
@@ -157,21 +146,3 @@ def _operand(session: Session, step: int, name: str, shape: tuple[int, ...]) -> 
         return Value("mpc", shape)
     ones = encode(np.ones(shape)) if session.role == "client" else np.zeros(shape, np.uint64)
     return Value("mpc", shape, ones.view(np.int64))
-
-
-def _sessions(steps: Sequence[Case]) -> dict[str, Session]:
-    weights = {
-        f"{name}{i}": np.full(shape, 0.01)
-        for i, case in enumerate(steps, 1)
-        for name, shape in case.operands.items()
-        if name.startswith("@")
-    }
-    manifest = {
-        "weights": {name: {"shape": list(w.shape)} for name, w in weights.items()},
-        "steps": [{"id": i, "step": f"mpc.{case.op}"} for i, case in enumerate(steps, 1)],
-    }
-    found = {role: Session(role, manifest) for role in ("client", "server", "dealer")}
-    for a, b in (("client", "server"), ("client", "dealer"), ("server", "dealer")):
-        found[a].channels[b], found[b].channels[a] = pair(a, b)
-    found["server"].weights = weights
-    return found

@@ -9,6 +9,7 @@ from ppc.compiler.report.he import he_section
 from ppc.compiler.report.reasons import amount
 from ppc.compiler.report.timeline import timeline
 from ppc.ir.module import Module, Op
+from ppc.ir.refresh import refreshed
 from ppc.ir.target import Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
@@ -40,10 +41,12 @@ def build(f: Findings) -> dict[str, Any]:
     """All values are JSON-able and depend on the input alone (no times, no paths)."""
     module = f.assigned.module
     nodes = _nodes(f)
+    made = {r: op.loc for op in module.ops for r in op.results}
     return {
         "nodes": nodes,
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
+        "refreshed": [made[v] for v in dict.fromkeys(v for op in module.ops for v in refreshed(op))],
         "parties": _parties(f.views, f.lowered),
         "holds": {
             party: [{"what": h.what, "values": h.values, "why": h.why} for h in held]

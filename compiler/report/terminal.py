@@ -170,10 +170,14 @@ def _cost(r: Mapping[str, Any]) -> RenderableType:
     table.add_row("online traffic", size(p["bytes"]))
     table.add_row("dealer traffic, ahead", size(p["offline_bytes"]))
     table.add_row("prices", table_of_prices(r["prices"]))
+    if r.get("refreshed"):
+        named = ", ".join(map(safe, r["refreshed"][:MOST_SEEN])) + (", …" if len(r["refreshed"]) > MOST_SEEN else "")
+        table.add_row("refreshes", f"{len(r['refreshed'])} values leave HE through shares and come back ({named})")
+    unit, method = o.get("unit", "s"), o.get("method", "flow MILP")
     table.add_row(
         "optimality",
-        f"{o['objective']} {o['value']:.6g} {o['unit']}, proven bound {o['bound']:.6g} {o['unit']}, gap {o['gap']:.2%} "
-        f"({o['method']})" + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
+        f"{o['objective']} {o['value']:.6g} {unit}, proven bound {o['bound']:.6g} {unit}, gap {o['gap']:.2%} "
+        f"({method})" + ("" if o["gap"] < 1e-6 else "  [bold yellow]not proven optimal[/]"),
     )
     return table
 

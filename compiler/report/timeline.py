@@ -45,7 +45,8 @@ def place_of(op: Op) -> str | None:
 def _costs(f: "Findings") -> Iterator[Cost]:
     """Of each step."""
     rung = _rung(f)
-    of_nodes, in_he = _node_costs(f, rung), _he_costs(f)
+    in_he = _he_costs(f)
+    of_nodes = _node_costs(f, rung, with_he=in_he is None)
     for op in f.lowered.ops:
         kind, _, rest = op.name.partition(".")
         if kind in ("convert", "reveal"):
@@ -74,7 +75,7 @@ def _he_costs(f: "Findings") -> Mapping[int, float] | None:
     return {id(step.op): step.seconds for step in counted(f.lowered, f.he)}
 
 
-def _node_costs(f: "Findings", rung: HeRung) -> dict[tuple[str, str], Cost]:
+def _node_costs(f: "Findings", rung: HeRung, with_he: bool) -> dict[tuple[str, str], Cost]:
     """Of the nodes that have steps, by domain and name; what was merged is added to the next one of its domain."""
     present = {(op.name.partition(".")[0], op.loc) for op in f.lowered.ops}
     found: dict[tuple[str, str], Cost] = {}
@@ -83,6 +84,8 @@ def _node_costs(f: "Findings", rung: HeRung) -> dict[tuple[str, str], Cost]:
     module = f.assigned.module
     for v, op in op_nodes(module).items():
         assert op.domain is not None
+        if op.domain is Domain.HE and not with_he:
+            continue
         cost = f.pricing.targets[op.domain].cost(op, module, rung, f.assigned.solution.labels[v][1])
         key = str(op.domain), op.loc
         cost = cost + waiting.pop(key[0], Cost())

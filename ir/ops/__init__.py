@@ -12,8 +12,8 @@ from ppc.ir.opdef import OpDef
 
 _FAMILIES: dict[str, str] = {
     "elementwise": "Add Sub Mul Div Pow Mod Min Max Sum Mean Clip Neg Abs Sign Floor Ceil Round Reciprocal Polynomial",
-    "smooth": "Sqrt Exp Log Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Tanh Erf Gelu Sigmoid Softplus "
-    "Softsign Mish Swish",
+    "smooth": "Sqrt Rsqrt Exp Log Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Tanh Erf Gelu Sigmoid "
+    "Softplus Softsign Mish Swish",
     "logic": "And Or Xor Not Equal Less LessOrEqual Greater GreaterOrEqual BitwiseAnd BitwiseOr BitwiseXor BitwiseNot "
     "BitShift IsNaN IsInf Where",
     "activation": "Relu LeakyRelu PRelu ThresholdedRelu Elu Selu Celu HardSigmoid HardSwish Shrink Softmax LogSoftmax "

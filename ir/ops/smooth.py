@@ -17,6 +17,7 @@ def _gelu(types: Types, *, approximate: str) -> Result:
 
 
 SQRT = _smooth("Sqrt", "Square root of each element.")
+RSQRT = _smooth("Rsqrt", "ppc's own: one over the square root of each element.")
 EXP = _smooth("Exp", "e to the power of each element.")
 LOG = _smooth("Log", "Natural logarithm of each element.")
 SIN = _smooth("Sin", "Sine of each element (radians).")

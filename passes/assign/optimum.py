@@ -15,8 +15,8 @@ from ppc.passes.assign.recheck import copies_of, judge
 ROUNDING = 1e-6
 
 
-def optimum(p: Problem, time_limit: float) -> Solution | None:
-    """The cheapest legal assignment, re-checked; None where it is proven that there is none.
+def optimum(p: Problem, time_limit: float, beat: float = inf) -> Solution | None:
+    """The cheapest legal assignment, re-checked; None where it is proven that none costs less than `beat`.
 
     Raises OutOfTime, and InternalError where a solver's answer is not what it says.
     """
@@ -26,7 +26,9 @@ def optimum(p: Problem, time_limit: float) -> Solution | None:
     except elimination.TooWide:
         found = milp.solve(p, time_limit)
     else:
-        if found is not None and p.limits and judge(p, found.labels).why:
+        if found is None or found.value >= beat:
+            return None
+        if p.limits and judge(p, found.labels).why:
             unlimited, found = found, milp.solve(p, time_limit)
             if found is not None:
                 found = replace(found, bound=max(found.bound, unlimited.bound))
@@ -59,9 +61,8 @@ def least(p: Problem, labels: tuple[Label, ...]) -> tuple[Label, ...]:
     return tuple(found)
 
 
-def nearest(p: Problem, time_limit: float) -> Solution | None:
-    """Where no assignment keeps the limits: the one that uses the least of them together. Its value is the objective's,
-    its bound 0, since nothing is proven of it. None where nothing is legal even without limits."""
+def of_limits(p: Problem) -> Problem:
+    """The same problem, to use as little as can be of its limits together, each as a share of what it allows."""
     parts = [(1 / m.most if m.most > 0 else 1.0, m.costs) for m in p.limits]
 
     def use(own: Curves, of: Callable[[Costs], Curves]) -> Curves:
@@ -70,9 +71,4 @@ def nearest(p: Problem, time_limit: float) -> Solution | None:
     node = tuple(use(own, lambda c, v=v: c.node[v]) for v, own in enumerate(p.costs.node))  # type: ignore[misc]
     move = tuple(use(own, lambda c, v=v: c.move[v]) for v, own in enumerate(p.costs.move))  # type: ignore[misc]
     setup = tuple(sum(weight * costs.setup[k] for weight, costs in parts) for k in range(len(p.tops)))
-    use_of_limits = replace(p, costs=Costs(node, move, setup), limits=())
-    found = optimum(use_of_limits, time_limit)
-    if found is None:
-        return None
-    value = judge(replace(p, limits=()), found.labels).value
-    return Solution(found.labels, value, 0.0, f"{found.method}, for the limits alone")
+    return replace(p, costs=Costs(node, move, setup), limits=())

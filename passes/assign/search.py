@@ -1,6 +1,6 @@
 """Assign every node to the domain that makes the whole plan best."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
@@ -17,11 +17,9 @@ from ppc.ir.types import Domain
 from ppc.passes.assign import elimination
 from ppc.passes.assign.audit import Audit
 from ppc.passes.assign.build import DOMAINS, HE, Pricing, Rules, build, op_nodes
-from ppc.passes.assign.optimum import ROUNDING, nearest, optimum
+from ppc.passes.assign.optimum import ROUNDING, of_limits, optimum
 from ppc.passes.assign.problem import OutOfTime, Problem, Solution
-from ppc.passes.assign.recheck import copies_of
-
-Solver = Callable[[Problem, float], Solution | None]
+from ppc.passes.assign.recheck import copies_of, judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +85,9 @@ class Assign:
         uses_he = any(Domain.HE in d for d in self.rules.allowed.values())
         rungs = self.rungs if uses_he else self.rungs[:1]
         problems = [build(module, self.rules, rung, self.pricing) for rung in rungs]
-        answers = self._answers(problems, optimum)
-        if answers is None and self.rules.limits:
-            answers = self._answers(problems, nearest)
+        answers = self._answers(problems)
+        if answers is None and problems[0].limits:
+            answers = self._nearest(problems)
         if answers is None:
             raise _nothing_legal()
         solution, best = answers
@@ -99,13 +97,23 @@ class Assign:
         audit.agrees(solution.value)
         return Outcome(placed, self.rules, problems[best], solution, rungs[best], tuple(problems), audit.limits())
 
-    def _answers(self, problems: list[Problem], solve: Solver) -> tuple[Solution, int] | None:
+    def _nearest(self, problems: list[Problem]) -> tuple[Solution, int] | None:
+        """Where nothing keeps the limits: what uses the least of them. Of its objective nothing is proven."""
+        answers = self._answers([of_limits(p) for p in problems])
+        if answers is None:
+            return None
+        solution, best = answers
+        value = judge(replace(problems[best], limits=()), solution.labels).value
+        method = f"{solution.method}, for the limits alone"
+        return replace(solution, value=value, bound=0.0, method=method), best
+
+    def _answers(self, problems: list[Problem]) -> tuple[Solution, int] | None:
         """The best of all rungs, with a bound that is proven for all of them together."""
         best: tuple[Solution, int] | None = None
         bound, late = inf, False
         for i, problem in enumerate(problems):
             try:
-                solution = solve(problem, self.time_limit)
+                solution = optimum(problem, self.time_limit, inf if best is None else best[0].value)
             except OutOfTime:
                 late = True  # a rung that was cut short without an answer proves nothing
                 continue

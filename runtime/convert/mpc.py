@@ -81,7 +81,7 @@ def _share(session: Session, step: Step, value: Value, owner: str) -> Value:
             f"step {step.id} shares a value of size {largest:g}; fixed point with {FRACTION_BITS} fractional bits "
             f"holds values below {LARGEST:g}",
         )
-    ring = encode(data) - share_masks(state.own_input_key, step)
+    ring = np.asarray(encode(data) - share_masks(state.own_input_key, step))  # of a scalar, numpy makes no array
     return Value("mpc", step.shape, ring.view(np.int64))
 
 

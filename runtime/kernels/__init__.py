@@ -41,6 +41,7 @@ KERNELS: dict[str, str] = {
     "Polynomial": _OURS + "polynomial:polynomial",
     # smooth functions
     "Sqrt": "numpy:sqrt",
+    "Rsqrt": _OURS + "arithmetic:rsqrt",
     "Exp": "numpy:exp",
     "Log": "numpy:log",
     "Sin": "numpy:sin",

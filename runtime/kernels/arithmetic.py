@@ -22,6 +22,12 @@ def pow(base: Array, exponent: Array) -> Array:
     return np.power(base, exponent).astype(base.dtype, copy=False)
 
 
+def rsqrt(x: Array) -> Array:
+    """1 / sqrt(x)."""
+    y: Array = 1.0 / np.sqrt(x)
+    return y
+
+
 def mod(a: Array, b: Array, *, fmod: int = 0) -> Array:
     """Remainder with the sign of the divisor, or with `fmod` that of the dividend."""
     return np.fmod(a, b) if fmod else np.mod(a, b)

@@ -1,7 +1,9 @@
 """Resize: interpolation along one axis after the other, each a sparse matrix known from shapes alone."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -57,11 +59,9 @@ def _tap_weights(mode: str, offset: Array, cubic_coeff_a: float) -> Array:
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def _interpolate(
-    x: Array, axis: int, at: Array, scale: float, mode: str, a: float, antialias: int, exclude_outside: int
-) -> Array:
-    """x sampled at coordinates `at` along the axis: the taps are gathered, weighted and summed."""
-    extent, stretch = x.shape[axis], max(1.0, 1.0 / scale) if antialias else 1.0
+def _matrix(extent: int, at: Array, scale: float, mode: str, a: float, antialias: int, exclude_outside: int) -> Array:
+    """(len(at), extent): what each sample at the coordinates `at` takes of each element, the taps weighted."""
+    stretch = max(1.0, 1.0 / scale) if antialias else 1.0
     reach = math.ceil((1 if mode == "linear" else 2) * stretch)
     taps = np.floor(at)[:, None] + np.arange(-reach, reach + 1)  # (out, taps)
     weights = _tap_weights(mode, (at[:, None] - taps) / stretch, a)
@@ -71,7 +71,7 @@ def _interpolate(
     clamped = np.clip(taps, 0, extent - 1).astype(np.int64)
     matrix = np.zeros((len(at), extent))
     np.add.at(matrix, (np.arange(len(at))[:, None], clamped), weights)
-    return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+    return matrix
 
 
 def resize(
@@ -91,14 +91,27 @@ def resize(
 ) -> Array:
     """Modes nearest, linear and cubic; every coordinate transformation but tf_crop_and_resize (the only one that
     `extrapolation_value` is about)."""
+    taps = partial(_matrix, mode=mode, a=cubic_coeff_a, antialias=antialias, exclude_outside=exclude_outside)
+    place, near = TRANSFORMS[coordinate_transformation_mode], NEAREST[nearest_mode]
     for axis, extent, scale in resized(x.shape, scales, sizes, axes, keep_aspect_ratio_policy):
         have = x.shape[axis]
         if extent == have and scale == 1.0:
             continue
-        grid = np.arange(extent, dtype=np.float64)
-        at = TRANSFORMS[coordinate_transformation_mode](grid, scale, scale * have, have)
+        at = place(np.arange(extent, dtype=np.float64), scale, scale * have, have)
         if mode == "nearest":
-            x = np.take(x, np.clip(NEAREST[nearest_mode](at), 0, have - 1).astype(np.int64), axis)
+            x = np.take(x, np.clip(near(at), 0, have - 1).astype(np.int64), axis)
         else:
-            x = _interpolate(x, axis, at, scale, mode, cubic_coeff_a, antialias, exclude_outside)
+            x = np.moveaxis(np.tensordot(taps(have, at, scale), x, (1, axis)), 0, axis)
     return x
+
+
+def axis_matrices(dims: Sequence[int], attrs: Mapping[str, Any]) -> list[tuple[int, Array]]:
+    """What `resize` does to each axis that changes, as a matrix (out, in): unit vectors of the axis, resized alone.
+    Sizes must be kept as they are (policy "stretch")."""
+    sizes, alone = attrs.get("sizes"), {k: v for k, v in attrs.items() if k not in ("scales", "sizes", "axes")}
+    found: list[tuple[int, Array]] = []
+    for axis, extent, scale in resized(dims, attrs.get("scales"), sizes, attrs.get("axes")):
+        if extent != dims[axis] or scale != 1.0:
+            how = {"sizes": (extent,)} if sizes else {"scales": (scale,)}
+            found.append((axis, resize(np.eye(dims[axis]), axes=(0,), **how, **alone)))
+    return found

@@ -84,9 +84,10 @@ class Dealer:
         self.shipped.append(row.pack(bits ^ row.draw(self._client)))
 
     def weight(self, form: WeightForm) -> Ring:
-        """The mask of a weight: the same in every pass of a lot."""
-        self.weights.append(form)
-        return weight_mask(self._weights_key, self._step, len(self.weights) - 1, form)
+        """The mask of a weight: the same in every pass of a lot, and wherever the step uses the weight."""
+        if form not in self.weights:
+            self.weights.append(form)
+        return weight_mask(self._weights_key, self._step, self.weights.index(form), form)
 
     def shipped_bytes(self) -> int:
         return sum(int(a.nbytes) for a in self.shipped)

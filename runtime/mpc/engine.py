@@ -6,11 +6,13 @@ what needs the other party. A gate has two parts: `deal` makes its correlated ra
 the role. What needs the other party is a generator (`ppc.runtime.mpc.turn`): protocols call it by `yield from`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.material import Chunk
 from ppc.runtime.mpc.ring import Ring, encode
@@ -32,7 +34,8 @@ class Party:
         self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], plain: dict[int, Ring]
     ):
         self.rank, self._channel, self._chunk, self._tag = rank, channel, chunk, tag
-        self._masked, self._plain, self._weights, self._alone = masked, plain, 0, 0
+        self._masked, self._plain, self._alone = masked, plain, 0
+        self._weights: list[WeightForm] = []  # in the order of their first use
         self.first = np.uint64(1 if rank == CLIENT else 0)  # × a public value: exactly one party adds it
 
     def __repr__(self) -> str:
@@ -52,11 +55,11 @@ class Party:
         half: NDArray[Any] = self._chunk.take("share", dtype, tuple(shape))
         return half
 
-    def weight(self) -> Ring:
-        """The next weight of the step: W itself at the server, W − B at the client."""
-        index = self._weights
-        self._weights += 1
-        return (self._plain if self.rank == SERVER else self._masked)[index]
+    def weight(self, form: WeightForm) -> Ring:
+        """A weight of the step: W itself at the server, W − B at the client."""
+        if form not in self._weights:
+            self._weights.append(form)
+        return (self._plain if self.rank == SERVER else self._masked)[self._weights.index(form)]
 
     def swap(self, *arrays: NDArray[Any]) -> Rounds[Arrays]:
         """The peer's arrays of the same types and shapes: one round."""
@@ -106,16 +109,40 @@ class Gate(Protocol):
 class Engine:
     """What a protocol sees: the same at the client, the server and the dealer."""
 
-    def __init__(self, dealer: Dealer | None, party: Party | None, small: bool = False):
+    def __init__(
+        self,
+        dealer: Dealer | None,
+        party: Party | None,
+        counts: Mapping[str, Ring] | None = None,
+        small: bool = False,
+    ):
         self._dealer, self._party = dealer, party
+        self._counts = counts or {}  # of earlier nodes in this pass
         self.small = small  # tables: fewer bytes of the dealer, more rounds
         self.first = party.first if party else np.uint64(0)
+        self.left_range = np.zeros(1, np.uint64)  # this party's share of how many elements left their declared range
 
     def apply(self, gate: Gate, *shares: Ring) -> Rounds[Any]:
         if self._dealer is not None:
             return gate.deal(self._dealer)
         assert self._party is not None
         return (yield from gate.online(self._party, *shares))
+
+    def outside(self, *bits: Ring) -> None:
+        """Count elements that left their declared range: shares of integers, 1 for each. No message; what becomes
+        of the count is in `protocols.checked`."""
+        for b in bits:
+            self.left_range += b.sum(dtype=np.uint64)
+
+    def counted(self, nodes: Sequence[str]) -> Ring:
+        """A share of how many elements left their range in these nodes. PPC6006 for a node that took no step before."""
+        missing = [node for node in nodes if node not in self._counts]
+        if missing:
+            raise PartyError("PPC6006", f"the plan checks the range of {missing[0]!r} before that node has run")
+        total = np.zeros(1, np.uint64)
+        for node in nodes:
+            total += self._counts[node]
+        return total
 
     def public(self, value: Any, bits: int) -> Ring:
         """Shares of a public value in fixed point: the client's is the value, the other zero."""

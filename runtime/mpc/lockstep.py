@@ -8,6 +8,7 @@ steps that take part and the turn, and has their arrays in the order of the plan
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import Meter, Spent
@@ -18,29 +19,35 @@ from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
 Operand = Ring | Weight | None
+#: What a protocol gives: the share of its result, or of several.
+Results = Ring | tuple[Ring, ...]
 
 
 @dataclass(eq=False)
 class Task:
-    """A step on its way. `begin` starts its protocol on the operands; `finish` judges its result."""
+    """A step on its way. `begin` starts its protocol on the operands; `finish` judges its results, as many as the plan
+    asks for. `after`: steps that have to be done before, beside those whose results it reads."""
 
     step: Step
-    begin: Callable[[Sequence[Operand]], Ring | Rounds[Ring]]
-    operands: "Sequence[Operand | Task]"
-    finish: Callable[["Task", Ring], None]
-    share: Ring | None = None  # once it is done
-    rounds: Rounds[Ring] | None = None
+    begin: Callable[[Sequence[Operand]], Results | Rounds[Results]]
+    operands: "Sequence[Operand | Part]"
+    finish: Callable[[tuple[Ring, ...]], None]
+    after: "Sequence[Task]" = ()
+    engine: Any = None  # that of its protocol, once it has started
+    shares: tuple[Ring, ...] | None = None  # once it is done
+    rounds: Rounds[Results] | None = None
     turn: Turn | None = None  # what it says and hears next
 
     def __repr__(self) -> str:  # never shows a share
-        return f"Task(step {self.step.id}, {'done' if self.share is not None else 'on its way'})"
+        return f"Task(step {self.step.id}, {'done' if self.shares is not None else 'on its way'})"
 
     @property
     def ready(self) -> bool:
-        return all(o.share is not None for o in self.operands if isinstance(o, Task))
+        read = [o.task for o in self.operands if isinstance(o, Part)]
+        return all(task.shares is not None for task in (*read, *self.after))
 
     def start(self) -> None:
-        operands = [o.share if isinstance(o, Task) else o for o in self.operands]
+        operands = [o.share if isinstance(o, Part) else o for o in self.operands]
         self._go(lambda: self.begin(operands), operands)
 
     def go_on(self, heard: Arrays) -> None:
@@ -48,7 +55,7 @@ class Task:
         rounds = self.rounds
         self._go(lambda: rounds.send(heard), [])
 
-    def _go(self, move: Callable[[], Turn | Ring | Rounds[Ring]], operands: Sequence[Operand]) -> None:
+    def _go(self, move: Callable[[], Turn | Results | Rounds[Results]], operands: Sequence[Operand]) -> None:
         """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes
         only."""
         try:
@@ -67,9 +74,24 @@ class Task:
             message = f"step {self.step.id} ({self.step.name}) cannot take {given}: {error}"
             raise PartyError("PPC6003", message) from error
 
-    def _end(self, result: Ring) -> None:
-        self.share, self.turn, self.rounds, self.operands = result, None, None, ()
-        self.finish(self, result)
+    def _end(self, found: Results) -> None:
+        """An operator's further results may be left out by the plan."""
+        self.turn, self.rounds, self.operands, self.after = None, None, (), ()
+        self.shares = (found if isinstance(found, tuple) else (found,))[: len(self.step.shapes)]
+        self.finish(self.shares)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One result of a step that may still be on its way."""
+
+    task: Task
+    index: int
+
+    @property
+    def share(self) -> Ring:
+        assert self.task.shares is not None
+        return self.task.shares[self.index]
 
 
 @dataclass

@@ -70,6 +70,12 @@ def matmul(a: Ring, b: Ring) -> Ring:
     return np.atleast_1d(product).view(np.uint64).reshape(product.shape)
 
 
+def einsum(equation: str, *operands: Ring) -> Ring:
+    """numpy's, mod 2^64."""
+    returned: Ring = np.asarray(np.einsum(equation, *operands))
+    return returned
+
+
 def windows(x: Ring, kernel: Shape, strides: Shape, pads: Shape, dilations: Shape, fill: int = 0) -> Ring:
     """Every window of a padded tensor: (N, C, *spatial) -> (N, C, *out, *kernel). `pads` as in ONNX: begins, ends."""
     rank = len(kernel)

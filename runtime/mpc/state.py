@@ -27,6 +27,14 @@ class MpcState:
     dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
     followed: frozenset[int] = frozenset()  # steps of the plan after which another MPC step comes
     due: list[Task] = field(default_factory=list)  # client, server: steps that wait for the last MPC step in a row
+    counts: dict[str, Ring] = field(default_factory=dict)  # of this pass: node -> share of how many left their range
+    counts_of: int = -1  # which pass that is
+
+    def counts_in(self, run: int) -> dict[str, Ring]:
+        """The counts of a pass; those of another one are dropped."""
+        if run != self.counts_of:
+            self.counts, self.counts_of = {}, run
+        return self.counts
 
 
 def state_of(session: Session) -> MpcState:

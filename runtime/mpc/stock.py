@@ -43,14 +43,26 @@ class Stock:
         return StoredLot.create(self.folder, self._key, self._about, self._rank, offer, outline)
 
     def lots(self) -> dict[str, StoredLot]:
-        """What is left, the oldest lot first; lots that are used up are deleted. Raises PPC6014, PPC6015."""
-        found = {}
+        """What is left, the oldest lot first; lots that are used up are deleted. Raises PPC6014.
+
+        Lots of others (another version of the plan, other keys) are left alone; PPC6015 where there are no own ones.
+        """
+        found: dict[str, StoredLot] = {}
+        foreign: list[PartyError] = []
         for folder in sorted(self.folder.glob(_LOT)):
-            lot = StoredLot.open(folder, self._key, self._about, self._rank)
+            try:
+                lot = StoredLot.open(folder, self._key, self._about, self._rank)
+            except PartyError as e:
+                if e.code != "PPC6015":
+                    raise
+                foreign.append(e)
+                continue
             if lot.used_up:
                 lot.delete()
             else:
                 found[lot.folder.name] = lot
+        if foreign and not found:
+            raise foreign[0]
         return found
 
     @contextmanager

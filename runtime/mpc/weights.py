@@ -24,6 +24,19 @@ def _transposed(arrays: Sequence[Array], args: Sequence[float]) -> Array:
     return arrays[0].T * args[0]
 
 
+def _reshaped(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    """In the shape that `args` spell out, to broadcast."""
+    return arrays[0].reshape([int(n) for n in args])
+
+
+def _one_hot(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    """(depth, elements): columns with a one at each index. Negative indices count from the end."""
+    depth, index = int(args[0]), arrays[0].reshape(-1).astype(np.int64)
+    if ((index < -depth) | (index >= depth)).any():
+        raise ValueError(f"an index is outside an axis of {depth} elements")
+    return np.eye(depth)[:, index]
+
+
 def _inverse(arrays: Sequence[Array], args: Sequence[float]) -> Array:
     return 1.0 / arrays[0]
 
@@ -38,6 +51,8 @@ def _over_deviation(arrays: Sequence[Array], args: Sequence[float]) -> Array:
 FORMS: Mapping[str, Callable[[Sequence[Array], Sequence[float]], Array]] = {
     "plain": _plain,
     "transposed": _transposed,
+    "reshaped": _reshaped,
+    "one_hot": _one_hot,
     "inverse": _inverse,
     "over_deviation": _over_deviation,
 }

@@ -19,7 +19,9 @@ REASONS: dict[str, str] = {
     **dict.fromkeys(("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal", "Where", "Abs", "Sign"), COMPARES),
     **dict.fromkeys(("Floor", "Ceil", "Round", "Not", "And", "Or"), COMPARES),
     **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Elu", "Clip", "HardSigmoid", "HardSwish"), SMOOTH),
-    **dict.fromkeys(("Sigmoid", "Tanh", "Erf", "Gelu", "Exp", "Log", "Softplus", "Sqrt", "Reciprocal", "Pow"), SMOOTH),
+    **dict.fromkeys(
+        ("Sigmoid", "Tanh", "Erf", "Gelu", "Exp", "Log", "Softplus", "Sqrt", "Rsqrt", "Reciprocal", "Pow"), SMOOTH
+    ),
     **dict.fromkeys(("Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization"), COMPOUND),
     **dict.fromkeys(("ArgMax", "ArgMin", "TopK", "Gather", "GatherElements", "OneHot", "Scan", "Loop"), INDEXES),
     **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor"), INDEXES),

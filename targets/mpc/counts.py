@@ -7,9 +7,10 @@ travel once a session, are not in them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import ceil, log2
+from math import ceil, floor, log2
 
 from ppc.ir.target import Cost
+from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Count:
         units = {**self.work, **{u: n + self.work.get(u, 0.0) for u, n in other.work.items()}}
         return Count(units, self.bytes + other.bytes, self.rounds + other.rounds, self.offline + other.offline)
 
+    def __mul__(self, times: int) -> "Count":
+        units = {u: n * times for u, n in self.work.items()}
+        return Count(units, self.bytes * times, self.rounds * times, self.offline * times)
+
     def priced(self, prices: Mapping[str, float]) -> Cost:
         """`prices`: seconds of each unit, and of a "round"."""
         seconds = sum(n * prices[unit] for unit, n in self.work.items()) + self.rounds * prices["round"]
@@ -42,6 +47,8 @@ class Count:
 
 
 NOTHING = Count()
+#: `mpc.checked`: one opening, and one share to the party that is told.
+CHECKED = Count({"call": 1}, 16, 2, 16)
 
 
 def undo(bits: int) -> int:
@@ -162,28 +169,54 @@ def guarded(
     return Count(work, 16 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def smooth(n: int, k: int, half: int | None, shift: int = 0, small: bool = False) -> Count:
+def smooth(n: int, k: int, half: int | None = None, shift: int = 0, small: bool = False, tail: bool = False) -> Count:
     """A table of cubic polynomials on 2^k cells, with both its ends; with small tables by way of |x| on 2^half cells,
     where the function allows that."""
     if small and half is not None:
         return compare(n, 3, True, shift, True) + table(n, half)
-    return guarded(n, 4 * 2**k, 2, 34, shift, half is not None, small)
+    return guarded(n, 4 * 2**k, 2, 34, shift, tail, small)
 
 
-def octave(n: int, octaves: int, small: bool = False) -> Count:
-    """Normalisation over so many octaves, and a table on the mantissa."""
+def octave(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
+    """Normalisation over so many octaves, and a table on the mantissa; `signed`: a comparison with zero beside."""
     local = Count({"element": 4 * n * octaves})
-    return compare(n, octaves + 1, small=small) + local + table(n, 5)
+    return compare(n, octaves + 1 + signed, small=small) + local + table(n, 5)
 
 
-def power_of(n: int, octaves: int, small: bool = False) -> Count:
+def power_of(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
     """x^e by octaves, before its last truncation."""
-    return octave(n, octaves, small) + product(n, n, n, n)
+    return octave(n, octaves, signed, small) + product(n, n, n, n)
+
+
+def root(n: int, signed: bool, small: bool = False) -> Count:
+    """x^(1/2) or x^(-1/2)."""
+    return power_of(n, _octaves(SQRT_OCTAVES), signed, small) + truncate(n, 31)
+
+
+def _octaves(bounds: tuple[int, int]) -> int:
+    return bounds[1] - bounds[0]
+
+
+def logarithm(n: int, small: bool = False) -> Count:
+    return octave(n, _octaves(LOG_OCTAVES), small=small)
+
+
+def softsign(n: int, small: bool = False) -> Count:
+    inverse = power_of(n, RECIPROCAL_OCTAVES[1], small=small)
+    return compare(n, small=small) + inverse + truncate(n, 25) + product(n, n, n, n)
 
 
 def reciprocal(n: int, small: bool = False) -> Count:
-    """Of either sign, over 2^-10 .. 2^18."""
-    return compare(n, small=small) + power_of(n, 28, small) + truncate(n, 25) + product(n, n, n, n)
+    """Of either sign."""
+    inverse = power_of(n, _octaves(RECIPROCAL_OCTAVES), small=small)
+    return compare(n, small=small) + inverse + truncate(n, 25) + product(n, n, n, n)
+
+
+def quotient(a: int, b: int, out: int, weight: bool, small: bool = False) -> Count:
+    """By a secret; `weight`: what is divided is one."""
+    mantissa = compare(b, small=small) + octave(b, _octaves(RECIPROCAL_OCTAVES), small=small) + product(b, b, b, b)
+    part = weighted(b, out, out) if weight else product(a, b, out, out) + truncate(out, 18)
+    return mantissa + part + product(out, b, out, out) + truncate(out, 24)
 
 
 def row_octaves(row: int) -> int:
@@ -197,16 +230,75 @@ def exponentials(n: int, row: int, small: bool = False, shift: int = 0) -> Count
 
 def softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
     rows, short = n // row, row <= 64 and not small
-    inverse = table(rows, ceil(log2(8 * row - 5)), 26) if short else power_of(rows, row_octaves(row), small)
+    inverse = table(rows, ceil(log2(8 * row - 5)), 26) if short else power_of(rows, row_octaves(row), small=small)
     return exponentials(n, row, small, shift) + inverse + product(n, rows, n, n) + truncate(n, 30)
 
 
 def log_softmax(n: int, row: int, small: bool = False) -> Count:
-    return exponentials(n, row, small) + octave(n // row, row_octaves(row), small)
+    return exponentials(n, row, small) + octave(n // row, row_octaves(row), small=small)
 
 
-def norm(n: int, row: int, epsilon: float, small: bool = False) -> Count:
+def whole(n: int, comparisons: int) -> Count:
+    """Floor, Ceil (one comparison) and Round (two)."""
+    return truncate(n) + compare(n, 1, False) * comparisons
+
+
+def one_hot(n: int, depth: int) -> Count:
+    return compare(n, 2 * depth + 1, False)
+
+
+def ranks(n: int, row: int) -> Count:
+    """Every pair of a row."""
+    return compare(n * (row - 1) // 2, 1, False)
+
+
+def top_k(n: int, row: int, k: int) -> Count:
+    out = n // row * k
+    return ranks(n, row) + compare(n, k, False) + product(n * k, n, out, n * k)
+
+
+def lp_norm(n: int, row: int, p: int, small: bool = False) -> Count:
+    if p == 2:
+        return norm(n, row, 0.0, centre=False, scaled=False, small=small)
     rows = n // row
-    lo = max(0, int(log2(row * epsilon) + 32))
-    root = power_of(rows, 60 - lo, small) + truncate(rows, 30)
-    return truncate(rows, 26) + square(n) + root + product(n, rows, n, n) + truncate(n, 20) + weighted(n, n, n)
+    inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True, small) + truncate(rows, 18)
+    return compare(n, small=small) + inverse + product(n, rows, n, n) + truncate(n, 24)
+
+
+def product_tree(n: int, out: int) -> Count:
+    total, left = NOTHING, n // out
+    while left > 1:
+        total += multiply(left // 2 * out)
+        left -= left // 2
+    return total
+
+
+def recurrent(op: str, time: int, batch: int, width: int, hidden: int, directions: int, variant: bool) -> Count:
+    """LSTM, GRU (`variant`: linear before reset) or RNN (`variant`: Relu), unrolled."""
+    n, x = directions * batch * hidden, batch * width
+
+    def times_r(gates: int) -> Count:
+        return weighted(n, gates * n, gates * n * hidden)
+
+    def products(terms: int) -> Count:
+        return product(terms * n, terms * n, terms * n, terms * n) + truncate(n)
+
+    if op == "LSTM":
+        gates, step = 4, times_r(4) + smooth(4 * n, 5) + products(2) + smooth(n, 5) + products(1)
+    elif op == "GRU":
+        inner = times_r(3) if variant else times_r(2) + times_r(1)
+        gates, step = 3, inner + smooth(2 * n, 5) + products(1) + smooth(n, 5) + products(1)
+    else:
+        gates, step = 1, times_r(1) + (compare(n) if variant else smooth(n, 5))
+    return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
+
+
+def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True, small: bool = False) -> Count:
+    """Rows of `row` elements over their deviation; `scaled`: times a weight."""
+    rows = n // row
+    more = max(0, (13 - ceil(log2(row))) // 2)
+    least = floor(log2(row * epsilon) + 2 * (16 + more)) if epsilon > 0 else 0
+    root = power_of(rows, 61 - max(17, least), True, small) + truncate(rows, 30)
+    mean = truncate(rows, 34 - more) if centre else NOTHING
+    after = weighted(n, n, n) if scaled else NOTHING
+    return mean + square(n) + root + product(n, rows, n, n) + truncate(n, 20 + more) + after

@@ -19,14 +19,14 @@ TRUNCATE = frozenset(
     (
         *("Relu", "LeakyRelu", "PRelu", "Abs", "Sign", "Clip", "HardSigmoid"),
         *("MaxPool", "ReluMaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin"),
-        *("Sigmoid", "Tanh", "Erf", "Gelu", "Swish", "Softplus", "Exp", "Elu", "Softmax"),
+        *("Sigmoid", "Tanh", "Erf", "Gelu", "Swish", "Softplus", "Mish", "Exp", "Elu", "Selu", "Softmax"),
     )
 )
 #: Steps that leave a value's fractional bits as they are.
 PASS = frozenset(
     (
         *("Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"),
-        *("Gather", "DepthToSpace", "SpaceToDepth", "Neg"),
+        *("DepthToSpace", "SpaceToDepth", "Neg"),
     )
 )
 #: Steps that bring their operands to the most fractional bits among them.
@@ -112,6 +112,8 @@ def _truncated_late(module: Module, of_mpc: OfMpc) -> set[str]:
 def _takes(reader: Op, value: str, late: set[str], of_mpc: OfMpc) -> bool:
     if not of_mpc(reader):
         return False
+    if reader.name == "Swish" and reader.attrs.get("alpha", 1.0) != 1.0:
+        return False  # it is scaled first
     if reader.name in TRUNCATE:
         return reader.operands.index(value) == 0 and reader.operands.count(value) == 1
     return reader.name in PASS | ALIGN and reader.results[0] in late

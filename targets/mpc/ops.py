@@ -6,10 +6,13 @@ engine.
 
 from dataclasses import dataclass
 
+from ppc.runtime.ranges import RANGES
+from ppc.targets.mpc.functions import FUNCTIONS
+
 
 @dataclass(frozen=True, slots=True)
 class MpcOp:
-    """`count` names a row of `ppc.targets.mpc.counts.COUNTS`; `limits` is for the reader of documentation and
+    """`count` names a row of `ppc.targets.mpc.rules.COUNTS`; `limits` is for the reader of documentation and
     reports."""
 
     count: str
@@ -24,10 +27,28 @@ _PRODUCT = "error 2^-16; |result| < 2^30, with a weight 2^26"
 _COMPARE = "exact on the whole ring"
 _MAX = "exact; differences below 2^46"
 
+_RECURRENT = "usual activations, all time steps; error 2^-10 a step in a gate; unrolled: 7 to 16 rounds a time step"
+
 _VIEWS = (
     *("Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"),
-    *("Slice", "Concat", "Pad", "Expand", "Gather", "DepthToSpace", "SpaceToDepth"),
+    *("Slice", "Concat", "Pad", "Expand", "Tile", "Trilu", "DepthToSpace", "SpaceToDepth"),
 )
+
+#: How the functions of `functions.FUNCTIONS` are counted.
+_FUNCTIONS = {
+    **{name: "table5" for name in ("Sigmoid", "Tanh", "Erf")},
+    **{name: name.lower() for name in ("Gelu", "Softplus", "Mish", "Swish")},
+    **{name: "periodic" for name in ("Sin", "Cos")},
+    **{name: name.lower() for name in ("Elu", "Celu", "Selu", "Exp", "Reciprocal", "Log", "Softsign", "Softmax")},
+    "HardSigmoid": "compare2_scaled",
+    "HardSwish": "hard_swish",
+    "Sqrt": "root",
+    "Rsqrt": "root",
+    "LogSoftmax": "log_softmax",
+    "ReduceLogSumExp": "log_softmax",
+    **{name: "norm" for name in ("LayerNormalization", "RMSNormalization", "InstanceNormalization")},
+    **{name: "norm" for name in ("GroupNormalization", "MeanVarianceNormalization")},
+}
 
 OPS: dict[str, MpcOp] = {
     "Conv": MpcOp("weighted", _LINEAR),
@@ -37,13 +58,25 @@ OPS: dict[str, MpcOp] = {
     "AveragePool": MpcOp("mean", _MEAN),
     "GlobalAveragePool": MpcOp("mean", _MEAN),
     "ReduceMean": MpcOp("mean", _MEAN),
-    "ReduceSum": MpcOp("local", _SUM),
+    **{name: MpcOp("local", _SUM) for name in ("ReduceSum", "CumSum")},
+    "Mean": MpcOp("mean_of", _MEAN),
+    "ReduceL1": MpcOp("l1", _COMPARE),
+    "ReduceL2": MpcOp("l2", f"error 2^-8; |result| < 2^10, {RANGES['Sqrt']} of the sum of squares"),
+    "ReduceLogSum": MpcOp("log_sum", f"error 2^-13; {RANGES['Log']} of the sum"),
+    "ReduceProd": MpcOp("product_tree", _PRODUCT + "; every partial product"),
+    "Einsum": MpcOp("einsum", "one or two operands; " + _LINEAR),
+    "Resize": MpcOp("resize", "nearest: exact, no round; else error 2^-16 and |x| 2^-21 a tap, |x| < 2^26"),
+    "LpNormalization": MpcOp("lp_norm", "error 2^-11; 2-norms of 2^-8 to 2^8 times the root of the number of elements"),
+    "Gather": MpcOp("gather", "at constant or secret indices, both hidden; error 2^-16 where one side is a weight"),
+    "OneHot": MpcOp("one_hot", "exact; two comparisons a place"),
+    "Hardmax": MpcOp("hardmax", _MAX),
+    "TopK": MpcOp("top_k", _MAX + "; every pair of a row is compared"),
+    **{name: MpcOp("whole", "exact: four rounds") for name in ("Floor", "Ceil")},
+    "Round": MpcOp("round", "exact, halves to even"),
+    "Xor": MpcOp("compare2", _COMPARE),
     **{name: MpcOp("local", _SUM) for name in ("Add", "Sub", "Neg", "Sum")},
     "Mul": MpcOp("mul", _PRODUCT),
-    "Div": MpcOp(
-        "div", "error 2^-15 relative; 2^-10 <= |divisor| < 2^18, what lies outside is taken as the nearest end"
-    ),
-    "Pow": MpcOp("power", "whole exponents 1..16; " + _PRODUCT),
+    "Div": MpcOp("div", str(FUNCTIONS["Div"])),
     "ReduceSumSquare": MpcOp("square", _PRODUCT),
     **{name: MpcOp("local", _VIEW) for name in _VIEWS},
     "Relu": MpcOp("compare", _COMPARE),
@@ -56,23 +89,12 @@ OPS: dict[str, MpcOp] = {
     "Equal": MpcOp("compare2", "equal to the last of 16 fractional bits"),
     "Not": MpcOp("local", _VIEW),
     "Where": MpcOp("product", "error 2^-16; |a − b| < 2^30"),
-    "HardSigmoid": MpcOp("compare2_scaled", "error 2^-16"),
-    "HardSwish": MpcOp("hard_swish", "error 2^-15"),
+    "ThresholdedRelu": MpcOp("compare", _COMPARE),
+    "Shrink": MpcOp("compare2", _COMPARE),
     **{name: MpcOp("maximum", _MAX) for name in ("Max", "Min", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin")},
     "ReluMaxPool": MpcOp("maximum", _MAX),  # a step that stands for both operators (`fuse`)
     "ArgMax": MpcOp("arg_maximum", _MAX),
     "ArgMin": MpcOp("arg_maximum", _MAX),
-    **{name: MpcOp("table5", "error 2^-10 on all inputs") for name in ("Sigmoid", "Tanh", "Erf", "Gelu")},
-    **{name: MpcOp("table6", "error 2^-10 on all inputs") for name in ("Swish", "Softplus")},
-    "Elu": MpcOp("exp", "error 2^-14"),
-    "Exp": MpcOp("exp", "error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10"),
-    "Reciprocal": MpcOp("reciprocal", "error 2^-15 relative; 2^-10 <= |x| < 2^18"),
-    "Sqrt": MpcOp("root", "error 2^-13 relative; 2^-14 <= x < 2^20, below taken as 2^-14"),
-    "Log": MpcOp("log", "error 2^-14; 2^-16 <= x < 2^24"),
-    "Softmax": MpcOp("softmax", "error 2^-13; at most 2^16 elements a row"),
-    "LogSoftmax": MpcOp("log_softmax", "error 2^-13; differences below −14 are taken as −14 in the sum"),
-    "ReduceLogSumExp": MpcOp("log_softmax", "error 2^-13"),
-    "LayerNormalization": MpcOp(
-        "norm", "error 2^-11 where a row deviates by 0.05 or more; sum of its squared deviations < 2^28"
-    ),
+    **{name: MpcOp("recurrent", _RECURRENT) for name in ("LSTM", "GRU", "RNN")},
+    **{name: MpcOp(count, str(FUNCTIONS[name])) for name, count in _FUNCTIONS.items()},
 }

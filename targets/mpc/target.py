@@ -9,157 +9,18 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+from ppc.ir.calibration import measured
 from ppc.ir.module import Module, Op
 from ppc.ir.target import LAN, Cost, HeRung
 from ppc.ir.types import Domain
-from ppc.runtime.schema import FRACTION_BITS
-from ppc.targets.mpc import counts
-from ppc.targets.mpc.counts import Count
+from ppc.runtime.ranges import declared
 from ppc.targets.mpc.fuse import fuse, of_mpc
 from ppc.targets.mpc.ops import OPS
+from ppc.targets.mpc.rules import count
 from ppc.targets.mpc.tables import choose_tables
 from ppc.targets.prices import Prices
 
 _NUMBERS = ("f32", "f64", "f16", "i64", "i32", "i16", "i8", "u8", "u16", "u32", "bool")
-
-
-class _Facts:
-    """Sizes of one op, as the counting rules need them."""
-
-    def __init__(self, op: Op, module: Module):
-        self.op = op
-        self.operands = [module.type_of(name).shape for name in op.operands if name]
-        self.shared = [not name.startswith("@") for name in op.operands if name]
-        self.weights = [s for s, shared in zip(self.operands, self.shared, strict=True) if not shared]
-        self.x = prod(next((s for s, shared in zip(self.operands, self.shared, strict=True) if shared), ()))
-        self.out_shape = module.type_of(op.results[0]).shape
-        self.out = prod(self.out_shape)
-        self.secrets = sum(self.shared)
-        bits: Any = op.attrs.get("operand_bits", (FRACTION_BITS,))
-        self.shift = bits[0] - FRACTION_BITS  # by how much the first operand is truncated in its opening
-        self.keep = "fraction_bits" in op.attrs  # the result is left to be truncated so
-        self.small = op.attrs.get("tables") == "small"
-
-    def axis_size(self, default: int) -> int:
-        shape = self.operands[0]
-        return shape[int(self.op.attrs.get("axis", default)) % len(shape)]  # type: ignore[arg-type]
-
-    def multiply_accumulates(self) -> int:
-        """Of a linear layer with its weight (or second operand)."""
-        if self.op.name == "Conv":
-            return self.out * prod(self.operands[1][1:])
-        if self.op.name in ("Gemm", "MatMul"):
-            inner = self.operands[0][0 if self.op.attrs.get("transA") else -1]
-            return self.out * inner
-        return self.out
-
-
-def _linear(f: _Facts) -> Count:
-    macs = f.multiply_accumulates()
-    if len(f.shared) > 1 and f.shared[0] and f.shared[1]:
-        return _of_two(f, macs)
-    return counts.weighted(f.x, f.out, macs, keep=f.keep)
-
-
-def _mul(f: _Facts) -> Count:
-    return _of_two(f, f.out) if f.secrets == 2 else counts.weighted(f.x, f.out, f.out, keep=f.keep)
-
-
-def _of_two(f: _Facts, macs: int) -> Count:
-    """A product of two values."""
-    found = counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, macs)
-    return found if f.keep else found + counts.truncate(f.out)
-
-
-def _div(f: _Facts) -> Count:
-    if f.secrets == 2 or f.shared == [False, True]:
-        divisor = prod(f.operands[1])
-        after = counts.product(divisor, prod(f.operands[0]), f.out, f.out) + counts.truncate(f.out)
-        return counts.reciprocal(divisor, f.small) + (after if f.shared[0] else counts.weighted(divisor, f.out, f.out))
-    return counts.weighted(f.x, f.out, f.out, keep=f.keep)
-
-
-def _mean(f: _Facts) -> Count:
-    local = Count({"element": f.x})
-    return local if f.keep else local + counts.truncate(f.out, 26)
-
-
-def _power(f: _Facts) -> Count:
-    bits = bin(int(float(f.op.attrs["exponent"])))[3:]  # type: ignore[arg-type]
-    squares = [counts.square(f.x) + counts.truncate(f.x) for _ in bits]
-    return sum(squares + [counts.multiply(f.x) for bit in bits if bit == "1"], counts.NOTHING)
-
-
-def _compare(f: _Facts, thresholds: int = 1, products: bool = True) -> Count:
-    return counts.compare(f.out, thresholds, products, f.shift, f.small)
-
-
-def _clip(f: _Facts) -> Count:
-    if f.op.name != "Clip":
-        return _compare(f, 2, False)
-    limits = len({"min", "max"} & set(f.op.attrs))
-    return _compare(f, limits) if limits else counts.truncate(f.out, f.shift) if f.shift else counts.NOTHING
-
-
-def _maximum(f: _Facts) -> Count:
-    name, relu = f.op.name, f.op.name == "ReluMaxPool"
-    if name in ("Max", "Min"):
-        return counts.maximum(len(f.operands), f.out, small=f.small)
-    kernel: Any = f.op.attrs.get("kernel_shape")
-    candidates = f.x // max(f.out, 1) if kernel is None else prod(kernel)
-    return counts.maximum(candidates, f.out, 1, f.shift, relu, f.small)
-
-
-def _arg_maximum(f: _Facts) -> Count:
-    size = f.axis_size(0)
-    return counts.maximum(size, f.x // size, 2, f.shift, small=f.small)
-
-
-def _log_softmax(f: _Facts) -> Count:
-    row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
-    return counts.log_softmax(f.x, row, f.small)
-
-
-def _norm(f: _Facts) -> Count:
-    axis = int(f.op.attrs.get("axis", -1))  # type: ignore[arg-type]
-    row = prod(f.operands[0][axis % len(f.operands[0]) :])
-    return counts.norm(f.x, row, float(f.op.attrs.get("epsilon", 1e-5)), f.small)  # type: ignore[arg-type]
-
-
-#: How an operator is counted: rows that `ops.OPS` names.
-COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
-    "local": lambda f: Count({"element": f.out}),
-    "weighted": _linear,
-    "matmul": _linear,
-    "mean": _mean,
-    "mul": _mul,
-    "div": _div,
-    "power": _power,
-    "square": lambda f: counts.square(f.x) + counts.truncate(f.out),
-    "product": lambda f: counts.product(prod(f.operands[0]), f.out, f.out, f.out) + counts.truncate(f.out),
-    "compare": lambda f: _compare(f, 1, f.op.name in ("Relu", "Abs")),
-    "compare2": _clip,
-    "compare_scaled": lambda f: _compare(f) + counts.truncate(f.out, 20),
-    "compare2_scaled": lambda f: _compare(f, 2) + counts.truncate(f.out, 20),
-    "hard_swish": lambda f: _compare(f, 2) + counts.truncate(f.out, 20) + counts.multiply(f.out),
-    "compare_weighted": lambda f: _compare(f) + counts.weighted(f.out, f.out, f.out),
-    "maximum": _maximum,
-    "arg_maximum": _arg_maximum,
-    "table5": lambda f: counts.smooth(f.out, 5, 3 if f.op.name == "Gelu" else None, f.shift, f.small),
-    "table6": lambda f: counts.smooth(f.out, 6, 5, f.shift, f.small),
-    "exp": lambda f: counts.guarded(f.out, 32, 2, 22, f.shift, f.op.name == "Elu", f.small),
-    "reciprocal": lambda f: counts.reciprocal(f.out, f.small),
-    "root": lambda f: counts.power_of(f.out, 34, f.small) + counts.truncate(f.out, 31),
-    "log": lambda f: _compare(f, 41) + counts.table(f.out, 5),
-    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small, f.shift),
-    "log_softmax": _log_softmax,
-    "norm": _norm,
-}
-
-
-def count(op: Op, module: Module) -> Count:
-    """What a step of this operator takes, with the attributes of its step (`ppc.targets.mpc.fuse`)."""
-    return COUNTS[OPS[op.name].count](_Facts(op, module)) + Count({"call": 1})
 
 
 @dataclass(frozen=True)
@@ -177,15 +38,17 @@ class MpcTarget:
         """Why MPC cannot run `op`, or None."""
         if op.name not in OPS:
             return f"MPC has no protocol for {op.name}"
-        if len(op.results) != 1:
+        if len(op.results) != 1 and op.name not in _SEVERAL:
             return f"MPC gives one result, and this {op.name} has {len(op.results)}"
         names = [name for name in (*op.operands, *op.results) if name]
         other = [module.type_of(name).dtype for name in names if module.type_of(name).dtype not in _NUMBERS]
         if other:
             return f"MPC computes on numbers below 2^30, not on {other[0]}"
+        if op.name == "Cast" and (reason := _cuts(op, module)):
+            return reason
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
-        return _special(op)
+        return _special(op, module) or _leaves_range(op, module)
 
     def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
         """Online seconds, bytes and rounds of one pass, and what the dealer ships for it.
@@ -218,11 +81,54 @@ class MpcTarget:
         return 0
 
 
+def _leaves_range(op: Op, module: Module) -> str | None:
+    """A function that calibration has seen outside its declared range would give wrong results."""
+    found = declared(op.name, op.attrs)
+    name = op.operands[found.operand] if found and len(op.operands) > found.operand else ""
+    value = module.values.get(name)
+    if found is None or value is None or value.range is None:
+        return None
+    least, most = measured(value.range)
+    if not found.leaves(least, most):
+        return None
+    return f"calibration saw {least:.4g} .. {most:.4g}, and {op.name} holds under MPC for {found}"
+
+
+#: Operators whose protocols give all their results.
+_SEVERAL = ("LSTM", "GRU", "RNN", "TopK")
+
+#: Pairs of elements that TopK and Hardmax compare; 216 bytes of the dealer's each.
+MOST_PAIRS = 1 << 21
+
+
+#: What only moves the elements of its first operand.
+_CARRIES = ("Identity", "Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile")
+
+
+def _cuts(op: Op, module: Module) -> str | None:
+    """A number with a fraction becomes an integer by being cut towards zero; a value of shares would keep it."""
+    source, to = module.type_of(op.operands[0]).dtype, module.type_of(op.results[0]).dtype
+    if not source.startswith("f") or to.startswith("f"):
+        return None
+    made = module.producer().get(op.operands[0])
+    while made is not None and made.name in _CARRIES:
+        made = module.producer().get(made.operands[0])
+    whole_before = (
+        made is not None and made.name == "Cast" and not module.type_of(made.operands[0]).dtype.startswith("f")
+    )
+    if whole_before or (made is not None and made.name in ("Floor", "Ceil", "Round", "OneHot", "Hardmax")):
+        return None
+    return "MPC has no protocol that cuts a number towards zero; Floor, Ceil or Round before the Cast would do"
+
+
 #: Operators that need some operands to be weights, by the position of the first such operand.
-_WEIGHTS_FROM = {"Conv": 1, "PRelu": 1, "BatchNormalization": 1, "LayerNormalization": 1}
+_WEIGHTS_FROM = {
+    **{name: 1 for name in ("Conv", "PRelu", "BatchNormalization", "LayerNormalization", "RMSNormalization")},
+    **{name: 1 for name in ("InstanceNormalization", "GroupNormalization")},
+}
 
 
-def _special(op: Op) -> str | None:
+def _special(op: Op, module: Module) -> str | None:
     """Limits that depend on operands and attributes."""
     attrs: Mapping[str, Any] = op.attrs
     first = _WEIGHTS_FROM.get(op.name)
@@ -234,10 +140,37 @@ def _special(op: Op) -> str | None:
         return "the MPC protocol of Gemm takes its first operand as a value"
     if op.name == "Div" and op.operands[0].startswith("@"):
         return None
-    if op.name == "Pow" and (len(op.operands) > 1 or float(attrs.get("exponent", 0)) not in range(1, 17)):
-        return "MPC raises to constant whole powers 1..16 (attribute exponent)"
-    if op.name == "Gather" and (len(op.operands) > 1 or "indices" not in attrs):
-        return "MPC gathers by constant indices only; an index that is secret needs an oblivious protocol"
+    if op.name in ("LSTM", "GRU", "RNN"):
+        return _recurrent_limits(op)
+    if op.name == "Gather" and op.operands[0].startswith("@") and attrs.get("axis", 0) != 0:
+        return "MPC takes rows of a table at a secret index, along its first axis only"
+    if op.name == "Einsum" and len(op.operands) > 2:
+        return "MPC multiplies two operands of Einsum at a time"
+    if op.name == "Resize" and attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return "MPC resizes to the sizes that are given, without adjusting them to keep a ratio"
+    if op.name in ("TopK", "Hardmax"):
+        shape = module.type_of(op.operands[0]).shape
+        pairs = prod(shape) * (shape[int(attrs.get("axis", -1))] - 1) // 2
+        if pairs > MOST_PAIRS:
+            return f"MPC compares every pair of a row: {pairs} of them are more than {MOST_PAIRS}"
     if op.name == "Pad" and min(attrs.get("pads", (0,))) < 0:
         return "MPC has no protocol for negative pads"
+    return None
+
+
+def _recurrent_limits(op: Op) -> str | None:
+    operands, attrs = (*op.operands, *[""] * 8)[:8], op.attrs
+    if operands[0].startswith("@") or not all(o.startswith("@") for o in operands[1:3]):
+        return f"the MPC protocol of {op.name} takes a value and weights"
+    if operands[3] and not operands[3].startswith("@"):
+        return f"the MPC protocol of {op.name} takes its bias as a weight"
+    if operands[4]:
+        return f"the MPC protocol of {op.name} runs all time steps: lengths of sequences would have to be public"
+    if operands[7] or attrs.get("clip") is not None or attrs.get("input_forget"):
+        return f"the MPC protocol of {op.name} has no peepholes, no clipping and no coupled gates"
+    usual = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}[op.name]
+    given = attrs.get("activations")
+    names = tuple(str(name).lower() for name in given) if isinstance(given, tuple) and given else usual
+    if names not in (usual, usual * 2) and not (op.name == "RNN" and set(names) == {"relu"}):
+        return f"the MPC protocol of {op.name} has the usual activations, not {', '.join(names)}"
     return None

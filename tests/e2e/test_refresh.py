@@ -44,6 +44,7 @@ def test_values_are_refreshed_and_the_result_is_right(model: Path, tmp_path: Pat
     assert {n["domain"] for n in report["nodes"]} == {"he"} and report["optimality"]["gap"] < 1e-9
     assert steps.count("convert.he_to_mpc") == steps.count("convert.mpc_to_he") > 0
     assert not any(step.startswith("mpc.") for step in steps)
+    assert len(report["refreshed"]) == steps.count("convert.mpc_to_he")
     assert case.compiled.manifest["he"]["degree"] == 8192
 
 

@@ -9,7 +9,7 @@ from random_assignments import brute_force, random_problem
 
 from ppc.ir.diagnostic import InternalError
 from ppc.passes.assign import elimination, milp
-from ppc.passes.assign.optimum import checked, nearest, optimum
+from ppc.passes.assign.optimum import checked, of_limits, optimum
 from ppc.passes.assign.problem import Costs, OutOfTime, Problem
 from ppc.passes.assign.recheck import judge
 
@@ -145,14 +145,23 @@ def test_a_limit_that_binds_goes_to_the_flow_program() -> None:
 
 
 def test_limits_that_nothing_keeps() -> None:
-    """The assignment that comes nearest uses the least of them, and claims no bound."""
+    """The assignment that comes nearest is legal, and uses the least of them."""
     p = limited()
     tight = replace(p, limits=tuple(replace(limit, most=1e-3) for limit in p.limits))
     assert optimum(tight, 60) is None
-    found = nearest(tight, 60)
-    assert found is not None and found.bound == 0
+    near, kept = optimum(of_limits(tight), 60), optimum(p, 60)
+    assert near is not None and kept is not None
+    assert near.value == pytest.approx(brute_force(of_limits(tight)))
+    assert judge(replace(p, limits=()), near.labels).why == ""
     use = replace(p, costs=p.limits[0].costs, limits=())
-    assert judge(use, found.labels).value <= judge(use, optimum(p, 60).labels).value  # type: ignore[union-attr]
+    assert judge(use, near.labels).value <= judge(use, kept.labels).value
+
+
+def test_what_cannot_beat_an_answer_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = limited()
+    bound = brute_force(replace(p, limits=()))
+    monkeypatch.setattr(milp, "solve", lambda *_: pytest.fail("elimination knows better"))
+    assert optimum(p, 60, beat=bound) is None
 
 
 def test_a_wide_graph_goes_to_the_flow_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,8 @@ class Compare:
         r = p.random(self.shape)
         table, top = take_digits(p, self.how, self.shape)
         c = yield from mask.open(p, shares[0], r)
-        moved = np.stack([c.public - word(t) for t in self.thresholds])
+        limits = np.array([word(t) for t in self.thresholds])
+        moved = np.asarray(c.public)[None] - limits.reshape(-1, *[1] * len(self.shape))
         sign = yield from signs(p, self.how, table[:, :, None], top, moved)
         undo = mask.take(p, r)
         if p.rank == CLIENT:

@@ -84,7 +84,7 @@ class Weighted:
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         ours: Ring
         x, bias = shares  # the bias lies in the server's share, at the scale of the product
-        w, a = p.weight(), p.client(self.x)
+        w, a = p.weight(self.form), p.client(self.x)
         if p.rank == CLIENT:
             yield from p.send(x - a)
             ours = self.f(a, w)

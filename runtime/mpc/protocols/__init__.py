@@ -2,7 +2,8 @@
 
 A protocol is `f(engine, attrs, *operands) -> Rounds[Ring]` (`ppc.runtime.mpc.turn`), or plainly a `Ring` where it
 needs no message, run by client, server and dealer alike; operands are rings (shares at 16 fractional bits) or
-`Weight`s, and so is the result. Errors stated in the docstrings are absolute unless they say relative.
+`Weight`s, and so is the result (of a few operators a tuple of them). Errors stated in the docstrings are absolute
+unless they say relative.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ _FILES: dict[str, dict[str, str]] = {
         "GlobalAveragePool": "global_average_pool",
         "ReduceMean": "reduce_mean",
         "ReduceSum": "reduce_sum",
+        "Mean": "mean_of",
     },
     "arithmetic": {
         "Add": "add",
@@ -33,7 +35,6 @@ _FILES: dict[str, dict[str, str]] = {
         "Sum": "sum_of",
         "Mul": "mul",
         "Div": "div",
-        "Pow": "power",
         "ReduceSumSquare": "reduce_sum_square",
     },
     "local": {
@@ -49,7 +50,9 @@ _FILES: dict[str, dict[str, str]] = {
         "Concat": "concat",
         "Pad": "pad",
         "Expand": "expand",
-        "Gather": "gather",
+        "Tile": "tile",
+        "Trilu": "trilu",
+        "CumSum": "cum_sum",
         "DepthToSpace": "depth_to_space",
         "SpaceToDepth": "space_to_depth",
     },
@@ -57,6 +60,8 @@ _FILES: dict[str, dict[str, str]] = {
         "Relu": "relu",
         "LeakyRelu": "leaky_relu",
         "PRelu": "prelu",
+        "ThresholdedRelu": "thresholded_relu",
+        "Shrink": "shrink",
         "Clip": "clip",
         "Abs": "absolute",
         "Sign": "sign",
@@ -68,6 +73,10 @@ _FILES: dict[str, dict[str, str]] = {
         "Not": "logical_not",
         "And": "logical_and",
         "Or": "logical_or",
+        "Xor": "logical_xor",
+        "Floor": "floor",
+        "Ceil": "ceil",
+        "Round": "round_half_even",
         "Where": "where",
         "HardSigmoid": "hard_sigmoid",
         "HardSwish": "hard_swish",
@@ -83,6 +92,15 @@ _FILES: dict[str, dict[str, str]] = {
         "ArgMax": "arg_max",
         "ArgMin": "arg_min",
     },
+    "index": {"Gather": "gather", "OneHot": "one_hot", "Hardmax": "hardmax", "TopK": "top_k"},
+    "reduce": {
+        "ReduceL1": "reduce_l1",
+        "ReduceL2": "reduce_l2",
+        "ReduceLogSum": "reduce_log_sum",
+        "ReduceProd": "reduce_prod",
+        "Einsum": "einsum",
+    },
+    "resize": {"Resize": "resize"},
     "smooth": {
         "Sigmoid": "sigmoid",
         "Tanh": "tanh",
@@ -90,25 +108,47 @@ _FILES: dict[str, dict[str, str]] = {
         "Gelu": "gelu",
         "Swish": "swish",
         "Softplus": "softplus",
+        "Mish": "mish",
+        "Sin": "sine",
+        "Cos": "cosine",
         "Elu": "elu",
+        "Celu": "celu",
+        "Selu": "selu",
         "Exp": "exp",
     },
-    "octave": {"Reciprocal": "reciprocal", "Sqrt": "sqrt_of", "Log": "log_of"},
+    "octave": {
+        "Reciprocal": "reciprocal",
+        "Sqrt": "sqrt_of",
+        "Rsqrt": "inverse_sqrt",
+        "Log": "log_of",
+        "Softsign": "softsign",
+    },
     "softmax": {"Softmax": "softmax", "LogSoftmax": "log_softmax", "ReduceLogSumExp": "reduce_log_sum_exp"},
-    "norm": {"LayerNormalization": "layer_normalization"},
+    "recurrent": {"LSTM": "lstm", "GRU": "gru", "RNN": "rnn"},
+    "norm": {
+        "LayerNormalization": "layer_normalization",
+        "RMSNormalization": "rms_normalization",
+        "InstanceNormalization": "instance_normalization",
+        "GroupNormalization": "group_normalization",
+        "LpNormalization": "lp_normalization",
+        "MeanVarianceNormalization": "mean_variance_normalization",
+    },
 }
 
 PROTOCOLS: dict[str, str] = {
     op: f"ppc.runtime.mpc.protocols.{file}:{function}" for file, ops in _FILES.items() for op, function in ops.items()
 }
 
+#: Steps of a plan that stand for no operator.
+STEPS = {"checked": "ppc.runtime.mpc.protocols.checked:checked"}
+
 Implementation = Callable[..., Ring | Rounds[Ring]]
 
 
 @cache
 def protocol(name: str) -> Implementation:
-    """The protocol of an operator. Raises KeyError for an operator that has none."""
-    module, _, function = PROTOCOLS[name].partition(":")
+    """The protocol of an operator or step. Raises KeyError where there is none."""
+    module, _, function = (STEPS | PROTOCOLS)[name].partition(":")
     found: Implementation = getattr(import_module(module), function)
     return found
 

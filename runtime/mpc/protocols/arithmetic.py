@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.product import SelfProduct
 from ppc.runtime.mpc.protocols.linear import PRODUCT_BITS, SQUARE_BITS, plain, product, truncate, weighted
 from ppc.runtime.mpc.protocols.mean import reduce_sum
-from ppc.runtime.mpc.protocols.octave import inverse
+from ppc.runtime.mpc.protocols.octave import quotient
 from ppc.runtime.mpc.protocols.scale import keeps, operand_bits, result_bits
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
@@ -60,32 +59,13 @@ def mul(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[R
     return product(e, np.multiply, a, b, keeps(attrs, SQUARE_BITS))
 
 
-def square(e: Engine, x: Ring) -> Rounds[Ring]:
-    z: Ring = yield from e.apply(SelfProduct(x.shape), x)
-    return (yield from truncate(e, z, FRACTION_BITS))
-
-
 def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
-    """By a weight: times its inverse. By a secret: its reciprocal (see `octave`), of either sign."""
+    """By a weight: times its inverse. By a secret: see `octave.quotient`."""
     if isinstance(b, Weight):
         assert not isinstance(a, Weight)
         form = WeightForm((b.name,), "inverse", (), b.shape)
-        return (yield from weighted(e, np.multiply, a, form, keep=keeps(attrs, PRODUCT_BITS)))
-    r = yield from inverse(e, b)
-    return (yield from mul(e, attrs, r, a))
-
-
-def power(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """A constant whole exponent of 1..16 (attribute `exponent`), by repeated squaring."""
-    exponent = float(attrs["exponent"])
-    if exponent not in range(1, 17):
-        raise PartyError("PPC6006", f"Pow has an MPC protocol for exponents 1..16, not {exponent:g}")
-    bits = bin(int(exponent))[3:]
-    result = x
-    for bit in bits:
-        result = yield from square(e, result)
-        result = (yield from product(e, np.multiply, result, x)) if bit == "1" else result
-    return result
+        return weighted(e, np.multiply, a, form, keep=keeps(attrs, PRODUCT_BITS))
+    return quotient(e, a, b)
 
 
 def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:

@@ -10,11 +10,13 @@ import numpy as np
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.compare import Compare, Compared
+from ppc.runtime.mpc.gates.product import Product
 from ppc.runtime.mpc.protocols.linear import plain, product, scaled, truncate, weighted
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.mpc.weights import WEIGHT_BITS
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
 
@@ -63,6 +65,22 @@ def leaky_relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 def prelu(e: Engine, attrs: Attrs, x: Ring, slope: Weight) -> Rounds[Ring]:
     positive, x = yield from _split(e, attrs, x)
     return positive + (yield from weighted(e, np.multiply, x - positive, plain(slope)))
+
+
+def thresholded_relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    """x where x > alpha."""
+    _, multiples = yield from compare(e, x, units(float(attrs.get("alpha", 1.0))) + 1)
+    returned: Ring = multiples[0]
+    return returned
+
+
+def shrink(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    """x + bias below −lambd, x − bias above lambd, else 0. lambd < 0 lets the two overlap: the first one counts."""
+    bias, limit = float(attrs.get("bias", 0.0)), units(float(attrs.get("lambd", 0.5)))
+    bits, multiples = yield from compare(e, x, -limit, max(limit + 1, -limit))
+    below = e.first - bits[0]
+    returned: Ring = x - multiples[0] + multiples[1] + (below - bits[1]) * ring.encode(bias)
+    return returned
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +137,12 @@ def hard_sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 
 
 def hard_swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """x · max(0, min(1, x/6 + 1/2))."""
-    factor = yield from hard_sigmoid(e, {"alpha": 1 / 6, "beta": 0.5}, x)
-    return (yield from product(e, np.multiply, x, factor))
+    """x · max(0, min(1, x/6 + 1/2)): z (z + 3) / 6 with z = x limited to [−3, 3], plus what x has beyond 3."""
+    limited = yield from clamp(e, x, units(-3.0), units(3.0))
+    z = limited.inside
+    raw: Ring = yield from e.apply(Product(np.multiply, z.shape, z.shape), z, z + e.public(3.0, FRACTION_BITS))
+    sixth = raw * ring.encode(1 / 6, WEIGHT_BITS)
+    return (yield from truncate(e, sixth, FRACTION_BITS + WEIGHT_BITS)) + limited.excess
 
 
 def _at_least(e: Engine, a: Ring | Weight, b: Ring | Weight, units_more: int = 0) -> Rounds[Ring]:
@@ -150,6 +171,45 @@ def less(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[
 def equal(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
     """Equal to the last of 16 fractional bits."""
     bits, _ = yield from compare(e, shared(e, a) - shared(e, b), 0, 1, products=False)
+    returned: Ring = (bits[0] - bits[1]) * ONE
+    return returned
+
+
+def floor(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    """Truncation gives the floor or one more, and a comparison tells which: four rounds, exact."""
+    near = (yield from truncate(e, x, FRACTION_BITS)) << word(FRACTION_BITS)
+    bits, _ = yield from compare(e, x - near, 0, products=False)
+    returned: Ring = near - (e.first - bits[0]) * ONE
+    return returned
+
+
+def ceil(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return np.uint64(0) - (yield from floor(e, attrs, np.uint64(0) - x))
+
+
+def round_half_even(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    """Halves to even, of which fixed point has many: 2 floor(x/2 + 1/4) + the rest's nearest, rounded where it is not
+    half: with y = x − 2 floor(x/2 + 1/4) in [−1/2, 3/2), that is [y > 1/2]. Seven rounds, exact."""
+    even = word(2) * (yield from _half_floor(e, x))
+    rest = x - even
+    bits, _ = yield from compare(e, rest, (1 << (FRACTION_BITS - 1)) + 1, products=False)
+    returned: Ring = even + bits[0] * ONE
+    return returned
+
+
+def _half_floor(e: Engine, x: Ring) -> Rounds[Ring]:
+    """floor(x/2 + 1/4), exactly: x + 1/2 in units of two."""
+    moved = x + e.public(0.5, FRACTION_BITS)
+    near = yield from truncate(e, moved, FRACTION_BITS + 1)
+    bits, _ = yield from compare(e, moved - (near << word(FRACTION_BITS + 1)), 0, products=False)
+    returned: Ring = (near - (e.first - bits[0])) << word(FRACTION_BITS)
+    return returned
+
+
+def logical_xor(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
+    """[a + b >= 1/2] − [a + b >= 3/2]."""
+    half = 1 << (FRACTION_BITS - 1)
+    bits, _ = yield from compare(e, shared(e, a) + shared(e, b), half, 3 * half, products=False)
     returned: Ring = (bits[0] - bits[1]) * ONE
     return returned
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.kernels.order import cum_sum as kernel
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.ring import Ring
@@ -73,6 +74,20 @@ def expand(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     return np.broadcast_to(x, shape)
 
 
+def tile(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    return np.tile(x, tuple(int(n) for n in attrs["repeats"]))
+
+
+def trilu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    k = int(attrs.get("k", 0))
+    return np.triu(x, k) if attrs.get("upper", 1) else np.tril(x, k)
+
+
+def cum_sum(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+    """Running sums are sums of shares: the kernel's, mod 2^64."""
+    return kernel(x, axis=int(attrs["axis"]), exclusive=attrs.get("exclusive", 0), reverse=attrs.get("reverse", 0))
+
+
 def depth_to_space(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     """Blocks of channels become blocks of pixels, in the order that `mode` names."""
     n, c, h, w = x.shape
@@ -89,9 +104,3 @@ def space_to_depth(e: Engine, attrs: Attrs, x: Ring) -> Ring:
     b = int(attrs["blocksize"])
     x = x.reshape(n, c, h // b, b, w // b, b).transpose(0, 3, 5, 1, 2, 4)
     return x.reshape(n, c * b * b, h // b, w // b)
-
-
-def gather(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """By constant indices (attribute `indices`), nested as the index tensor is; a scalar index drops the axis."""
-    axis = int(attrs.get("axis", 0)) % x.ndim
-    return np.take(x, np.asarray(attrs["indices"], np.int64), axis=axis)

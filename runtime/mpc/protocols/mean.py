@@ -10,11 +10,13 @@ import numpy as np
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.protocols.linear import truncate
+from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.scale import keeps
 from ppc.runtime.mpc.protocols.shapes import axes_of, pads_of
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.value import Weight
 
 Attrs = Mapping[str, Any]
 #: Fractional bits of a public divisor's inverse: a mean over many elements needs more than 16.
@@ -46,6 +48,14 @@ def _truncated(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 
 def reduce_mean(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return mean_over(e, x, axes_of(attrs, x.ndim), bool(attrs.get("keepdims", 1)), attrs)
+
+
+def mean_of(e: Engine, attrs: Attrs, *operands: Ring | Weight) -> Rounds[Ring]:
+    """Mean of several tensors, broadcast."""
+    total = shared(e, operands[0])
+    for operand in operands[1:]:
+        total = total + shared(e, operand)
+    return truncate(e, total * ring.encode(1 / len(operands), INVERSE_BITS), INVERSE_BITS)
 
 
 def global_average_pool(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:

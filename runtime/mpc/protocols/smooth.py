@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.kernels.activation import SELU_ALPHA, SELU_GAMMA
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.exponential import Powers
 from ppc.runtime.mpc.gates.guarded import Guarded, Read
 from ppc.runtime.mpc.gates.table import Lookup, Spline
-from ppc.runtime.mpc.protocols.compare import compare_truncated
+from ppc.runtime.mpc.protocols.compare import clamp, compare_truncated
 from ppc.runtime.mpc.protocols.linear import scaled, truncate
 from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.ranges import EXP_LIMIT
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -48,6 +50,11 @@ def _swish(x: Floats) -> Floats:
     return x * _sigmoid(x)
 
 
+def _mish(x: Floats) -> Floats:
+    value: Floats = x * np.tanh(np.logaddexp(0, x))
+    return value
+
+
 def _softplus(x: Floats) -> Floats:
     value: Floats = np.logaddexp(0, x)
     return value
@@ -68,13 +75,15 @@ def _row(f: Callable[[Floats], Floats], start: float, width: int, k: int, below:
     return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above)
 
 
-def _linear(f: Callable[[Floats], Floats], start: float, width: int, k: int, half_width: int, half_k: int) -> Smooth:
-    """A function that is 0 far below and x far above, and f(x) − max(x, 0) is even."""
+def _linear(
+    f: Callable[[Floats], Floats], start: float, width: int, k: int, half_width: int, half_k: int | None
+) -> Smooth:
+    """A function that is 0 far below and x far above; where `half_k` is given, f(x) − max(x, 0) is even."""
 
     def h(t: Floats) -> Floats:
         return f(t) - t
 
-    half = Spline(h, -(2.0**-8), half_width, half_k, degree=3, g=12, bits=14)
+    half = None if half_k is None else Spline(h, -(2.0**-8), half_width, half_k, degree=3, g=12, bits=14)
     return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), 0, 0, True, half)
 
 
@@ -90,6 +99,7 @@ ROWS: dict[str, Smooth] = {
     "GeluTanh": _linear(_gelu_tanh, -4, -2, 5, -1, 3),
     "Swish": _linear(_swish, -16, -1, 6, -1, 5),
     "Softplus": _linear(_softplus, -16, -1, 6, -1, 5),
+    "Mish": _linear(_mish, -16, -1, 6, -1, None),
 }
 
 
@@ -144,34 +154,87 @@ def gelu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 
 
 def swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["Swish"], x, excess(attrs))
+    """x sigmoid(alpha x), as (alpha x) sigmoid(alpha x) / alpha."""
+    alpha = float(attrs.get("alpha", 1.0))
+    if alpha == 1.0:
+        return (yield from evaluate(e, ROWS["Swish"], x, excess(attrs)))
+    y = yield from scaled(e, x, alpha)
+    y = yield from evaluate(e, ROWS["Swish"], y)
+    return (yield from scaled(e, y, 1 / alpha))
+
+
+def mish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["Mish"], x, excess(attrs))
 
 
 def softplus(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Softplus"], x, excess(attrs))
 
 
-#: exp is limited to this range; exp(10) = 22,026 needs 15 of the 30 integer bits that a product may use.
-EXP_START, EXP_LIMIT = -16, 10
+EXP_START = -16
 
 
 def exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """Error 2^-15 relative plus 2^-15; inputs above 10 are taken as 10: three rounds."""
+    """Error 2^-14 relative plus 2^-15; inputs above 14 are taken as 14, and out of range: three rounds."""
     found = yield from _exp(e, x, EXP_LIMIT << FRACTION_BITS, excess(attrs))
+    e.outside(found.bits[1])
     y: Ring = found.inside + found.bits[1] * ring.encode(np.exp(EXP_LIMIT))
     return y
 
 
-def _exp(e: Engine, x: Ring, hi: int, shift: int, tail: bool = False) -> Rounds[Read]:
+def _exp(e: Engine, x: Ring, hi: int, shift: int = 0, tail: bool = False) -> Rounds[Read]:
     """exp where x < hi, and zero where it is below 2^-23."""
     lo = (EXP_START << FRACTION_BITS) + 2
     table = Powers(EXP_START, 5)
     return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.small), x)
 
 
+def _elu(e: Engine, x: Ring, alpha: float, stretch: float, gamma: float, shift: int = 0) -> Rounds[Ring]:
+    """gamma (max(x, 0) + alpha (exp(min(x, 0) / stretch) − 1))."""
+    if stretch == 1.0:
+        found = yield from _exp(e, x, 0, shift, tail=True)
+        positive, curve = found.above, found.inside - (e.first - found.bits[1]) * ring.encode(1.0)
+    else:
+        limited = yield from clamp(e, x, round((EXP_START << FRACTION_BITS) * stretch) + 2, 0)
+        y = yield from scaled(e, limited.inside, 1 / stretch)
+        found = yield from _exp(e, y, 1 << FRACTION_BITS)
+        positive, curve = limited.excess, found.inside - e.public(1.0, FRACTION_BITS)
+    positive = positive if gamma == 1.0 else (yield from scaled(e, positive, gamma))
+    return positive + (curve if alpha * gamma == 1.0 else (yield from scaled(e, curve, alpha * gamma)))
+
+
 def elu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """max(x, 0) + alpha (exp(min(x, 0)) − 1)."""
-    found = yield from _exp(e, x, 0, excess(attrs), tail=True)
-    curve = found.inside - (e.first - found.bits[1]) * ring.encode(1.0)
+    return _elu(e, x, float(attrs.get("alpha", 1.0)), 1.0, 1.0, excess(attrs))
+
+
+def celu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     alpha = float(attrs.get("alpha", 1.0))
-    return found.above + (curve if alpha == 1.0 else (yield from scaled(e, curve, alpha)))
+    return _elu(e, x, alpha, alpha, 1.0)
+
+
+def selu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return _elu(e, x, float(attrs.get("alpha", SELU_ALPHA)), 1.0, float(attrs.get("gamma", SELU_GAMMA)), excess(attrs))
+
+
+#: One turn in 32 cells. A table is read modulo its cells, so a periodic function needs no limit.
+_SINE, _COSINE = (
+    Spline(f, 0, -5, 5, degree=3, g=12, bits=14)
+    for f in (lambda t: np.sin(2 * np.pi * t), lambda t: np.cos(2 * np.pi * t))
+)
+#: Fractional bits of 1 / 2π. Turns wrap with the ring: it holds a whole number of them.
+_TURN_BITS = 30
+
+
+def _periodic(e: Engine, spline: Spline, x: Ring) -> Rounds[Ring]:
+    """A function of x in turns: two rounds; the angle errs by |x| 2^-28."""
+    turns = x * ring.encode(1 / (2 * np.pi), _TURN_BITS)
+    y: Ring = yield from e.apply(Lookup(spline, x.shape, FRACTION_BITS + _TURN_BITS), turns)
+    return (yield from truncate(e, y, spline.scale - FRACTION_BITS))
+
+
+def sine(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return _periodic(e, _SINE, x)
+
+
+def cosine(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return _periodic(e, _COSINE, x)

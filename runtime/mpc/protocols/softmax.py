@@ -6,7 +6,7 @@ elements: 11), and 3 a level of the maximum's tree of fours.
 
 from collections.abc import Mapping
 from functools import cache
-from math import ceil, log, log2
+from math import ceil, log2
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,7 @@ from ppc.runtime.mpc.gates.product import Product
 from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.protocols.maximum import reduce_max
-from ppc.runtime.mpc.protocols.octave import (
-    F_LOG,
-    F_RECIPROCAL,
-    TABLE_BITS,
-    normalise,
-    octave_sum,
-    times_power,
-)
+from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, TABLE_BITS, log_by_octave, normalise, times_power
 from ppc.runtime.mpc.protocols.scale import operand_bits
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, word
@@ -69,7 +62,8 @@ def _inverses(count: int) -> Spline:
 def _inverse(e: Engine, total: Ring, count: int) -> Rounds[tuple[Ring, int]]:
     """1 / total and its fractional bits: for short rows by one table, two rounds; else by octaves, six."""
     if count > SHORT_ROW or e.small:
-        return (yield from times_power(e, total, EXP_BITS, F_RECIPROCAL, -1.0, *_octaves(count)))
+        n = yield from normalise(e, total, *_octaves(count))
+        return (yield from times_power(e, n, EXP_BITS, F_RECIPROCAL, -1.0))
     table = _inverses(count)
     y = yield from e.apply(Lookup(table, total.shape, EXP_BITS), total)
     return (yield from truncate(e, y, table.scale - TABLE_BITS)), TABLE_BITS
@@ -87,11 +81,8 @@ def softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 def _log_sum(e: Engine, powers: Ring, axes: tuple[int, ...], count: int) -> Rounds[Ring]:
     """log of a sum of exponentials, at 16 bits."""
     total = powers.sum(axis=axes, keepdims=True, dtype=np.uint64)
-    lo, hi = _octaves(count)
-    n = yield from normalise(e, total, lo, hi)
-    octaves = octave_sum(n, [log(2) * (j - EXP_BITS) for j in range(lo, hi)], TABLE_BITS)
-    y: Ring = yield from e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
-    return (yield from truncate(e, y + (octaves << word(F_LOG.scale - TABLE_BITS)), F_LOG.scale - FRACTION_BITS))
+    n = yield from normalise(e, total, *_octaves(count))
+    return (yield from log_by_octave(e, n, EXP_BITS))
 
 
 def log_softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:

@@ -101,6 +101,10 @@ def test_compile_run_inspect_verify(tmp_path: Path) -> None:
     assert fields <= set(run)
     assert {"setup", "offline", "online", "total", "parties"} <= set(run["seconds"])
     assert {"client", "server", "dealer", "total"} <= set(run["bytes"])
+    places = [s["place"] for s in run["segments"]]
+    assert places[:3] == ["client to he", "he", "he to mpc"] and places[-1] == "mpc to client"
+    assert all(s["measured"]["seconds"] > 0 for s in run["segments"] if s["place"] in ("he", "mpc"))
+    assert run["online"]["measured_seconds"] == run["seconds"]["online"] and run["online"]["ratio"] > 0
     assert run["samples"] == 1 and run["mode"] == "secure" and run["simulated"] == []
     assert run["max_abs_err"] < 0.05 and run["argmax_agreement"] == 1.0
 

@@ -53,7 +53,7 @@ def together(jobs: Mapping[str, Any]) -> dict[str, Any]:
 
 def split(ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mask = np.frombuffer(secrets.token_bytes(ring.nbytes), np.uint64).reshape(ring.shape)
-    return mask, ring - mask
+    return mask, np.asarray(ring - mask)
 
 
 @dataclass
@@ -65,6 +65,7 @@ class Outcome:
     transcripts: dict[str, list[Any]]
     sessions: dict[str, Session]
     seconds: float
+    further: list[np.ndarray]  # of steps with several results
 
 
 def mpc(
@@ -74,6 +75,7 @@ def mpc(
     weights: Mapping[str, Any] | None = None,
     shape: Sequence[int],
     raw: bool = False,
+    further: Sequence[tuple[int, ...]] = (),
     timeout: float = 20.0,
 ) -> Outcome:
     """One mpc step on fresh shares of the operands: arrays are values, strings are weights, None is absent."""
@@ -82,7 +84,7 @@ def mpc(
         "weights": {n: {"shape": list(np.shape(w))} for n, w in weights.items()},
         "steps": [{"id": 1, "step": f"mpc.{op}"}],
     }
-    step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}))
+    step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}), 0, tuple(further))
     found = sessions(manifest, weights, timeout)
     parts: dict[str, list[Any]] = {role: [] for role in found}
     bits = (attrs or {}).get("operand_bits", [FRACTION_BITS] * len(operands))
@@ -121,7 +123,8 @@ def mpc(
         {role: lambda role=role: run_step(found[role], step, *parts[role]) for role in ("client", "server")}
     )
     seconds = time.perf_counter() - start
-    total = done["client"].data.view(np.uint64) + done["server"].data.view(np.uint64)
+    both = [v if isinstance(v, tuple) else (v,) for v in (done["client"], done["server"])]
+    total, *more = [a.data.view(np.uint64) + b.data.view(np.uint64) for a, b in zip(*both, strict=True)]
     dealt = sum(c.bytes_sent for c in found["dealer"].channels.values())
     return Outcome(
         total if raw else decode(total, (attrs or {}).get("fraction_bits", FRACTION_BITS)),
@@ -131,6 +134,7 @@ def mpc(
         {r: c.transcript for r, c in zip(("client", "server"), link, strict=True)},  # type: ignore[attr-defined]
         found,
         seconds,
+        [decode(m) for m in more],
     )
 
 

@@ -200,8 +200,18 @@ def test_a_lot_under_another_name_is_refused(tmp_path: Path) -> None:
     """A second copy of a lot would be used a second time."""
     there = filled(tmp_path)
     shutil.copytree(tmp_path / "server" / LOT, tmp_path / "server" / ("f" * 32))
-    refused("PPC6015", there.lots)
+    assert list(there.lots()) == [LOT]
     refused("PPC6009", lambda: filled(tmp_path))
+    shutil.rmtree(tmp_path / "server" / LOT)
+    refused("PPC6015", there.lots)
+
+
+def test_lots_of_another_plan_are_left_alone_where_there_are_own_ones(tmp_path: Path) -> None:
+    """As after compiling again and dealing into the same folder."""
+    filled(tmp_path)
+    later = stock(tmp_path, plan="sha256:" + "cd" * 32)
+    later.create(Offer("1" * 32, RUNS, CHAIN, WEIGHTS), OUTLINE)
+    assert list(later.lots()) == ["1" * 32] and list(stock(tmp_path).lots()) == [LOT]
 
 
 def test_a_full_disk_keeps_the_passes_before(tmp_path: Path, monkeypatch: Any) -> None:

@@ -9,8 +9,9 @@ from ppc.ir.target import LAN, HeRung
 from ppc.ir.types import Domain, TensorType
 from ppc.passes.lower import Lower
 from ppc.targets.mpc.fuse import fuse, of_mpc, product_bits
+from ppc.targets.mpc.rules import count
 from ppc.targets.mpc.schedule import in_lockstep
-from ppc.targets.mpc.target import MpcTarget, count
+from ppc.targets.mpc.target import MpcTarget
 from ppc.targets.prices import Prices
 
 T = TensorType("f32", (1, 4, 8, 8))

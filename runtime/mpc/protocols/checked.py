@@ -1,0 +1,28 @@
+"""`mpc.checked`: a value goes on unchanged, and the party that will learn it is told whether a function it depends on
+was given a value outside its declared range (`ppc.runtime.ranges`).
+
+Protocols count such values with `Engine.outside`; the counts stay shared. Here those of the nodes `of` are added up,
+and party `to` learns one bit: is the sum zero?
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.engine import CLIENT, SERVER, Engine
+from ppc.runtime.mpc.gates.verdict import Verdict
+from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
+
+
+def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Rounds[Ring]:
+    """x. Raises PPC6016 at the party that is told: two rounds, 16 bytes."""
+    nodes = list(attrs["of"])
+    gate = Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]])
+    if (yield from e.apply(gate, e.counted(nodes))):
+        raise PartyError(
+            "PPC6016",
+            f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, nodes))}",
+            help="`ppc run --mode simulate` on this input names the node and the value; or let the node run elsewhere.",
+        )
+    return x
