@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.assemble import assemble
-from ppc.compiler.calibration import load_calibration
+from ppc.compiler.calibration import calibration, shapes
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.policy_file import policy_text
@@ -33,7 +33,7 @@ class Request:
     model: ModelSource
     policy: "Path | str | Policy | PolicyText | None" = None
     targets: tuple[str, ...] = tuple(str(d) for d in DOMAINS)
-    calibrate: Path | None = None
+    calibrate: Path | tuple[Mapping[str, Array], ...] | None = None  # a file of samples, or whole batches by input
     network: str | None = None
     objective: str | None = None  # as `Objective.parse` reads it; None: what the policy asks for, or latency
     batch: int = 1
@@ -86,7 +86,7 @@ def plan_model(request: Request) -> Planned:
     module = LabelFlow(policy, imported).run(module)
     samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:
-        samples = load_calibration(request.calibrate, module)
+        samples = calibration(request.calibrate, module)
         module = Calibrate(samples).run(module)
     module = Approximate().run(module)
     module = ChooseDegrees(samples, placing.error_budget)(module)
@@ -113,7 +113,10 @@ def plan_model(request: Request) -> Planned:
 
 def read_model(request: Request) -> tuple[Module, Module]:
     """The model as it was imported, and folded: what a policy is bound to (`Policy.resolve`)."""
-    imported = import_model(request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed))
+    stored = shapes(request.calibrate)
+    imported = import_model(
+        request.model, batch=request.batch, dims=dict(request.dims), fixed=dict(request.fixed), samples=stored
+    )
     verify(imported)
     return imported, Fold()(imported)
 

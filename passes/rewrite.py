@@ -66,7 +66,7 @@ class Rewriter:
         """A new constant named after `like`; its label joins those of the constants it is made from."""
         name = "@" + self.fresh(like.lstrip("@"))
         with np.errstate(over="ignore", invalid="ignore"):  # the model's own arithmetic would overflow as well
-            array = np.ascontiguousarray(data, _NUMPY.get(dtype))
+            array = np.array(data, _NUMPY.get(dtype), order="C")  # not ascontiguousarray: it makes a scalar a vector
         labels = [self.constants[s].label for s in (like, *sources) if s in self.constants]
         label = join(labels) if labels else Label()
         self.constants[name] = Constant.of(array, TensorType(dtype, array.shape), label)

@@ -163,6 +163,10 @@ def _fit(path: str | Path, spec: Mapping[str, Any], array: NDArray[Any]) -> NDAr
 
 
 def _convert(path: str | Path, name: str, array: NDArray[Any], dtype: str) -> NDArray[Any]:
+    if dtype == "str":
+        if array.dtype.kind not in "US":
+            raise _unfit(f"input {name!r} in {path} is {array.dtype}, and the model takes text", "x.astype(str)")
+        return _text(path, name, array)
     if dtype not in _DTYPES:
         raise _unfit(f"input {name!r} is of type {dtype}, which a plan cannot take")
     target = np.dtype(_DTYPES[dtype])
@@ -179,6 +183,16 @@ def _convert(path: str | Path, name: str, array: NDArray[Any], dtype: str) -> ND
     if target.kind != "f" and not np.array_equal(out, array):
         raise _unfit(f"{problem}, and some of its values, {array.min()} to {array.max()}, do not fit")
     return out
+
+
+def _text(path: str | Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Text as numpy's own; only the client ever holds it."""
+    if array.dtype.kind == "U":
+        return array
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        raise _unfit(f"input {name!r} in {path} holds bytes that are not UTF-8 text") from None
 
 
 def _show(shape: Sequence[object]) -> str:

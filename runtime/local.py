@@ -74,5 +74,5 @@ class LocalSession(Session):
         if self.noise:
             for v in value if isinstance(value, tuple) else (value,):
                 if np.asarray(v.data).dtype.kind == "f":
-                    v.data = np.rint(np.asarray(v.data) * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+                    v.data = np.rint(np.asarray(v.data, np.float64) * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
         return value

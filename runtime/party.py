@@ -15,7 +15,7 @@ from typing import Any
 from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import Meter
 from ppc.runtime.net.channel import Channel
-from ppc.runtime.schema import StepSpec, step_spec
+from ppc.runtime.schema import StepSpec, attribute, step_spec
 from ppc.runtime.value import Value, Weight
 
 
@@ -46,7 +46,8 @@ class Step:
     @staticmethod
     def from_json(j: Mapping[str, Any], run: int = 0) -> "Step":
         shape, *further = (tuple(s) for s in j["shapes"])
-        return Step(j["id"], j["step"], j["op"], j["node"], shape, j["dtype"], j["attrs"], run, tuple(further))
+        attrs = {key: attribute(value) for key, value in j["attrs"].items()}
+        return Step(j["id"], j["step"], j["op"], j["node"], shape, j["dtype"], attrs, run, tuple(further))
 
 
 @dataclass

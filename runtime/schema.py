@@ -7,6 +7,10 @@ that the engine has a protocol for.
 
 from dataclasses import dataclass
 from functools import cache
+from math import inf, nan
+from typing import Any
+
+from ppc.runtime.errors import PartyError
 
 #: Semantic version of plan files. Major: the runtime refuses another one. Minor: unknown fields are ignored.
 PLAN_FORMAT = "1.0"
@@ -14,6 +18,21 @@ PLAN_FORMAT = "1.0"
 #: Fractional bits of fixed-point shares, and the ring they live in.
 FRACTION_BITS = 16
 RING_BITS = 64
+
+#: JSON has no infinity and no NaN: an attribute that is one stands as {"float": its name} in plan.json.
+NOT_FINITE: dict[str, float] = {"inf": inf, "-inf": -inf, "nan": nan}
+
+
+def attribute(x: Any) -> Any:
+    """The value of an attribute of a step, from what plan.json has. Raises PPC6006."""
+    if isinstance(x, list):
+        return [attribute(i) for i in x]
+    if not isinstance(x, dict):
+        return x
+    if x.get("float") not in NOT_FINITE:
+        raise PartyError("PPC6006", f"plan.json has an attribute that is no value: {str(x)[:60]}")
+    return NOT_FINITE[x["float"]]
+
 
 #: Attributes of MPC steps beside those of the operator: fractional bits of the operands and of the result where they
 #: are not FRACTION_BITS, and which of a gate's tables the dealer makes.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from math import isfinite
 from typing import Any
 
 from ppc.compiler.codegen.names import comment, variables
@@ -116,9 +117,16 @@ def _defaults(operator: str) -> Mapping[str, Any]:
 
 
 def _is_shown(key: str, value: Any) -> bool:
-    if value == () or key == "source":
+    if value == () or key == "source" or not _is_literal(value):
         return False
     return not key.startswith(_HIDDEN) and (key == "because" or len(repr(value)) <= _LONG)
+
+
+def _is_literal(value: Any) -> bool:
+    """Whether Python has a literal for it: infinity and NaN have none."""
+    if isinstance(value, tuple):
+        return all(map(_is_literal, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _literal(value: Any) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from ppc.ir.module import Array, Module, Op
@@ -10,11 +11,13 @@ from ppc.runtime.schema import FRACTION_BITS, PLAN_FORMAT, RING_BITS, step_spec
 
 
 def jsonable(x: Any) -> Any:
-    """Tuples become lists, mappings plain dicts; floats stay exact (repr)."""
+    """Tuples become lists, mappings plain dicts; floats stay exact (repr), and those that are no numbers get a name."""
     if isinstance(x, Mapping):
         return {str(k): jsonable(v) for k, v in x.items()}
     if isinstance(x, (tuple, list)):
         return [jsonable(i) for i in x]
+    if isinstance(x, float) and not isfinite(x):
+        return {"float": repr(x)}
     return x
 
 

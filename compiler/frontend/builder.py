@@ -7,8 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from ppc.compiler.frontend.element_types import array_type
+from ppc.compiler.frontend.evaluate import run_kernel
 from ppc.compiler.frontend.known_ops import declaration
-from ppc.compiler.frontend.limits import MAX_ELEMENTS, MAX_NODES
+from ppc.compiler.frontend.limits import MAX_ELEMENTS, MAX_FOLDED, MAX_NODES
 from ppc.compiler.frontend.names import Names
 from ppc.ir.diagnostic import fail
 from ppc.ir.label import Label
@@ -20,12 +21,13 @@ WEIGHTS = Label.secret("server")
 
 
 class Builder:
-    """Normalisers emit into it. Operand names are IR names: "@w" a constant, "x" a value, "" absent."""
+    """Normalisers emit into it. Operands are IR names: "@w" a constant, "x" a value, "" absent, "[]0" a sequence."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Constant] = {}
         self.values: dict[str, Value] = {}
         self.ops: list[Op] = []
+        self._sequences: dict[str, tuple[str, ...]] = {}
         self._names = Names()
         self._locs = Names()
         self._used_locs: set[str] = set()
@@ -41,6 +43,16 @@ class Builder:
         self.constants[name] = Constant.of(data, array_type(data), WEIGHTS)
         return name
 
+    def sequence(self, elements: Sequence[str]) -> str:
+        """Name of a sequence of values: "[]" and a number. It exists while importing only."""
+        name = f"[]{len(self._sequences)}"
+        self._sequences[name] = tuple(elements)
+        return name
+
+    def elements(self, name: str) -> tuple[str, ...] | None:
+        """What a sequence holds, None for the name of one value."""
+        return self._sequences.get(name)
+
     def unique_loc(self, text: str) -> str:
         """The name of a node for messages, policies and reports: verbatim where it is new."""
         return self._locs.fresh_text(text)
@@ -50,6 +62,9 @@ class Builder:
         return self.constants[name].data if name in self.constants else None
 
     def type_of(self, name: str) -> TensorType:
+        """Raises UserError PPC1014 for what has none: an absent operand or a sequence."""
+        if not name or name in self._sequences:
+            raise fail("PPC1014", f"an operand is {'a sequence' if name else 'absent'}, where a tensor is needed")
         return self.constants[name].type if name.startswith("@") else self.values[name].type
 
     def emit(
@@ -61,7 +76,10 @@ class Builder:
         hints: Sequence[str],
         attrs: Mapping[str, Attr] | None = None,
     ) -> tuple[str, ...]:
-        """Append an op; returns the names of its results, made from `hints`. Raises UserError PPC1003."""
+        """Append an op; returns the names of its results, made from `hints`. On constants it is computed at once.
+
+        Raises UserError PPC1003 (too many nodes or elements), PPC1014 (the operands do not fit).
+        """
         if len(self.ops) >= MAX_NODES:
             raise fail("PPC1003", f"the graph has more than {MAX_NODES} nodes after unrolling", node=loc)
         while operands and operands[-1] == "":
@@ -70,6 +88,26 @@ class Builder:
         for type in types:
             if type.size > MAX_ELEMENTS:
                 raise fail("PPC1003", f"{op} makes {type}; the limit is {MAX_ELEMENTS} elements", node=loc)
+        if self._folds(op, operands, types):
+            arrays = run_kernel(op, [self.data(o) for o in operands], attrs or {}, types, loc)
+            return tuple(self.constant(array, hint) for array, hint in zip(arrays, hints, strict=True))
+        return self.append(op, operands, types, loc, hints, attrs)
+
+    def _folds(self, op: str, operands: Sequence[str], types: Sequence[TensorType]) -> bool:
+        if declaration(op) is None or not any(operands) or max(t.size for t in types) > MAX_FOLDED:
+            return False
+        return all(o in self.constants and self.constants[o].type.size <= MAX_FOLDED for o in operands if o)
+
+    def append(
+        self,
+        op: str,
+        operands: Sequence[str],
+        types: Sequence[TensorType],
+        loc: str,
+        hints: Sequence[str],
+        attrs: Mapping[str, Attr] | None = None,
+    ) -> tuple[str, ...]:
+        """Append an op that is not computed, whatever its operands are: the outputs of a module are values."""
         results = tuple(self._names.fresh(hint or f"{op.lower()}_unused") for hint, _ in zip(hints, types, strict=True))
         for name, type in zip(results, types, strict=True):
             self.values[name] = Value(type)

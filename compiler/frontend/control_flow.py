@@ -64,6 +64,8 @@ def import_if(importer: GraphImporter, node: Node, scope: Scope) -> Names:
     for name, x, y in zip(node.outputs, then, other, strict=True):
         if x is None or y is None:
             results.append(None)
+        elif not (x and y) or b.elements(x) is not None or b.elements(y) is not None:
+            raise _depends(node, "its condition (branches give sequences or optionals, so it)")
         elif b.type_of(x) != b.type_of(y):
             raise _depends(node, f"its condition (branches give {b.type_of(x)} and {b.type_of(y)}, so it)")
         else:

@@ -1,4 +1,4 @@
-"""Shapes of the graph's inputs: the first symbolic dimension is the batch, the others are given by the user."""
+"""Shapes of the graph's inputs: the first symbolic dimension is the batch, the others are given, or as in the data."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,13 @@ from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.types import TensorType
 
 
-def bind_inputs(inputs: Sequence[ValueInfoProto], batch: int, dims: Mapping[str, int]) -> dict[str, TensorType]:
+def bind_inputs(
+    inputs: Sequence[ValueInfoProto], batch: int, dims: Mapping[str, int], samples: Mapping[str, tuple[int, ...]]
+) -> dict[str, TensorType]:
     """Static type of each input.
 
-    `dims` binds by the dimension's name, or by "INPUT:AXIS" for one without a name; it goes before `batch`.
+    `dims` binds by the dimension's name, or by "INPUT:AXIS" for one without a name; it goes before `batch`. What it
+    leaves open, the shapes of stored samples bind: those of a name, samples on the first axis.
     Raises UserError: PPC1015 (all unbound dimensions in one report), PPC1016, PPC1017, PPC1003.
     """
     if batch < 1:
@@ -38,6 +41,8 @@ def bind_inputs(inputs: Sequence[ValueInfoProto], batch: int, dims: Mapping[str,
                 shape.append(dims[key])
             elif axis == 0 or (symbol and symbol in batch_names):
                 shape.append(batch)
+            elif extent := _extent(samples.get(info.name, ()), axis, _rank(info)):
+                shape.append(extent)
             else:
                 unbound.append(_unbound(info.name, axis, symbol))
         if any(s < 1 for s in shape):
@@ -51,6 +56,12 @@ def bind_inputs(inputs: Sequence[ValueInfoProto], batch: int, dims: Mapping[str,
         raise UserError(*unbound)
     _check_given(inputs, batch, dims, used)
     return types
+
+
+def _extent(stored: tuple[int, ...], axis: int, rank: int) -> int:
+    """What stored samples say of an axis, 0 for nothing: (S, *rest), or each with a first axis of its own."""
+    behind = len(stored) - rank
+    return stored[axis + behind] if behind in (0, 1) else 0
 
 
 def _tensor(info: ValueInfoProto) -> TypeProto.Tensor:
@@ -78,7 +89,12 @@ def _symbol(info: ValueInfoProto, axis: int) -> str:
 def _unbound(name: str, axis: int, symbol: str) -> Diagnostic:
     called = f"axis {axis} ({symbol!r})" if symbol else f"axis {axis} (without a name)"
     key = symbol or f"{name}:{axis}"
-    return Diagnostic("PPC1015", f"{called} of the input has no size", value=name, help=f"give it: --dim {key}=VALUE")
+    return Diagnostic(
+        "PPC1015",
+        f"{called} of the input has no size",
+        value=name,
+        help=f"give it: --dim {key}=VALUE, or --calibrate with data that has it",
+    )
 
 
 def _check_given(inputs: Sequence[ValueInfoProto], batch: int, dims: Mapping[str, int], used: set[str]) -> None:

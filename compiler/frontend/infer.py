@@ -61,6 +61,7 @@ def _by_schema(
     operand_types: Mapping[str, TensorType],
     operand_data: Mapping[str, Array],
 ) -> dict[str, onnx.TypeProto]:
+    _survives(node, proto, operand_data)
     data = {name: tensor_proto(name, array) for name, array in operand_data.items() if array.size <= SMALL}
     try:
         found: dict[str, onnx.TypeProto] = onnx.shape_inference.infer_node_outputs(
@@ -73,6 +74,17 @@ def _by_schema(
             node=node.loc, facts={"operands": shapes}, help="a wrong --batch or --dim is the usual reason",
         ) from error  # fmt: skip
     return found
+
+
+def _survives(node: Node, proto: NodeProto, data: Mapping[str, Array]) -> None:
+    """ONNX's inference is C++ that ends the process where a Split has other results than parts. Raises PPC1014."""
+    if node.op != "Split" or node.domain:
+        return
+    sizes = data.get(proto.input[1]) if len(proto.input) > 1 else None
+    parts = node.attrs.get("num_outputs") or (len(node.attrs["split"]) if node.attrs.get("split") else None)
+    parts = parts if sizes is None else sizes.size
+    if parts is not None and parts != len(proto.output):
+        raise fail("PPC1014", f"Split into {parts} parts has {len(proto.output)} results", node=node.loc)
 
 
 def tensor_proto(name: str, array: Array) -> TensorProto:

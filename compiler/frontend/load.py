@@ -8,9 +8,10 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, inliner
 
+from ppc.compiler.frontend.contrib_names import name_fused
 from ppc.compiler.frontend.external_data import load_external_data
 from ppc.compiler.frontend.graph_check import check_graph
-from ppc.compiler.frontend.limits import MAX_MODEL_BYTES, NEWEST_OPSET, OLDEST_OPSET
+from ppc.compiler.frontend.limits import MAX_MODEL_BYTES, OLDEST_OPSET
 from ppc.compiler.frontend.text_check import all_text
 from ppc.ir.diagnostic import fail
 
@@ -35,6 +36,7 @@ def load_model(model: ModelSource) -> LoadedModel:
         hasher.update(chunk)
     _check_opsets(proto, source)
     check_graph(proto.graph)
+    name_fused(proto)
     for output in proto.graph.output:  # the checker wants a shape, runtimes do not, and here nobody reads it
         if output.type.HasField("tensor_type") and not output.type.tensor_type.HasField("shape"):
             output.type.tensor_type.shape.SetInParent()
@@ -88,11 +90,12 @@ def _parse(data: bytes, source: str | None) -> ModelProto:
 
 
 def _check_opsets(proto: ModelProto, source: str | None) -> None:
+    newest = onnx.defs.onnx_opset_version()
     for row in proto.opset_import:
-        if row.domain in ("", "ai.onnx") and not OLDEST_OPSET <= row.version <= NEWEST_OPSET:
+        if row.domain in ("", "ai.onnx") and not OLDEST_OPSET <= row.version <= newest:
             raise fail(
-                "PPC1007", f"the model has opset {row.version}; ppc reads {OLDEST_OPSET} to {NEWEST_OPSET}",
-                source=source, help="export it with opset_version=21",
+                "PPC1007", f"the model has opset {row.version}; with onnx {onnx.__version__}, ppc reads {OLDEST_OPSET} "
+                f"to {newest}", source=source, help="export it with opset_version=21",
             )  # fmt: skip
 
 

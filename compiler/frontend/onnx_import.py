@@ -1,7 +1,7 @@
 """ONNX model → Module(IMPORTED): every shape static, every operator in the form that docs/architecture.md defines."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,15 +29,16 @@ def import_model(
     batch: int = 1,
     dims: Mapping[str, int] | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
+    samples: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Module:
     """Import an ONNX model: a path, its bytes, or a ModelProto.
 
     `batch` binds the symbolic first dimension of each input; `dims` binds others, by name or as "INPUT:AXIS"; `fixed`
     gives inputs a value that is public and part of the plan (a sampling rate, a flag).
-    Raises UserError PPC10xx.
+    `samples` are shapes of stored data by input, samples first: they bind what is still open. Raises UserError PPC10xx.
 
-    `Module.attrs`: `batch`, `opset`, `model_sha256`, `producer`, and the names in the ONNX file of the module's inputs
-    and outputs, in order: `input_names`, `output_names` (hostile text).
+    `Module.attrs`: `batch` (samples of one pass), `opset`, `model_sha256`, `producer`, and the names in the ONNX file
+    of the module's inputs and outputs, in order: `input_names`, `output_names` (hostile text).
     """
     loaded = load_model(model)
     proto = loaded.proto
@@ -47,7 +48,7 @@ def import_model(
     importer = GraphImporter(builder, opsets, loaded.source)
     initialisers = {t.name for t in proto.graph.initializer}
     inputs = [i for i in proto.graph.input if i.name not in initialisers]  # IR version 3 lists initialisers as inputs
-    types = bind_inputs(inputs, batch, dims or {})
+    types = bind_inputs(inputs, batch, dims or {}, samples or {})
     constants = _fixed_inputs(types, fixed or {})
     scope: dict[str, str | None] = {}
     names = []
@@ -60,7 +61,7 @@ def import_model(
     importer.run(proto.graph, scope)
     outputs = importer.outputs([o.name for o in proto.graph.output], scope)
     attrs: dict[str, Attr] = {
-        "batch": batch,
+        "batch": _batch(types.values(), batch),
         "opset": opsets[""],
         "model_sha256": loaded.sha256,
         "producer": _producer(proto),
@@ -80,6 +81,12 @@ def import_model(
     )
 
 
+def _batch(types: Iterable[TensorType], asked: int) -> int:
+    """Samples of one pass: the first extent that all inputs have in common, else what was asked for."""
+    first = {t.shape[0] if t.shape else asked for t in types}
+    return first.pop() if len(first) == 1 else asked
+
+
 def _fixed_inputs(types: Mapping[str, TensorType], fixed: Mapping[str, ArrayLike]) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for name, value in fixed.items():
@@ -93,7 +100,7 @@ def _fixed_inputs(types: Mapping[str, TensorType], fixed: Mapping[str, ArrayLike
             except (ValueError, TypeError) as error:
                 raise fail("PPC1016", f"--fix gives {value!r}, and the input is {type}", value=name) from error
         try:
-            arrays[name] = np.ascontiguousarray(np.broadcast_to(array, type.shape))
+            arrays[name] = np.broadcast_to(array, type.shape).copy()
         except ValueError as error:
             raise fail(
                 "PPC1016", f"--fix gives the shape {array.shape}, and the input is {type}", value=name

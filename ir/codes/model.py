@@ -45,8 +45,10 @@ CODES: list[Code] = [
     Code(
         "PPC1007",
         "this opset version is not supported",
-        "ppc reads ai.onnx opset 7 to 23. Older ones broadcast by other rules; newer ones are not known yet.",
-        "Export with opset 21 (`torch.onnx.export(..., opset_version=21)`), or convert with onnx.version_converter.",
+        "ppc reads ai.onnx from opset 7 on, as far as the installed onnx package goes. Older ones broadcast by other "
+        "rules; of newer ones the package has no description.",
+        "Export with opset 21 (`torch.onnx.export(..., opset_version=21)`), convert with "
+        "onnx.version_converter, or install a newer onnx package.",
     ),
     Code(
         "PPC1008",

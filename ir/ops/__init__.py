@@ -15,7 +15,7 @@ _FAMILIES: dict[str, str] = {
     "smooth": "Sqrt Rsqrt Exp Log Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Tanh Erf Gelu Sigmoid "
     "Softplus Softsign Mish Swish",
     "logic": "And Or Xor Not Equal Less LessOrEqual Greater GreaterOrEqual BitwiseAnd BitwiseOr BitwiseXor BitwiseNot "
-    "BitShift IsNaN IsInf Where",
+    "BitShift BitCast IsNaN IsInf Where",
     "activation": "Relu LeakyRelu PRelu ThresholdedRelu Elu Selu Celu HardSigmoid HardSwish Shrink Softmax LogSoftmax "
     "Hardmax",
     "linalg": "MatMul Gemm Einsum Det",
@@ -23,12 +23,13 @@ _FAMILIES: dict[str, str] = {
     "norm": "BatchNormalization InstanceNormalization LayerNormalization RMSNormalization GroupNormalization LRN "
     "LpNormalization MeanVarianceNormalization Dropout",
     "reduce": "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
-    "ReduceSumSquare ArgMax ArgMin TopK CumSum",
+    "ReduceSumSquare ArgMax ArgMin TopK CumSum CumProd",
     "shape": "Identity Cast Reshape Flatten Squeeze Unsqueeze Transpose Slice Concat Split Expand Tile Trilu "
     "ReverseSequence",
     "space": "DepthToSpace SpaceToDepth Pad CenterCropPad Resize",
     "create": "Shape Size Range ConstantOfShape EyeLike",
     "index": "Gather GatherElements GatherND ScatterElements ScatterND OneHot",
+    "grid": "GridSample",
     "rnn": "RNN GRU LSTM",
     "quant": "QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearMatMul "
     "ConvInteger QLinearConv",

@@ -1,9 +1,12 @@
 """Rows of comparisons, Booleans and bits."""
 
+import numpy as np
+
 from ppc.ir.opdef import Kind
 from ppc.ir.ops.declare import OpError, Result, Types, attr, declare, need
 from ppc.ir.ops.rules import FLOATS, INTEGERS, NUMBERS, broadcast, elementwise, of_dtypes, one_of
 from ppc.ir.types import TensorType
+from ppc.runtime.kernels.logic import STORED
 
 _bools = of_dtypes("bool", elementwise("bool"))
 _ordered = of_dtypes(NUMBERS, elementwise("bool"))
@@ -14,6 +17,17 @@ _is = of_dtypes(FLOATS, elementwise("bool"))
 def _shift(types: Types, *, direction: str) -> Result:
     one_of("direction", direction, ("LEFT", "RIGHT"))
     return _bits(types)
+
+
+def _bit_cast(types: Types, *, source: str, to: str) -> Result:
+    one_of("to", to, tuple(STORED))
+    if (
+        source != types[0].dtype
+        or "str" in (source, to)
+        or np.dtype(STORED[source]).itemsize != np.dtype(STORED[to]).itemsize
+    ):
+        raise OpError(f"the bits of {types[0]} (source {source}) are no {to}")
+    return (TensorType(to, types[0].shape),)
 
 
 def _where(types: Types) -> Result:
@@ -40,9 +54,18 @@ BITSHIFT = declare(
     "BitShift",
     Kind.OTHER,
     2,
-    of_dtypes("u8 u16 u32 u64", _shift),
-    "Unsigned integers shifted by bits.",
+    of_dtypes(INTEGERS, _shift),
+    "Integers shifted by bits, signed ones with copies of the sign.",
     need("direction", str),
+)
+BITCAST = declare(
+    "BitCast",
+    Kind.OTHER,
+    1,
+    of_dtypes(NUMBERS + " bool", _bit_cast),
+    "The same bits as numbers of another type.",
+    need("source", str),
+    need("to", str),
 )
 ISNAN = declare("IsNaN", Kind.OTHER, 1, _is, "True where an element is not a number.")
 ISINF = declare(

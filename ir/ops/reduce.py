@@ -61,3 +61,13 @@ CUMSUM = declare(
     attr("exclusive", int, 0),
     attr("reverse", int, 0),
 )
+CUMPROD = declare(
+    "CumProd",
+    Kind.COMPOUND,
+    1,
+    of_dtypes(NUMBERS, with_axis),
+    "Running product along axis.",
+    need("axis", int),
+    attr("exclusive", int, 0),
+    attr("reverse", int, 0),
+)

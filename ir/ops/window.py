@@ -1,5 +1,7 @@
 """Rows of operators whose windows slide over (N, C, d...): convolution and pooling."""
 
+from math import prod
+
 from ppc.ir.opdef import AttrSpec, Kind
 from ppc.ir.ops.declare import OpError, Result, Types, attr, declare, need
 from ppc.ir.ops.rules import FLOATS, NUMBERS, at_least_all, of_dtypes, one_of, text
@@ -8,6 +10,8 @@ from ppc.runtime.kernels.conv import transpose_pads
 from ppc.runtime.kernels.window import explicit_pads, ones_if_none, window_counts
 
 Dims = tuple[int, ...]
+#: Elements of a padded input: pads cost memory that no result shows.
+MOST_PADDED = 2**28
 AUTO_PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
@@ -34,6 +38,9 @@ def _slid(
     rank, dims = _check(x, taps, auto_pad, strides, dilations, pads), x.shape[2:]
     s, e = ones_if_none(strides, rank), ones_if_none(dilations, rank)
     p = explicit_pads(auto_pad, pads, dims, taps, s, e)
+    padded = prod(x.shape[:2]) * prod(d + p[i] + p[i + rank] for i, d in enumerate(dims))
+    if padded > MOST_PADDED:
+        raise OpError(f"pads {p} make {padded} elements of {text(x.shape)}")
     counts = tuple(window_counts(dims, taps, s, e, p, ceil))
     if min(counts) < 1:
         raise OpError(f"a window {text(taps)} (dilations {text(e)}, pads {p}) is larger than the input {text(dims)}")

@@ -272,11 +272,24 @@ def _grants(policy: ast.Policy, module: Module, found: list[Diagnostic]) -> list
     for op in filter(_computes, reversed(module.ops)):
         for role in LEARNERS:
             of_result = grants.get((op.results[0], role))
-            if of_result is not None and op.name in INVERTIBLE and op.operands[0] in origins:
+            if of_result is not None and _is_invertible(op, producer, module) and op.operands[0] in origins:
                 v = op.operands[0]
                 derived = replace(of_result, value=v, origin=origins[v], output=False)
                 grants.setdefault((v, role), derived)
     return list(grants.values())
+
+
+def _is_invertible(op: Op, producer: Mapping[str, Op], module: Module) -> bool:
+    """Whether who learns the result of an op learns its first operand: it moves elements, or gives each class of an
+    ArgMax a name of its own."""
+    if op.name != "LabelEncoder":
+        return op.name in INVERTIBLE
+    made = producer.get(op.operands[0])
+    keys, values, axis = op.attrs["keys"], op.attrs["values"], made.attrs.get("axis", 0) if made else 0
+    if made is None or made.name != "ArgMax" or not isinstance(keys, tuple) or not isinstance(values, tuple):
+        return False
+    shape = module.type_of(made.operands[0]).shape
+    return set(range(shape[int(axis)])) <= set(keys) and len({*values, op.attrs["default"]}) == len(values) + 1  # type: ignore[arg-type]
 
 
 def _assumed(policy: ast.Policy, inputs: list[str], weights: list[str]) -> list[str]:

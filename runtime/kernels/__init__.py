@@ -73,6 +73,7 @@ KERNELS: dict[str, str] = {
     "BitwiseXor": "numpy:bitwise_xor",
     "BitwiseNot": "numpy:bitwise_not",
     "BitShift": _OURS + "logic:bit_shift",
+    "BitCast": _OURS + "logic:bit_cast",
     "IsNaN": "numpy:isnan",
     "IsInf": _OURS + "logic:is_inf",
     "Where": "numpy:where",
@@ -134,6 +135,7 @@ KERNELS: dict[str, str] = {
     "ArgMin": _OURS + "order:arg_min",
     "TopK": _OURS + "order:top_k",
     "CumSum": _OURS + "order:cum_sum",
+    "CumProd": _OURS + "order:cum_prod",
     # shape
     "Identity": _OURS + "shape:identity",
     "Cast": _OURS + "cast:cast",
@@ -166,6 +168,7 @@ KERNELS: dict[str, str] = {
     "ScatterElements": _OURS + "index:scatter_elements",
     "ScatterND": _OURS + "index:scatter_nd",
     "OneHot": _OURS + "index:one_hot",
+    "GridSample": _OURS + "grid:grid_sample",
     # recurrent nets
     "RNN": _OURS + "rnn:rnn",
     "GRU": _OURS + "rnn:gru",

@@ -38,3 +38,13 @@ def cum_sum(x: Array, *, axis: int, exclusive: int = 0, reverse: int = 0) -> Arr
     if exclusive:
         y = y - along
     return np.flip(y, axis) if reverse else y
+
+
+def cum_prod(x: Array, *, axis: int, exclusive: int = 0, reverse: int = 0) -> Array:
+    """Running product along the axis, without the element itself if `exclusive`, from the end if `reverse`."""
+    along = np.flip(x, axis) if reverse else x
+    y = along.cumprod(axis=axis, dtype=x.dtype)
+    if exclusive:  # not divided by the element: it may be 0
+        y = np.roll(y, 1, axis)
+        y[(slice(None),) * (axis % x.ndim) + (slice(0, 1),)] = 1
+    return np.flip(y, axis) if reverse else y

@@ -32,11 +32,13 @@ def quantize_linear(
 ) -> Array:
     """round(x / scale) + zero, saturated; uint8 where neither a zero point nor `output_dtype` says otherwise."""
     dtype = y_zero_point.dtype if y_zero_point is not None else np.dtype(NUMPY[output_dtype or "u8"])
-    y = np.rint(x / _along(y_scale, x, axis, block_size))
+    scale = _along(y_scale, x, axis, block_size).astype(np.float32)
+    y = np.rint(x.astype(np.float32) / scale).astype(np.float64)  # in float32, which decides a tie
     if y_zero_point is not None:
         y = y + _along(y_zero_point, x, axis, block_size).astype(np.float64)
     limits = np.iinfo(dtype)
-    return np.clip(y, limits.min, limits.max).astype(dtype)
+    out: Array = np.clip(y, limits.min, limits.max).astype(dtype)
+    return out
 
 
 def dequantize_linear(
@@ -148,8 +150,12 @@ def q_linear_mat_mul(
 
 
 def dynamic_quantize_linear(x: Array) -> tuple[Array, Array, Array]:
-    """uint8 with the scale and zero point that fit the data (0 is always exact): result, scale, zero point."""
-    low, high = np.minimum(x.min(), 0.0), np.maximum(x.max(), 0.0)
-    scale = np.asarray((high - low) / 255.0)
+    """uint8 with the scale and zero point that fit the data (0 is always exact): result, scale, zero point.
+
+    In float32, as the standard has it: the scale is a result of that type, and decides which way a tie falls.
+    """
+    x = x.astype(np.float32)
+    low, high = np.minimum(x.min(), np.float32(0)), np.maximum(x.max(), np.float32(0))
+    scale = np.asarray((high - low) / np.float32(255)) if high > low else np.asarray(np.float32(1))
     zero = np.asarray(np.clip(np.rint(-low / scale), 0, 255)).astype(np.uint8)
-    return _requantized(x, scale, zero), scale, zero
+    return np.clip(np.rint(x / scale) + zero, 0, 255).astype(np.uint8), scale.astype(np.float64), zero

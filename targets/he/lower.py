@@ -150,10 +150,19 @@ class _Emitter:
         base = step.op.loc or step.result
         if f"@{base}.diagonals" in self.constants:
             base = step.result  # unique, where the node gives more than one step
+        label = self._label(step)
         return (
-            self._constant(f"@{base}.diagonals", diagonals, step.label),
-            self._constant(f"@{base}.bias", bias, step.label),
+            self._constant(f"@{base}.diagonals", diagonals, label),
+            self._constant(f"@{base}.bias", bias, label),
         )
+
+    def _label(self, step: Chosen) -> Label:
+        """Of the constants of a step. Where a step makes a part of a node's result, they carry what the whole depends
+        on and this part's operand does not: nobody tells the parts apart."""
+        whole, operand = self.module.values[step.like].label, self.values[step.operands[0]].label
+        if whole is None or operand is None:
+            return step.label
+        return step.label.join(Label(whole.owners - operand.owners))
 
     def _constant(self, name: str, data: NDArray[np.float64], label: Label) -> str:
         self.constants[name] = Constant.of(data, TensorType("f64", data.shape), label)

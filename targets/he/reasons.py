@@ -7,6 +7,7 @@ from ppc.targets.he.alike import smaller
 from ppc.targets.he.graph import PAIRS, nodes_of, polynomial
 from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.sample import Refusal, Samples
+from ppc.targets.numbers import too_large
 
 COMPARES = "needs comparisons, which CKKS does not have; a policy with mpc or tee lets it run there"
 SMOOTH = "is not polynomial; HE runs it only where the approximation pass put a Polynomial in its place"
@@ -33,6 +34,9 @@ MOST_ENTRIES = 1 << 23
 #: Degree beyond which a Chebyshev polynomial needs more levels than any ring has.
 MOST_DEGREE = 4095
 
+#: No scale leaves room for larger numbers (the -3.4e38 of an attention mask, an infinity).
+LARGEST = 2.0**64
+
 
 def refusal(op: Op, module: Module) -> str | None:
     """Why HE cannot run `op`, or None where it can. Where nothing cheaper refuses, its map is built to see."""
@@ -55,6 +59,10 @@ def refusal(op: Op, module: Module) -> str | None:
     kinds = {module.type_of(name).dtype for name in (*secrets, *op.results)}
     if not kinds <= {"f16", "f32", "f64"}:
         return f"{op.name} computes on {', '.join(sorted(kinds))}; CKKS computes on real numbers, without exactness"
+    if not all(module.type_of(name).size for name in (*secrets, *op.results)):
+        return f"{op.name} reads or makes a tensor without elements"
+    if (wrong := too_large(op, module, LARGEST)) is not None:
+        return f"{op.name} has a constant of {wrong:.3g}, which no ciphertext holds"
     try:
         count = entry_count(op, samples)
         if count <= MOST_ENTRIES:

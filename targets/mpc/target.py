@@ -18,6 +18,7 @@ from ppc.targets.mpc.fuse import fuse, of_mpc
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.mpc.rules import count
 from ppc.targets.mpc.tables import choose_tables
+from ppc.targets.numbers import too_large
 from ppc.targets.prices import Prices
 
 _NUMBERS = ("f32", "f64", "f16", "i64", "i32", "i16", "i8", "u8", "u16", "u32", "bool")
@@ -48,6 +49,9 @@ class MpcTarget:
             return reason
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
+        wrong = too_large(op, module, LARGEST)
+        if wrong is not None:
+            return f"MPC computes on numbers below 2^30, and a constant of this node is {wrong:.3g}"
         return _special(op, module) or _leaves_range(op, module)
 
     def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
@@ -79,6 +83,10 @@ class MpcTarget:
 
     def depth(self, op: Op, module: Module) -> int:
         return 0
+
+
+#: Fixed point holds no more: a larger constant (the -3.4e38 of an attention mask, an infinity) has no encoding.
+LARGEST = 2.0**46
 
 
 def _leaves_range(op: Op, module: Module) -> str | None:

@@ -223,3 +223,12 @@ def test_real_data(file, name, dtype, shape, n):
     path = Path(os.environ["PPC_CORPUS"]) / f"{file}.npz"
     got, count = data.load_inputs(path, [{"name": name, "dtype": dtype, "shape": shape}])
     assert count == n and got[name].shape == (n, *shape[1:])
+
+
+def test_text(save):
+    spec = [{"name": "c", "dtype": "str", "shape": [1, 1]}]
+    got, n = data.load_inputs(save(c=np.array([["ä"], ["bb"]])), spec)
+    assert n == 2 and got["c"].tolist() == [["ä"], ["bb"]]
+    assert data.load_inputs(save(c=np.array([[b"a"]])), spec)[0]["c"].tolist() == [["a"]]
+    assert "UTF-8" in refused(save(c=np.array([[b"\xff"]])), spec)
+    assert "takes text" in refused(save(c=np.ones((1, 1))), spec)

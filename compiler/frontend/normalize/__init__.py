@@ -15,6 +15,7 @@ from ppc.compiler.frontend.normalize import (
     reduce,
     resize,
     softmax,
+    spectral,
     views,
 )
 from ppc.compiler.frontend.normalize.plain import plain
@@ -24,6 +25,9 @@ Normaliser = Callable[[Node, Builder], Sequence[str | None]]
 
 #: The shape of their result is in the data.
 DYNAMIC_SHAPE = frozenset({"NonZero", "Compress", "Unique", "NonMaxSuppression"})
+
+#: Taken apart into the function that defines them where more than their first result is read.
+BODY_FOR_MORE_RESULTS = frozenset({"LayerNormalization"})
 
 NORMALISERS: dict[str, Normaliser] = {
     **elementwise.TABLE,
@@ -36,6 +40,7 @@ NORMALISERS: dict[str, Normaliser] = {
     **reduce.TABLE,
     **resize.TABLE,
     **softmax.TABLE,
+    **spectral.TABLE,
     **views.TABLE,
     **dict.fromkeys(DYNAMIC_SHAPE, plain),
 }

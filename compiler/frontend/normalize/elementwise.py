@@ -45,6 +45,11 @@ def cast(node: Node, b: Builder) -> Sequence[str]:
     return emit(node, b, node.inputs[:1], {"to": target}, "Cast")
 
 
+def bit_cast(node: Node, b: Builder) -> Sequence[str]:
+    attrs = {"source": b.type_of(node.inputs[0]).dtype, "to": dtype_of(int(node.attrs["to"]), node=node.loc)}
+    return emit(node, b, node.inputs, attrs)
+
+
 def dropout(node: Node, b: Builder) -> Sequence[str]:
     """Nothing at inference; a mask that is used is all true."""
     training = node.input(2)
@@ -62,6 +67,7 @@ def variadic(node: Node, b: Builder) -> Sequence[str]:
 
 
 TABLE = {
+    "BitCast": bit_cast,
     "Cast": cast,
     "CastLike": cast,
     "Clip": clip,

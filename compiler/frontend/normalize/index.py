@@ -59,9 +59,17 @@ def one_hot(node: Node, b: Builder) -> Sequence[str]:
     return emit(node, b, hot, {"to": out.dtype}, "Cast")
 
 
+def grid_sample(node: Node, b: Builder) -> Sequence[str]:
+    """The modes by their names of opset 20."""
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(node.attrs["mode"], node.attrs["mode"])
+    attrs: dict[str, Attr] = {"mode": mode, "padding_mode": node.attrs["padding_mode"]}
+    return emit(node, b, node.inputs, {**attrs, "align_corners": int(node.attrs["align_corners"])})
+
+
 TABLE = {
     "Gather": gather,
     "GatherElements": gather_elements,
+    "GridSample": grid_sample,
     "OneHot": one_hot,
     "Scatter": scatter_elements,
     "ScatterElements": scatter_elements,

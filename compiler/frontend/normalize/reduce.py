@@ -39,6 +39,7 @@ def cumsum(node: Node, b: Builder) -> Sequence[str]:
 TABLE = {
     "ArgMax": arg,
     "ArgMin": arg,
+    "CumProd": cumsum,
     "CumSum": cumsum,
     **dict.fromkeys([f"Reduce{name}" for name in _REDUCTIONS], reduce),
 }

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from ppc.compiler.frontend.builder import Builder
 from ppc.compiler.frontend.node import Node
-from ppc.compiler.frontend.normalize.plain import emit, floats
+from ppc.compiler.frontend.normalize.plain import emit, floats, ints
 from ppc.ir.module import Attr
 
-_KEPT = ("mode", "nearest_mode", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside")
+_KEPT = ("mode", "nearest_mode", "coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside", "antialias")
 
 
 def resize(node: Node, b: Builder) -> Sequence[str]:
@@ -15,15 +15,16 @@ def resize(node: Node, b: Builder) -> Sequence[str]:
     attrs: dict[str, Attr] = {name: node.attrs[name] for name in _KEPT if name in node.attrs}
     if attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         raise node.refuse("coordinate_transformation_mode tf_crop_and_resize")
-    if node.attrs.get("antialias"):
-        raise node.refuse("antialias")
     axes = tuple(a % len(shape) for a in node.attrs.get("axes", range(len(shape))))
     scales = _full(floats(node, b, 2, "scales"), axes, shape)
     if scales is not None:
         return emit(node, b, node.inputs[:1], {**attrs, "scales": scales}, "Resize")
-    if node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise node.refuse("keep_aspect_ratio_policy other than stretch")
-    return emit(node, b, node.inputs[:1], {**attrs, "sizes": node.types[0].shape}, "Resize")
+    policy = node.attrs.get("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        return emit(node, b, node.inputs[:1], {**attrs, "sizes": node.types[0].shape}, "Resize")
+    sizes = ints(node, b, 3, "sizes") or ()
+    attrs = {**attrs, "sizes": sizes, "axes": axes, "keep_aspect_ratio_policy": policy}
+    return emit(node, b, node.inputs[:1], attrs, "Resize")
 
 
 def resize_10(node: Node, b: Builder) -> Sequence[str]:

@@ -104,6 +104,18 @@ def eye_like(node: Node, b: Builder) -> Sequence[str]:
     return (b.constant(eye, node.outputs[0]),)
 
 
+def space_to_depth(node: Node, b: Builder) -> Sequence[str]:
+    """Column first (`mode` CRD, the inverse of DepthToSpace's) is written as its Reshape and Transpose."""
+    size = int(node.attrs["blocksize"])
+    if node.attrs.get("mode", "DCR") == "DCR":
+        return emit(node, b, node.inputs, {"blocksize": size})
+    out = node.types[0].shape
+    n, c, h, w = b.type_of(node.inputs[0]).shape
+    split = b.reshape(node.inputs[0], (n, c, h // size, size, w // size, size), node.loc, f"{node.outputs[0]}_blocks")
+    moved = b.transpose(split, (0, 1, 3, 5, 2, 4), node.loc, f"{node.outputs[0]}_moved")
+    return (b.reshape(moved, out, node.loc, node.outputs[0]),)
+
+
 def trilu(node: Node, b: Builder) -> Sequence[str]:
     k = (ints(node, b, 1, "k") or (0,))[0]
     return emit(node, b, node.inputs[:1], {"k": k, "upper": node.attrs["upper"]})
@@ -132,6 +144,7 @@ TABLE = {
     "Shape": shape,
     "Size": size,
     "Slice": slice_,
+    "SpaceToDepth": space_to_depth,
     "Split": split,
     "Squeeze": reshape,
     "Tile": tile,

@@ -50,6 +50,7 @@ STATIC: dict[str, list[tuple[str, Any, int] | None]] = {
     "Resize": [None, ("scales", np.float32, 1), ("sizes", I64, 1)],
     "Split": [("split", I64, 1)],
     "CumSum": [("axis", I64, 0)],
+    "CumProd": [("axis", I64, 0)],
     "Squeeze": [("axes", I64, 1)],
     "Unsqueeze": [("axes", I64, 1)],
     "Range": [("start", "python", 0), ("limit", "python", 0), ("delta", "python", 0)],
@@ -61,7 +62,7 @@ for _name in ["Sum", "Mean", "Max", "Min", "Prod", "L1", "L2", "LogSum", "LogSum
     STATIC["Reduce" + _name] = [("axes", I64, 1)]
 
 ML = {name for name, row in OPS.items() if row.startswith("ppc.ir.ops.ml_")}
-OPSETS = {"RMSNormalization": 23, "Swish": 24}
+OPSETS = {"RMSNormalization": 23, "Swish": 24, "BitCast": 26, "CumProd": 26}
 ENUM = {"f16": 10, "f32": 1, "f64": 11, "i64": 7, "i32": 6, "i16": 5, "i8": 3, "u64": 13, "u32": 12, "u16": 4, "u8": 2,
         "bool": 9, "str": 8}  # fmt: skip
 DTYPE = {"f4": "f32", "f8": "f64", "f2": "f16", "b1": "bool"}
@@ -96,6 +97,8 @@ def _translated(case: Case, attrs: dict[str, Any]) -> dict[str, Any]:
     for key in ("to", "dtype", "output_dtype"):
         if key in attrs:
             attrs[key] = ENUM[attrs[key]]
+    if case.op == "BitCast":
+        del attrs["source"]
     if case.op == "ConstantOfShape" and "value" in attrs:
         value = attrs["value"]
         dtype = np.bool_ if isinstance(value, bool) else np.int64 if isinstance(value, int) else np.float32

@@ -47,6 +47,8 @@ CASES: list[Case] = [
     Case("TopK", [TIES], {"k": 7, "largest": 0}),
     Case("TopK", [f(5, 4)], {"k": 3, "axis": 0}),
     Case("CumSum", [X], {"axis": 1}),
+    Case("CumProd", [X], {"axis": 1, "exclusive": 1}, reference=True),
+    Case("CumProd", [X], {"axis": 0, "reverse": 1}, reference=True),
     Case("CumSum", [X], {"axis": -1, "exclusive": 1}),
     Case("CumSum", [X], {"axis": 0, "reverse": 1}),
     Case("CumSum", [i(9)], {"axis": 0, "reverse": 1, "exclusive": 1}),
@@ -145,3 +147,18 @@ CASES: list[Case] = [
     Case("OneHot", [i(3, low=0, high=4)], {"depth": 4, "values": (2.0, -1.0), "axis": 0}),
     Case("OneHot", [i(3, 2, low=0, high=4)], {"depth": 4, "values": (0, 1), "axis": 1}),
 ]
+
+_RNG = np.random.default_rng(9)
+_PICTURE = _RNG.normal(size=(2, 3, 4, 5)).astype(np.float32)
+_POINTS = _RNG.uniform(-1.6, 1.6, (2, 3, 2, 2)).astype(np.float32)
+CASES += [
+    Case("GridSample", [_PICTURE, _POINTS], {"mode": mode, "padding_mode": padding, "align_corners": corners})
+    for mode in ("linear", "nearest", "cubic")
+    for padding in ("zeros", "border", "reflection")
+    for corners in (0, 1)
+]
+CASES.append(
+    Case(
+        "GridSample", [_PICTURE[:1].reshape(1, 3, 4, 5, 1), _POINTS.reshape(1, 2, 2, 2, 3)], {"padding_mode": "border"}
+    )
+)
