@@ -34,6 +34,14 @@ def attribute(x: Any) -> Any:
     return NOT_FINITE[x["float"]]
 
 
+#: Attributes of MPC steps beside those of the operator: fractional bits of the operands and of the result where they
+#: are not FRACTION_BITS, and which of a gate's tables the dealer makes.
+MPC_ATTRIBUTES = ("operand_bits", "fraction_bits", "tables")
+
+#: MPC steps that stand for several operators, the first with the step's attributes.
+FUSED = {"mpc.ReluMaxPool": ("mpc.MaxPool", "mpc.Relu")}
+
+
 @dataclass(frozen=True, slots=True)
 class StepSpec:
     """One kind of step."""

@@ -54,9 +54,16 @@ def deal(
         client.forward(run)
         server.forward(run)
         state.dealt.clear()
+        _check_peers(session)
         state.keys = PassKeys(client.derive(b"material"), server.derive(b"material"), weights)
         session.start_run(run, {})
         program(session)
+
+
+def _check_peers(session: Session) -> None:
+    """Dealing may take hours, in which not every peer is talked to: one that is gone is noticed all the same."""
+    for channel in session.channels.values():
+        channel.check()
 
 
 def new_name() -> str:
@@ -85,6 +92,7 @@ def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[
     lot = keep(offer, outline)
     lot.put(0, shipped)
     for run in range(1, offer.runs):
+        _check_peers(session)
         lot.put(run, {step: _arrays(session, outline, run, step) for step in steps})
     return offer, lot
 

@@ -37,6 +37,10 @@ class Channel(Protocol):
 
     def receive_bytes(self, tag: str, limit: int) -> bytes: ...
 
+    def check(self) -> None:
+        """Raise where the peer is known to be gone, for a party that has nothing to send it or to hear from it."""
+        ...
+
     def abort(self, error: PartyError) -> None:
         """Tell the peer why this party stops, so that it stops with the same error at once; and close. Never raises."""
         ...

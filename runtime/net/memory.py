@@ -67,6 +67,9 @@ class MemoryChannel:
         self.bytes_received += len(blob)
         return blob
 
+    def check(self) -> None:
+        pass
+
     def abort(self, error: PartyError) -> None:
         self._out.put(("", error))
 

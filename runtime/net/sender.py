@@ -52,7 +52,7 @@ class Sender:
         self._queued = 0
         self._failed: SendFailed | None = None
         self._closing = False
-        self._ended = False  # the peer has hung up
+        self.ended = False  # the peer has hung up
         self._writer = threading.Thread(target=self._write_queue, name="ppc-sender", daemon=True)
         self._writer.start()
 
@@ -145,7 +145,7 @@ class Sender:
             return None if self._closing or self._failed is not None else self._queue[0]
 
     def _due_to_beat(self) -> bool:
-        return not (self._queue or self.waiting or self._ended)
+        return not (self._queue or self.waiting or self.ended)
 
     def _beat(self) -> None:
         """Where the kernel has no room the peer has not read the earlier ones: it does not need another. One that has
@@ -158,7 +158,7 @@ class Sender:
                 if len(rest):
                     self._enqueue([rest])
         except SendFailed:
-            self._ended = True
+            self.ended = True
 
     def _write_all(self, part: memoryview) -> None:
         ready = select.poll()

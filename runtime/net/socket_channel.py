@@ -104,6 +104,12 @@ class SocketChannel:
         """Wait until everything sent was handed to the kernel."""
         self._flush("the rest")
 
+    def check(self) -> None:
+        """Raise where a sign of life found that the peer has hung up: with its own report, if it left one."""
+        self._check()
+        if self._sender.ended:
+            raise self._unsent(SendFailed("closed the connection"), "nothing")
+
     def abort(self, error: PartyError) -> None:
         """Tell the peer why this party stops, if it still listens, and close. Never raises."""
         if not self._closed:

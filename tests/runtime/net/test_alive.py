@@ -85,11 +85,11 @@ def ended(pair, monkeypatch):
     s, c = pair
     c.close()
     end = time.monotonic() + 10
-    while not s._sender._ended and time.monotonic() < end:
+    while not s._sender.ended and time.monotonic() < end:
         with s._sender._changed:  # wakes its thread, which waits by the pulse of before
             s._sender._changed.notify_all()
         time.sleep(0.05)
-    assert s._sender._ended
+    assert s._sender.ended
     return s
 
 
@@ -103,6 +103,19 @@ def test_a_peer_that_has_ended_is_an_error_where_something_is_due_to_it(ended):
         ended.send("1.2", np.ones(1))
         ended.flush()
     assert e.value.code == "PPC6001"
+
+
+def test_a_peer_that_has_ended_is_an_error_for_who_asks(ended):
+    with pytest.raises(PartyError, match="client is gone") as e:
+        ended.check()
+    assert e.value.code == "PPC6001"
+
+
+def test_a_peer_that_is_there_passes_the_check(pair):
+    s, c = pair
+    s.check()
+    c.send("1.1", np.ones(1))
+    s.receive("1.1", ("f8", (1,)))
 
 
 def test_the_header_of_a_sign_of_life():
