@@ -104,7 +104,8 @@ def _node_costs(f: "Findings", rung: HeRung, with_he: bool) -> dict[tuple[str, s
         assert op.domain is not None
         if op.domain is Domain.MPC or (op.domain is Domain.HE and not with_he):
             continue
-        cost = f.pricing.targets[op.domain].cost(op, module, rung, f.assigned.solution.labels[v][1])
+        level = min(f.assigned.solution.labels[v][1], rung.levels)
+        cost = f.pricing.targets[op.domain].cost(op, module, rung, level)
         key = str(op.domain), op.loc
         cost = cost + waiting.pop(key[0], Cost())
         if key in present:
