@@ -185,6 +185,7 @@ def summary(session: Session) -> dict[str, Any]:
     channels = session.channels.values()
     return {
         "phases": session.meter.phases,
+        "online": session.meter.spans.get("online", []),
         "notes": session.meter.notes,
         "steps": session.meter.rows(),
         "passes": session.meter.passes(),

@@ -5,7 +5,7 @@ in the same run, one after the other, CrypTen's default provider and its trusted
 gloo). Set-up, offline and online apart, rounds, bytes, the largest error against onnxruntime; on the WAN (100 Mbit/s,
 40 ms, emulated) also the least that so many rounds and bytes take. Ratios are those of one run on one machine.
 
-ppc's time of a pass is the mean of a run, its first pass included, CrypTen's that of its fastest pass.
+Online times are those of the fastest pass, ppc's offline time the mean of its passes.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--network", nargs="+", default=["lan", "wan"], choices=["lan", "wan"])
     parser.add_argument("--provider", nargs="*", default=list(PROVIDERS), choices=PROVIDERS, help="of CrypTen")
     parser.add_argument("--objective", default="latency", help="of ppc's plans, as for `ppc compile`")
-    parser.add_argument("--repeat", type=int, default=2, help="runs of ppc, of which the fastest counts")
+    parser.add_argument("--repeat", type=int, default=2, help="runs of ppc, of which that with the fastest pass counts")
     parser.add_argument("--json", type=Path, default=OUT)
     return parser
 
