@@ -19,12 +19,14 @@ PATIENCE = 20.0
 @contextmanager
 def linked(network: Network) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Both ends of a connection that passes the proxy."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, emulated(network) as net:
-        with socket.create_connection(net.link(listener.getsockname()), PATIENCE) as near:
-            far, _ = listener.accept()
-            with far:
-                far.settimeout(PATIENCE)
-                yield near, far
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        emulated(network) as net,
+        socket.create_connection(net.link(listener.getsockname()), PATIENCE) as near,
+        listener.accept()[0] as far,
+    ):
+        far.settimeout(PATIENCE)
+        yield near, far
 
 
 def received(end: socket.socket, count: int) -> bytes:
