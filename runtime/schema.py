@@ -27,10 +27,10 @@ def attribute(x: Any) -> Any:
     """The value of an attribute of a step, from what plan.json has. Raises PPC6006."""
     if isinstance(x, list):
         return [attribute(i) for i in x]
-    if not isinstance(x, dict):
+    if not isinstance(x, dict) or x.keys() != {"float"}:
         return x
-    if x.get("float") not in NOT_FINITE:
-        raise PartyError("PPC6006", f"plan.json has an attribute that is no value: {str(x)[:60]}")
+    if x["float"] not in NOT_FINITE:
+        raise PartyError("PPC6006", f"plan.json has a number that is none: {str(x)[:60]}")
     return NOT_FINITE[x["float"]]
 
 
