@@ -6,6 +6,8 @@ gloo). Set-up, offline and online apart, rounds, bytes, the largest error agains
 40 ms, emulated) also the least that so many rounds and bytes take. Ratios are those of one run on one machine.
 
 Online times are those of the fastest pass, ppc's offline time the mean of its passes.
+ppc's set-up has the loading of its libraries in it, CrypTen's has not. On the WAN CrypTen is far above its least: it
+counts one round where Gloo takes two messages, and Gloo sends when it was told that the other side waits.
 """
 
 import argparse

@@ -1,9 +1,11 @@
 """One case, by ppc and by CrypTen: what a pass costs, all as plain numbers."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +40,14 @@ class Cost:
     online_bytes: float
     dealer_bytes: float
     max_err: float
+    steps: Sequence[Mapping[str, Any]] = ()  # of ppc: the meter's rows, over all passes of the run
 
     @property
     def bound(self) -> float:
         """The least that a pass takes on the slow network: its messages one after the other, both directions full."""
         return self.rounds * WAN.rtt / 2 + 8 * (self.online_bytes / 2) / WAN.bandwidth
 
-    def as_json(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "wan_bound": self.bound}
 
 
@@ -84,6 +87,7 @@ def ours(case: Case, network: str, objective: str, folder: Path, repeat: int) ->
         sum(step["bytes_sent"] for step in steps) / count,
         best.report["bytes"]["dealer"] / count,
         compare_with(path, feed, samples, best.outputs)["max_abs_err"],
+        steps,
     )
 
 
