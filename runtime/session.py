@@ -64,13 +64,26 @@ def run_local(
     plan: Plan, program: Program, feed: Mapping[str, NDArray[Any]], *, noise: bool
 ) -> dict[str, NDArray[Any]]:
     """Run all parties in this process, without cryptography, over every sample of `feed`."""
+    weights = {**plan.server_weights(), **plan.public_constants()}
+    return run_here(plan.manifest, weights, program, feed, noise=noise)
+
+
+def run_here(
+    manifest: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    program: Program,
+    feed: Mapping[str, NDArray[Any]],
+    *,
+    noise: bool,
+) -> dict[str, NDArray[Any]]:
+    """As `run_local`, of a plan that need not be on disk. `weights`: the arrays of all constants, public ones too."""
     from ppc.runtime.data import batches, fit, unbatch
 
-    session = LocalSession("everyone", plan.manifest, noise=noise)
-    session.weights = {**plan.server_weights(), **plan.public_constants()}
-    data, samples = fit(feed, plan.manifest["model"]["inputs"])
+    session = LocalSession("everyone", manifest, noise=noise)
+    session.weights = dict(weights)
+    data, samples = fit(feed, manifest["model"]["inputs"])
     found: list[dict[str, Any]] = []
-    for run, batch in enumerate(batches(data, plan.manifest["batch"])):
+    for run, batch in enumerate(batches(data, manifest["batch"])):
         session.start_run(run, batch)
         program(session)
         found.append(session.outputs)

@@ -19,6 +19,7 @@ COMMANDS = (
     "calibrate",
     "deal",
     "run",
+    "accuracy",
     "inspect",
     "verify",
     "fmt",
