@@ -1,6 +1,6 @@
 """`InferenceSession`: run a plan from Python, with the interface of onnxruntime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,27 +64,27 @@ def run_local(
     plan: Plan, program: Program, feed: Mapping[str, NDArray[Any]], *, noise: bool
 ) -> dict[str, NDArray[Any]]:
     """Run all parties in this process, without cryptography, over every sample of `feed`."""
+    from ppc.runtime.data import batches, fit, unbatch
+
     weights = {**plan.server_weights(), **plan.public_constants()}
-    return run_here(plan.manifest, weights, program, feed, noise=noise)
+    data, samples = fit(feed, plan.manifest["model"]["inputs"])
+    passes = batches(data, plan.manifest["batch"])
+    return unbatch(list(passes_here(plan.manifest, weights, program, passes, noise=noise)), samples)
 
 
-def run_here(
+def passes_here(
     manifest: Mapping[str, Any],
     weights: Mapping[str, Any],
     program: Program,
-    feed: Mapping[str, NDArray[Any]],
+    passes: Iterable[Mapping[str, NDArray[Any]]],
     *,
     noise: bool,
-) -> dict[str, NDArray[Any]]:
-    """As `run_local`, of a plan that need not be on disk. `weights`: the arrays of all constants, public ones too."""
-    from ppc.runtime.data import batches, fit, unbatch
-
+) -> Iterator[dict[str, Any]]:
+    """The outputs of each pass, all parties in this process without cryptography. The plan need not be on disk.
+    `weights`: the arrays of all constants, public ones too."""
     session = LocalSession("everyone", manifest, noise=noise)
     session.weights = dict(weights)
-    data, samples = fit(feed, manifest["model"]["inputs"])
-    found: list[dict[str, Any]] = []
-    for run, batch in enumerate(batches(data, manifest["batch"])):
-        session.start_run(run, batch)
+    for run, inputs in enumerate(passes):
+        session.start_run(run, inputs)
         program(session)
-        found.append(session.outputs)
-    return unbatch(found, samples)
+        yield session.outputs

@@ -11,6 +11,9 @@ from ppc.runtime.errors import PartyError
 
 Arrays = Mapping[str, NDArray[Any]]
 
+#: Stands for every larger difference, and for one from or to NaN or infinity: reports hold no infinities.
+LARGEST = 1e300
+
 
 @dataclass(frozen=True)
 class Distance:
@@ -41,12 +44,13 @@ def distance(got: Arrays, want: Arrays, samples: int) -> Distance:
         a, b = array.astype(np.float64), expected.astype(np.float64)
         with np.errstate(invalid="ignore"):
             same = (a == b) | (np.isnan(a) & np.isnan(b))
-            off = np.where(same, 0.0, np.nan_to_num(np.abs(a - b), nan=np.inf, posinf=np.inf))
+            off = np.where(same, 0.0, np.nan_to_num(np.abs(a - b), nan=LARGEST, posinf=LARGEST))
         finite = b[np.isfinite(b)]
         span = float(np.ptp(finite)) if finite.size else 0.0
         largest, total, count = max(largest, float(off.max())), total + float(off.sum()), count + off.size
         relative = max(relative, float(off.max()) / (span or 1.0))
-    return Distance(largest, total / count if count else 0.0, relative, agree)
+    mean = total / count if count else 0.0
+    return Distance(min(largest, LARGEST), min(mean, LARGEST), min(relative, LARGEST), agree)
 
 
 def decisions(output: NDArray[Any], samples: int) -> NDArray[Any]:
