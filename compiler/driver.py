@@ -1,6 +1,6 @@
 """From a model and a policy to the files of a plan: every stage, in order, once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -88,11 +88,14 @@ def compile_model(request: Request) -> Compiled:
     return replace(made, diagnostics=diagnostics)
 
 
-def plan_model(request: Request) -> Planned:
-    """Every stage but the last, which writes the plan down. Raises UserError with every finding."""
+def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda module: module) -> Planned:
+    """Every stage but the last, which writes the plan down. Raises UserError with every finding.
+
+    `rewrite` changes the folded model: what if it were another one (`ppc suggest`)? No plan is written of that."""
     said = read_policy(request.policy)
     policy = said.policy
     imported, module = read_model(request)
+    module = rewrite(module)
     prices = request.table.prices
     bound = policy.resolve(module, imported)
     targets = load_targets(prices)

@@ -16,6 +16,7 @@ COMMANDS = (
     "compile",
     "check",
     "explore",
+    "suggest",
     "calibrate",
     "deal",
     "run",
