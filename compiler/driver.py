@@ -120,7 +120,8 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
 
     views = placing.check(lowered)
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
-    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary, prices.he)
+    table = request.table.summary
+    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices.he, prices.mpc)
     diagnostics = [*request.table.notes, *placed.notes]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     measured = frozenset({"error"} if samples else ())

@@ -26,7 +26,7 @@ from ppc.ir.slices import made_by, reveals_of
 from ppc.ir.trust import missing_trust
 from ppc.ir.types import Domain
 from ppc.ir.views import Fact, RevealLine, Views, views_of
-from ppc.runtime.schema import StepSpec, step_spec
+from ppc.runtime.schema import FUSED, StepSpec, step_spec
 
 #: Who sees a value in clear, by the representation it is in. `he` and `mpc` are missing: nobody does.
 SEES = {"client": "client", "server": "server", "tee": "enclave"}
@@ -219,6 +219,10 @@ class _Check:
         operator = op.name.rpartition(".")[2]
         if domain != "he" and operator in OPS and operator not in self.policy.operators.get(node, {operator}):
             self._refuse("PPC2019", f"it computes {operator}, and that node of the model does not", op)
+        for part in FUSED.get(op.name, ()):
+            stands_for = part.rpartition(".")[2]
+            if not any(stands_for in self.policy.operators.get(n, {stands_for}) for n in self._absorbed(node)):
+                self._refuse("PPC2019", f"it computes {stands_for} as well, and no node that it stands for does", op)
         for part in sorted(self._absorbed(node)):
             if (line := self.policy.node_denials.get(part, {}).get(Domain(domain))) is not None:
                 self._refuse("PPC2018", f"the policy denies {domain} for node '{part}'", op, line=line)

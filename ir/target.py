@@ -67,7 +67,8 @@ class HeRung:
 class Target(Protocol):
     """One way to run nodes. Adding a target is a folder under `targets/` and a row in `targets.registry`."""
 
-    domain: Domain
+    @property
+    def domain(self) -> Domain: ...
 
     def refuses(self, op: Op, module: Module) -> str | None:
         """Why this target cannot run `op` (what is missing), or None where it can."""

@@ -17,6 +17,7 @@ from ppc.passes.assign.build import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome
 from ppc.targets.he.count import counted
 from ppc.targets.he.primitives import Primitives
+from ppc.targets.mpc.schedule import in_lockstep
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
 
@@ -33,6 +34,7 @@ class Findings:
     pricing: Pricing
     prices: Mapping[str, Any]  # which table they are of
     he: Primitives  # of that table
+    mpc: Mapping[str, float]  # of that table: seconds of the units of work, and of a round
 
 
 def build(f: Findings) -> dict[str, Any]:
@@ -157,7 +159,8 @@ def _segments(module: Module) -> list[dict[str, Any]]:
 def predicted(f: Findings) -> dict[str, Any]:
     """Totals of the plan as it will run: every node and every conversion of the assigned module.
 
-    What is under HE counts as it was lowered (merged, laid out, at its levels) where elements share ciphertexts.
+    What is under HE counts as it was lowered (merged, laid out, at its levels) where elements share ciphertexts; what
+    is under MPC as it was lowered (fused, with its tables), and independent steps share their rounds.
     """
     total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
     module, rung = f.assigned.module, f.assigned.rung
@@ -174,9 +177,10 @@ def predicted(f: Findings) -> dict[str, Any]:
 
     for v, op in op_nodes(module).items():
         assert op.domain is not None
-        if op.domain is not Domain.HE or not as_lowered:
+        if op.domain is not Domain.MPC and (op.domain is not Domain.HE or not as_lowered):
             level = min(f.assigned.solution.labels[v][1], rung.levels)
             add(f.pricing.targets[op.domain].cost(op, module, rung, level))
+    add(in_lockstep(f.lowered, f.mpc))
     if as_lowered:
         add(Cost(seconds=sum(step.seconds for step in counted(f.lowered, f.he))))
     for source, target, value, level in moves(f.assigned):
