@@ -55,15 +55,13 @@ def distance(got: Arrays, want: Arrays, samples: int) -> Distance:
 
 def decisions(output: NDArray[Any], samples: int) -> NDArray[Any]:
     """What each sample's row of an output decides: of several numbers the largest one's index, of one number whether
-    it is above one half, of integers and text the row itself."""
+    it is above one half, of integers and text the row itself. A row with a NaN decides -1."""
     rows = output.reshape(samples, -1)
     if output.dtype.kind != "f":
         return rows[:, 0] if rows.shape[1] == 1 else np.array([row.tobytes() for row in rows], dtype=object)
-    if rows.shape[1] > 1:
-        found: NDArray[Any] = rows.argmax(axis=1)
-        return found
-    above: NDArray[Any] = (rows[:, 0] > 0.5).astype(np.int64)
-    return above
+    found = rows.argmax(axis=1) if rows.shape[1] > 1 else (rows[:, 0] > 0.5).astype(np.int64)
+    decided: NDArray[Any] = np.where(np.isnan(rows).any(axis=1), -1, found)
+    return decided
 
 
 def accuracy(outputs: Arrays, labels: NDArray[Any], samples: int) -> float:

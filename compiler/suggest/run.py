@@ -25,7 +25,7 @@ from ppc.passes.fold import Fold
 MOST_SAMPLES = 64
 BATCHES = (16, 64)
 
-#: A change helps where it saves this share of time or traffic, and costs no more of the other.
+#: A change helps where it saves at least this share of time or traffic (`helps`).
 WORTH = 0.01
 
 
@@ -103,7 +103,7 @@ def suggest(request: Request, model: str, seconds: float = 60.0, clock: Callable
             found.append(_batched(request, size))
         except UserError as e:
             left_out.append(f"{size} samples a pass: {_first(e)}")
-    helpful = sorted((row for row in found if helps(row, now)), key=lambda row: row.seconds)
+    helpful = sorted((row for row in found if helps(row, now)), key=lambda row: row.seconds * max(row.traffic, 1.0))
     return Suggestions(
         model, trial.samples, trial.accuracy, now, tuple(helpful),
         tuple(row for row in found if row not in helpful), tuple(left_out),
@@ -111,9 +111,9 @@ def suggest(request: Request, model: str, seconds: float = 60.0, clock: Callable
 
 
 def helps(row: Suggestion, now: Suggestion) -> bool:
-    """Less time or less traffic, and not much more of the other."""
+    """Less time or traffic, and in proportion no more of the other: half the traffic for a tenth more time helps."""
     time, traffic = _ratio(row.seconds, now.seconds), _ratio(row.traffic, now.traffic)
-    return min(time, traffic) < 1 - WORTH and max(time, traffic) < 1 + WORTH
+    return min(time, traffic) < 1 - WORTH and time * traffic < 1 - WORTH
 
 
 def _ratio(new: float, old: float) -> float:
