@@ -221,11 +221,14 @@ def assumed_ranges(module: Module) -> list[Diagnostic]:
 
 
 def within_limits(
-    resolved: ResolvedPolicy, predicted: Mapping[str, Any], uses: Mapping[str, tuple[float, float]]
+    resolved: ResolvedPolicy,
+    predicted: Mapping[str, Any],
+    uses: Mapping[str, tuple[float, float]],
+    measured: frozenset[str] = frozenset(),
 ) -> list[Diagnostic]:
     """Judge the policy's limits: latency and traffic by the costs of the plan as it was lowered, others by those of its
     nodes (`uses`: what is used, and what may be). PPC3004 (error) where one is broken, PPC3005 (warning) for those
-    that are not predicted."""
+    that are not predicted and not `measured` later."""
     found = []
     told = {"latency": predicted["seconds"], "traffic": predicted["bytes"]}
     judged = {m: (told[m], most) for m, most in resolved.limits.items() if m in told}
@@ -237,7 +240,7 @@ def within_limits(
             message = f"{measure}: the plan that comes nearest takes {used:.4g} {unit}, the policy allows {most:.4g}"
             found.append(Diagnostic("PPC3004", message, facts={measure: used, "limit": most}, help=help))
     for measure, most in resolved.limits.items():
-        if measure not in LIMITED:
+        if measure not in LIMITED and measure not in measured:
             message = f"the policy limits {measure} to {most:g}, which is not predicted yet: measure it with `ppc run`"
             found.append(Diagnostic("PPC3005", message, severity="warning"))
     return found

@@ -18,6 +18,22 @@ CODES: list[Code] = [
         "Let the policy offer mpc, tee or client for this node, or use an activation that polynomials fit.",
     ),
     Code(
+        "PPC4003",
+        "the plan is less accurate than the policy allows",
+        "On the calibration data, in simulate mode (polynomials, fixed-point rounding and HE noise as a model predicts "
+        "them), the outputs differ from the model's by more than `error` allows, relative to their range. An error "
+        "where the policy sets the limit, a warning where it is the default. The node that is named is the one that "
+        "alone changes the outputs most; the report has all of them.",
+        "Place that node where it runs exactly (mpc, tee or client), relax `error`, or see `ppc suggest`.",
+    ),
+    Code(
+        "PPC4004",
+        "the accuracy was not measured, or not in full",
+        "Compilation spends a few seconds on measuring accuracy. The model is too large for that, or a value left the "
+        "range that the plan was made for.",
+        "Measure it later, for as long as it takes: `ppc accuracy plan.py --data data.npz --model model.onnx`.",
+    ),
+    Code(
         "PPC4101",
         "no CKKS parameters fit",
         "The nodes under HE need more levels, or a finer scale, than the largest ring with 128-bit security gives "
