@@ -20,7 +20,7 @@ def place_approximated(
     placing: Placing, module: Module, samples: tuple[Mapping[str, Array], ...]
 ) -> tuple[Module, Placed]:
     """The labelled module with its polynomials, and placed. Where nothing fits those that meet the error budget,
-    shallower ones are taken, and PPC4003 (a note) says what that costs.
+    shallower ones are taken, and PPC4005 (a note) says what that costs.
 
     Raises UserError as `Placing.placed`.
     """
@@ -42,7 +42,7 @@ def composed(module: Module) -> list[Diagnostic]:
     """A note for each composition under HE: what lies outside its range spoils everything."""
     return [
         Diagnostic(
-            "PPC4004",
+            "PPC4006",
             f"{op.name} runs under HE as a {described(op)}: an input outside [{op.attrs['he_lo']:.3g}, "
             f"{op.attrs['he_hi']:.3g}] makes the whole result wrong",
             severity="note",
@@ -59,4 +59,4 @@ def _too_deep(deep: Module, error: float, budget: float) -> Diagnostic:
         f"polynomials change the outputs by up to {error:.2%} of their range, where {budget:.2%} are allowed: nothing "
         f"has the levels for those that are near enough ({told})"
     )
-    return Diagnostic("PPC4003", message, severity="note", facts={"error": error, "budget": budget})
+    return Diagnostic("PPC4005", message, severity="note", facts={"error": error, "budget": budget})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ppc.compiler.accuracy.compiled import Measurement
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.codegen import manifest as plan_json
 from ppc.compiler.codegen.archive import npz_bytes
@@ -23,8 +24,10 @@ def assemble(
     findings: Findings,
     options: Mapping[str, Any],
     diagnostics: tuple[Diagnostic, ...],
+    measurement: Measurement | None = None,
 ) -> Compiled:
-    """`name` is the model's, `options` what a fresh compilation needs to give the same bytes (`ppc verify`)."""
+    """`name` is the model's, `options` what a fresh compilation needs to give the same bytes (`ppc verify`).
+    `measurement`: how accuracy is measured, where there is calibration data."""
     lowered = findings.lowered
     sources = {op.loc: op.name for op in findings.assigned.module.ops}
     manifest: dict[str, Any] = plan_json.base(
@@ -37,13 +40,17 @@ def assemble(
         },
         {"sha256": f"sha256:{policy.sha256}", "assumed": policy.assumed, "source": policy.source, "text": policy_text},
     )
-    server, public = npz_bytes(plan_json.arrays(lowered, public=False)), plan_json.arrays(lowered, public=True)
+    secret, public = plan_json.arrays(lowered, public=False), plan_json.arrays(lowered, public=True)
+    server = npz_bytes(secret)
     public_bytes = npz_bytes(public) if public else b""
     manifest["server_file"] = plan_json.sha256(server)
     manifest["public_file"] = plan_json.sha256(public_bytes) if public else None
     manifest["options"] = dict(options)
     manifest["steps"] = plan_json.steps(lowered, sources)
     manifest["report"] = build(findings)
+    if measurement is not None:
+        assigned = findings.assigned.module
+        manifest["report"]["accuracy"] = measurement.measure(assigned, lowered, manifest, {**secret, **public})
     title, lines = f"Plan for {name}, made by ppc.", header(manifest)
     errors = {a["node"]: a["error"] for a in manifest["report"]["approximations"]}
 

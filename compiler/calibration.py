@@ -48,6 +48,25 @@ def shapes(data: Path | Sequence[Mapping[str, Array]] | None) -> dict[str, tuple
     return {name.removeprefix("in_"): a.shape for name, a in arrays.items()}
 
 
+def labels_of(data: Path | Sequence[Mapping[str, Array]] | None, name: str | None) -> Array | None:
+    """The array called `name` of the file of calibration data, one label a sample. Raises UserError PPC5005."""
+    if name is None:
+        return None
+    if not isinstance(data, Path):
+        raise fail("PPC5005", "labels are read from the file of calibration data", help="--calibrate data.npz")
+    try:
+        arrays = read_arrays(data)
+    except PartyError as e:
+        raise fail("PPC5005", f"{data.name} cannot be read for labels", help=str(e)) from e
+    if name not in arrays:
+        raise fail("PPC5005", f"{data.name} has no array {name!r}", help=f"it has {', '.join(map(repr, arrays))}")
+    labels = arrays[name]
+    if labels.size == 0 or labels.size != labels.shape[0]:
+        shape = "x".join(map(str, labels.shape))
+        raise fail("PPC5005", f"labels {name!r} have shape {shape}", help="give one label a sample")
+    return labels.reshape(-1)
+
+
 def _load(path: Path, module: Module, rename: Mapping[str, str]) -> tuple[dict[str, Array], ...]:
     inputs = [
         {"name": name, "dtype": module.values[value].type.dtype, "shape": list(module.values[value].type.shape)}

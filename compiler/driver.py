@@ -1,13 +1,14 @@
 """From a model and a policy to the files of a plan: every stage, in order, once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ppc.compiler.accuracy.compiled import Measurement, judged
 from ppc.compiler.approximated import composed, place_approximated
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.assemble import assemble
-from ppc.compiler.calibration import calibration, shapes
+from ppc.compiler.calibration import calibration, labels_of, shapes
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.policy_file import policy_text
@@ -38,6 +39,7 @@ class Request:
     batch: int = 1
     dims: Mapping[str, int] = field(default_factory=dict)
     fixed: Mapping[str, float] = field(default_factory=dict)  # public values of inputs, part of the plan
+    labels: str | None = None  # the right answers: the name of an array in the file of samples
     table: PriceTable = field(default_factory=PriceTable)  # what primitives cost
 
     @property
@@ -50,6 +52,7 @@ class Request:
             "dims": dict(sorted(self.dims.items())),
             "fixed": dict(sorted(self.fixed.items())),
             "calibrated": self.calibrate is not None,
+            "labels": self.labels,
             "prices": self.table.sha256,
         }
 
@@ -62,20 +65,36 @@ class Planned:
     resolved: ResolvedPolicy
     findings: Findings
     diagnostics: tuple[Diagnostic, ...]
+    samples: tuple[Mapping[str, Array], ...]  # calibration data, by value
+    error_budget: float
 
 
 def compile_model(request: Request) -> Compiled:
-    """Compile. Raises UserError with every finding; nothing is written by this function."""
+    """Compile. Raises UserError with every finding; nothing is written by this function.
+
+    With calibration data the accuracy of the plan is measured, and judged by the policy's `error` limit (PPC4003)."""
+    labels = labels_of(request.calibrate, request.labels)
     p = plan_model(request)
     name = Path(request.model).name if isinstance(request.model, (str, Path)) else p.findings.lowered.name
-    return assemble(name, p.said.policy, p.said.text, p.resolved, p.findings, request.options, p.diagnostics)
+    limited = "error" in p.resolved.limits
+    tried = Measurement(p.samples, labels, p.error_budget, limited) if p.samples else None
+    made = assemble(name, p.said.policy, p.said.text, p.resolved, p.findings, request.options, p.diagnostics, tried)
+    if tried is None:
+        return made
+    diagnostics = (*made.diagnostics, *judged(made.report["accuracy"], tried))
+    if errors := [d for d in diagnostics if d.severity == "error"]:
+        raise UserError(*errors)
+    return replace(made, diagnostics=diagnostics)
 
 
-def plan_model(request: Request) -> Planned:
-    """Every stage but the last, which writes the plan down. Raises UserError with every finding."""
+def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda module: module) -> Planned:
+    """Every stage but the last, which writes the plan down. Raises UserError with every finding.
+
+    `rewrite` changes the folded model: what if it were another one (`ppc suggest`)? No plan is written of that."""
     said = read_policy(request.policy)
     policy = said.policy
     imported, module = read_model(request)
+    module = rewrite(module)
     prices = request.table.prices
     bound = policy.resolve(module, imported)
     targets = load_targets(prices)
@@ -96,13 +115,15 @@ def plan_model(request: Request) -> Planned:
 
     views = placing.check(lowered)
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
-    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, request.table.summary, prices.he)
+    table = request.table.summary
+    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices.he, prices.mpc)
     diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
-    diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses)
+    measured = frozenset({"error"} if samples else ())
+    diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses, measured)
     if errors := [d for d in diagnostics if d.severity == "error"]:
         raise UserError(*errors)
-    return Planned(said, placing.resolved, findings, tuple(diagnostics))
+    return Planned(said, placing.resolved, findings, tuple(diagnostics), samples, placing.error_budget)
 
 
 def read_model(request: Request) -> tuple[Module, Module]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from ppc.ir.check import check
@@ -26,6 +27,7 @@ from ppc.targets.conversions import Conversions
 from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
+from ppc.targets.mpc.target import MpcTarget
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
 
@@ -64,7 +66,14 @@ class Placing:
     @property
     def pricing(self) -> Pricing:
         conversions = Conversions(self.hides_weights, self.prices)
-        return Pricing(self.targets, conversions, self._network(), SETUP, self.objective)
+        targets: Targets = {**self.targets, Domain.MPC: self._mpc}
+        return Pricing(targets, conversions, self._network(), SETUP, self.objective)
+
+    @cached_property
+    def _mpc(self) -> MpcTarget:
+        """MPC as a target that chooses its tables by the objective."""
+        objective, network = self.objective, self._network()
+        return MpcTarget(prices=self.prices, judge=lambda cost: objective.value(cost, network, Domain.MPC))
 
     @property
     def objective(self) -> Objective:
@@ -142,7 +151,7 @@ class Placing:
                     raise error from None
 
     def lower(self, module: Module) -> Module:
-        return Lower().run(lower_he(module, self.prices))
+        return Lower().run(self._mpc.lower(lower_he(module, self.prices)))
 
     def check(self, module: Module) -> Views:
         """The guarantee: raises UserError where a party would see what the policy does not allow."""
@@ -212,11 +221,14 @@ def assumed_ranges(module: Module) -> list[Diagnostic]:
 
 
 def within_limits(
-    resolved: ResolvedPolicy, predicted: Mapping[str, Any], uses: Mapping[str, tuple[float, float]]
+    resolved: ResolvedPolicy,
+    predicted: Mapping[str, Any],
+    uses: Mapping[str, tuple[float, float]],
+    measured: frozenset[str] = frozenset(),
 ) -> list[Diagnostic]:
     """Judge the policy's limits: latency and traffic by the costs of the plan as it was lowered, others by those of its
     nodes (`uses`: what is used, and what may be). PPC3004 (error) where one is broken, PPC3005 (warning) for those
-    that are not predicted."""
+    that are not predicted and not `measured` later."""
     found = []
     told = {"latency": predicted["seconds"], "traffic": predicted["bytes"]}
     judged = {m: (told[m], most) for m, most in resolved.limits.items() if m in told}
@@ -228,7 +240,7 @@ def within_limits(
             message = f"{measure}: the plan that comes nearest takes {used:.4g} {unit}, the policy allows {most:.4g}"
             found.append(Diagnostic("PPC3004", message, facts={measure: used, "limit": most}, help=help))
     for measure, most in resolved.limits.items():
-        if measure not in LIMITED:
+        if measure not in LIMITED and measure not in measured:
             message = f"the policy limits {measure} to {most:g}, which is not predicted yet: measure it with `ppc run`"
             found.append(Diagnostic("PPC3005", message, severity="warning"))
     return found

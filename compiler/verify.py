@@ -59,6 +59,7 @@ def _request(manifest: Mapping[str, Any], model: Path) -> Request:
         batch=manifest["batch"],
         dims=options["dims"],
         fixed=options["fixed"],
+        labels=options.get("labels"),
     )
 
 

@@ -1,6 +1,6 @@
 """The reference interpreter: runs a module in clear with the numpy kernels, in float64."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 import numpy as np
@@ -12,9 +12,14 @@ from ppc.runtime import kernels
 
 
 def interpret(
-    module: Module, inputs: Mapping[str, Array], *, keep: Collection[str] | Literal["all"] = ()
+    module: Module,
+    inputs: Mapping[str, Array],
+    *,
+    keep: Collection[str] | Literal["all"] = (),
+    change: Mapping[str, Callable[[Array], Array]] | None = None,
 ) -> dict[str, Array]:
-    """Outputs of the module, and the values named in `keep` ("all": every value, inputs too).
+    """Outputs of the module, and the values named in `keep` ("all": every value, inputs too). A result named in
+    `change` is replaced by what the function makes of it, for all that read it.
 
     Takes modules of stages IMPORTED to ASSIGNED. A value that is not kept is freed after its last use. Shapes are
     checked against the module's types, op by op. Raises InternalError for a lowered module, an absent or misshapen
@@ -29,7 +34,7 @@ def interpret(
         operands = [_operand(module, live, name) for name in op.operands]
         for name, result in zip(op.results, _run(module, op, operands), strict=True):
             if name:
-                live[name] = result
+                live[name] = change[name](result) if change and name in change else result
         for name in {*op.operands, *op.results}:
             if name in live and name not in kept and last.get(name, position) <= position:
                 del live[name]

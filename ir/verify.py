@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ppc.ir.approximation import POLYNOMIAL
 from ppc.ir.diagnostic import InternalError
@@ -16,7 +17,7 @@ from ppc.ir.printer import has_text_form, print_op, sigil
 from ppc.ir.refresh import REFRESHED, refreshed
 from ppc.ir.render import printable
 from ppc.ir.types import DTYPES, Domain
-from ppc.runtime.schema import StepSpec, step_spec
+from ppc.runtime.schema import FRACTION_BITS, StepSpec, step_spec
 
 #: How many violations one error lists.
 MOST = 10
@@ -197,6 +198,21 @@ def _lowered(m: Module) -> Iterator[Violation]:
             yield Violation(f"{op.name} is not lowered", op, op.name)
 
 
+def _fractions(m: Module) -> Iterator[Violation]:
+    """Only MPC steps may leave more fractional bits than FRACTION_BITS, and their readers say so."""
+    bits = {r: op.attrs.get("fraction_bits", FRACTION_BITS) for op in m.ops for r in op.results}
+    for op in m.ops:
+        said: Any = op.attrs.get("operand_bits", (FRACTION_BITS,) * len(op.operands))
+        if not op.name.startswith("mpc.") and {"operand_bits", "fraction_bits"} & op.attrs.keys():
+            yield Violation(f"{op.name} keeps no fractional bits", op, op.name)
+        elif len(said) != len(op.operands):
+            yield Violation(f"operand_bits has {len(said)} entries for {len(op.operands)} operands", op, "operand_bits")
+        else:
+            for o, read in zip(op.operands, said, strict=True):
+                if o in bits and bits[o] != read:
+                    yield Violation(f"{sigil(o)} has {bits[o]} fractional bits, the step reads {read}", op, sigil(o))
+
+
 #: Every rule of the IR, in the order in which they are tried.
 RULES: tuple[Rule, ...] = (
     Rule("every name is defined once, before it is used", Stage.IMPORTED, Stage.LOWERED, _ssa),
@@ -208,4 +224,5 @@ RULES: tuple[Rule, ...] = (
     Rule("every op has a domain", Stage.ASSIGNED, Stage.CONVERTED, _domains),
     Rule("steps read what steps have written", Stage.CONVERTED, Stage.LOWERED, _representations),
     Rule("only steps of the plan are left", Stage.LOWERED, Stage.LOWERED, _lowered),
+    Rule("fractional bits are read as they were written", Stage.LOWERED, Stage.LOWERED, _fractions),
 )

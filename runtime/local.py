@@ -4,7 +4,7 @@
 what the cryptography would: fixed-point rounding in MPC and a noise model in HE. Neither protects anything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from ppc.runtime.clear import give_output, run_kernel, take_input
 from ppc.runtime.party import Session, Step
 from ppc.runtime.ranges import check_operand
-from ppc.runtime.schema import FRACTION_BITS, StepSpec
+from ppc.runtime.schema import FRACTION_BITS, FUSED, MPC_ATTRIBUTES, StepSpec
 from ppc.runtime.value import Value, Weight
 
 #: Conversions and reveals that pack slots or unpack them.
@@ -44,12 +44,17 @@ class LocalSession(Session):
         if spec.reads == spec.writes:
             if self.noise and spec.reads == "mpc":
                 check_operand(step.name.partition(".")[2], step.node, step.attrs, operands)
-            return (
-                self._rounded(run_kernel(self, step, *operands), step)
-                if spec.reads == "mpc"
-                else run_kernel(self, step, *operands)
-            )
+            return self._of_shares(step, *operands) if spec.reads == "mpc" else run_kernel(self, step, *operands)
         return self._move(spec, step, operands[0])  # type: ignore[arg-type]
+
+    def _of_shares(self, step: Step, *operands: Value | Weight | None) -> Any:
+        """An operator, or several in one step, without what only says how shares are kept."""
+        attrs = {key: value for key, value in step.attrs.items() if key not in MPC_ATTRIBUTES}
+        first, *others = FUSED.get(step.name, (step.name,))
+        result = run_kernel(self, replace(step, name=first, attrs=attrs), *operands)
+        for name in others:
+            result = run_kernel(self, replace(step, name=name, attrs={}), result)
+        return self._rounded(result, step)
 
     def _he(self) -> Any:
         """The HE steps on slot vectors; loaded only where a plan has any."""

@@ -3,12 +3,13 @@
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ppc.runtime.net.channel import Channel
     from ppc.runtime.party import Session, Step
 
 
@@ -23,6 +24,31 @@ class Row:
     waited: float = 0.0  # seconds for peers
     bytes_sent: int = 0
     rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """An amount of what a row sums up."""
+
+    seconds: float = 0.0
+    waited: float = 0.0
+    bytes_sent: int = 0
+    rounds: int = 0
+
+    @staticmethod
+    def of(channels: "Sequence[Channel]") -> "Spent":
+        """What these channels counted so far."""
+        return Spent(
+            waited=sum(c.waited for c in channels),
+            bytes_sent=sum(c.bytes_sent for c in channels),
+            rounds=sum(c.rounds for c in channels),
+        )
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return Spent(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 def peak_memory() -> int:
@@ -47,31 +73,43 @@ class Meter:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], Row] = {}
+        self._credited = Spent()
         self._passes: dict[str, dict[int, float]] = {}
-        self.phases: dict[str, float] = {}
+        self.spans: dict[str, list[float]] = {}  # seconds of each time that a phase was gone through: online, each pass
         self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
 
     @contextmanager
     def measure(self, session: "Session", step: "Step") -> Iterator[None]:
-        channels = session.channels.values()
-        t, waited = time.perf_counter(), sum(c.waited for c in channels)
-        sent, rounds = sum(c.bytes_sent for c in channels), sum(c.rounds for c in channels)
+        """Counts for `step` what happens inside, but for what is credited to other steps meanwhile."""
+        channels = [*session.channels.values()]
+        start, before, others = time.perf_counter(), Spent.of(channels), self._credited
         yield
+        spent, others = Spent.of(channels) - before, self._credited - others
+        busy = max(time.perf_counter() - start - spent.waited, 0.0)
+        self._add(step, replace(spent, seconds=busy) - others)
+
+    def credit(self, step: "Step", spent: "Spent") -> None:
+        """Counts for `step` what happens while another one is measured."""
+        self._credited = self._credited + spent
+        self._add(step, spent)
+
+    def _add(self, step: "Step", spent: "Spent") -> None:
         row = self._rows.setdefault((step.id, step.name), Row(step.id, step.name, step.node))
-        spent = time.perf_counter() - t
-        waiting = min(sum(c.waited for c in channels) - waited, spent)
-        row.seconds += spent - waiting
-        row.waited += waiting
-        row.bytes_sent += sum(c.bytes_sent for c in channels) - sent
-        row.rounds += sum(c.rounds for c in channels) - rounds
+        for key, value in asdict(spent).items():
+            setattr(row, key, getattr(row, key) + value)
         of_domain = self._passes.setdefault(step.name.partition(".")[0], {})
-        of_domain[step.run] = of_domain.get(step.run, 0.0) + spent - waiting
+        of_domain[step.run] = of_domain.get(step.run, 0.0) + spent.seconds
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         t = time.perf_counter()
         yield
-        self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - t
+        self.spans.setdefault(name, []).append(time.perf_counter() - t)
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Seconds by phase, waiting included."""
+        return {name: sum(spans) for name, spans in self.spans.items()}
 
     def passes(self) -> dict[str, list[float]]:
         """Busy seconds of each pass, in order, by the domain of the steps ("he", "convert", ...)."""

@@ -27,11 +27,19 @@ def attribute(x: Any) -> Any:
     """The value of an attribute of a step, from what plan.json has. Raises PPC6006."""
     if isinstance(x, list):
         return [attribute(i) for i in x]
-    if not isinstance(x, dict):
+    if not isinstance(x, dict) or x.keys() != {"float"}:
         return x
-    if x.get("float") not in NOT_FINITE:
-        raise PartyError("PPC6006", f"plan.json has an attribute that is no value: {str(x)[:60]}")
+    if x["float"] not in NOT_FINITE:
+        raise PartyError("PPC6006", f"plan.json has a number that is none: {str(x)[:60]}")
     return NOT_FINITE[x["float"]]
+
+
+#: Attributes of MPC steps beside those of the operator: fractional bits of the operands and of the result where they
+#: are not FRACTION_BITS, and which of a gate's tables the dealer makes.
+MPC_ATTRIBUTES = ("operand_bits", "fraction_bits", "tables")
+
+#: MPC steps that stand for several operators, the first with the step's attributes.
+FUSED = {"mpc.ReluMaxPool": ("mpc.MaxPool", "mpc.Relu")}
 
 
 @dataclass(frozen=True, slots=True)

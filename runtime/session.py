@@ -1,6 +1,6 @@
 """`InferenceSession`: run a plan from Python, with the interface of onnxruntime."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,12 +66,25 @@ def run_local(
     """Run all parties in this process, without cryptography, over every sample of `feed`."""
     from ppc.runtime.data import batches, fit, unbatch
 
-    session = LocalSession("everyone", plan.manifest, noise=noise)
-    session.weights = {**plan.server_weights(), **plan.public_constants()}
+    weights = {**plan.server_weights(), **plan.public_constants()}
     data, samples = fit(feed, plan.manifest["model"]["inputs"])
-    found: list[dict[str, Any]] = []
-    for run, batch in enumerate(batches(data, plan.manifest["batch"])):
-        session.start_run(run, batch)
+    passes = batches(data, plan.manifest["batch"])
+    return unbatch(list(passes_here(plan.manifest, weights, program, passes, noise=noise)), samples)
+
+
+def passes_here(
+    manifest: Mapping[str, Any],
+    weights: Mapping[str, Any],
+    program: Program,
+    passes: Iterable[Mapping[str, NDArray[Any]]],
+    *,
+    noise: bool,
+) -> Iterator[dict[str, Any]]:
+    """The outputs of each pass, all parties in this process without cryptography. The plan need not be on disk.
+    `weights`: the arrays of all constants, public ones too."""
+    session = LocalSession("everyone", manifest, noise=noise)
+    session.weights = dict(weights)
+    for run, inputs in enumerate(passes):
+        session.start_run(run, inputs)
         program(session)
-        found.append(session.outputs)
-    return unbatch(found, samples)
+        yield session.outputs

@@ -12,7 +12,10 @@ def command(
     ),
     policy: Path | None = typer.Option(None, help="Policy file; without it the default policy is assumed, and said."),
     targets: str = typer.Option("he,mpc,tee,client,server", help="Domains that may be used, comma-separated."),
-    calibrate: Path | None = typer.Option(None, help=".npz of representative inputs: ranges for approximations."),
+    calibrate: Path | None = typer.Option(
+        None, help=".npz of representative inputs: for ranges, and to measure accuracy."
+    ),
+    labels: str | None = typer.Option(None, help="Array of the calibration data with the right answers."),
     network: str | None = typer.Option(None, help="lan or wan; overrides the policy."),
     objective: str | None = typer.Option(
         None, help="latency, throughput, traffic, money, `total ...`, or a weighting such as latency=1,money=20."
@@ -37,6 +40,7 @@ def command(
         policy=policy,
         targets=tuple(t.strip() for t in targets.split(",") if t.strip()),
         calibrate=calibrate,
+        labels=labels,
         network=network,
         objective=objective,
         batch=batch,

@@ -58,6 +58,7 @@ def inspection(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "without_pins": report["without_pins"],
         "predicted": report["predicted"],
         "approximations": report["approximations"],
+        "accuracy": report.get("accuracy"),
         "trust": report["trust"],
         "leaks": report["leaks"],
         "simulated": report["simulated"],

@@ -39,6 +39,8 @@ def render(manifest: Mapping[str, Any], every_node: bool = False) -> RenderableT
         parts.append(_he(manifest))
     if r["approximations"]:
         parts.append(_approximations(r))
+    if found := r.get("accuracy"):
+        parts.append(_accuracy(found))
     if r["without_pins"]:
         parts.append(_without_pins(r))
     parts += [_lines("What must be trusted", r["trust"]), _lines("What leaks all the same (metadata)", r["leaks"])]
@@ -221,6 +223,32 @@ def _approximations(r: Mapping[str, Any]) -> RenderableType:
             "not measured" if a["loss"] is None else f"{a['loss']:.2%} of their range",
         )
     return table
+
+
+def _accuracy(a: Mapping[str, Any]) -> RenderableType:
+    """Of the whole plan in simulate mode, and of the nodes that matter most."""
+    table = _table("\nAccuracy on the calibration data, simulated", "", "")
+    if s := a["simulated"]:
+        table.add_row("samples", str(a["samples"]))
+        table.add_row("error", f"at most {s['max_error']:.3g}, mean {s['mean_error']:.3g}")
+        table.add_row("of the outputs' range", f"{s['relative']:.2g} (limit {a['limit']:g})")
+        table.add_row("same decision", f"{s['argmax_agreement']:.2%}")
+    if a["plan_accuracy"] is not None:
+        plan, model = a["plan_accuracy"], a["model_accuracy"]
+        table.add_row("accuracy", f"{plan:.2%}, the model's {model:.2%} ({100 * (plan - model):+.2f} points)")
+    for text in a["left_out"]:
+        table.add_row("[bold yellow]not measured[/]", safe(text))
+    rows = sorted(a["nodes"], key=lambda row: (row["alone"] or 0.0, row["sensitivity"]), reverse=True)
+    nodes = _table("", "node", "runs in", "alone changes outputs by", "sensitivity")
+    nodes.title = None
+    for row in rows[:MOST_SEEN]:
+        alone = "noise only" if row["alone"] is None else f"{row['alone']:.2g} of their range"
+        nodes.add_row(
+            safe(row["node"]), f"[{STYLES[row['domain']]}]{row['domain']}[/]", alone, f"{row['sensitivity']:.2g}"
+        )
+    if len(rows) > MOST_SEEN:
+        nodes.caption, nodes.caption_justify = f"the worst of {len(rows)} nodes; plan.json has all", "left"
+    return Group(table, nodes) if rows else table
 
 
 def _without_pins(r: Mapping[str, Any]) -> RenderableType:

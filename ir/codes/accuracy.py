@@ -19,6 +19,22 @@ CODES: list[Code] = [
     ),
     Code(
         "PPC4003",
+        "the plan is less accurate than the policy allows",
+        "On the calibration data, in simulate mode (polynomials, fixed-point rounding and HE noise as a model predicts "
+        "them), the outputs differ from the model's by more than `error` allows, relative to their range. An error "
+        "where the policy sets the limit, a warning where it is the default. The node that is named is the one that "
+        "alone changes the outputs most; the report has all of them.",
+        "Place that node where it runs exactly (mpc, tee or client), relax `error`, or see `ppc suggest`.",
+    ),
+    Code(
+        "PPC4004",
+        "the accuracy was not measured, or not in full",
+        "Compilation spends a few seconds on measuring accuracy. The model is too large for that, or a value left the "
+        "range that the plan was made for.",
+        "Measure it later, for as long as it takes: `ppc accuracy plan.py --data data.npz --model model.onnx`.",
+    ),
+    Code(
+        "PPC4005",
         "polynomials within the error budget are too deep",
         "Polynomials of high degree, or compositions of several, would change the outputs on the calibration data by "
         "no more than the policy allows (`error <= ...`, else 1 %), but no plan has the levels for them. The plan "
@@ -26,7 +42,7 @@ CODES: list[Code] = [
         "Offer mpc, tee or client for the activations, allow a larger error, or train with polynomial activations.",
     ),
     Code(
-        "PPC4004",
+        "PPC4006",
         "a composition of polynomials stands for an activation",
         "The stages of a composition grow far faster outside their range than one polynomial does: an input of the "
         "activation beyond the calibrated range (which is wider than the data by a tenth of its width on either side) "

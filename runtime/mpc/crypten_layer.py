@@ -20,6 +20,7 @@ from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.truncate import Truncate
 from ppc.runtime.mpc.ring import Ring, Shape
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 
 _context = threading.local()  # CrypTen has one party a process; tests and a dealer's rehearsal have more
@@ -66,7 +67,7 @@ class _Communicator:
     def _peer(self, tensors: Sequence[Any]) -> list[Any]:
         if self._party is None:
             return [torch.zeros_like(t) for t in tensors]
-        theirs = self._party.swap(*(_ring(t) for t in tensors))
+        theirs = self._party.alone(self._party.swap(*(_ring(t) for t in tensors)))  # CrypTen calls, and waits
         return [_tensor(a) for a in theirs]
 
     def all_reduce(self, data: Any, op: Any = torch.distributed.ReduceOp.SUM, batched: bool = False) -> Any:
@@ -189,7 +190,7 @@ def divide(tensor: Any, y: Any, own: Callable[[Any, Any], Any]) -> Any:
         return own(tensor, y)
     gate = Truncate(tuple(tensor.share.shape), whole.bit_length() - 1)
     role = _current("role")
-    done = gate.deal(role) if isinstance(role, Dealer) else gate.online(role, _ring(tensor.share))
+    done = gate.deal(role) if isinstance(role, Dealer) else role.alone(gate.online(role, _ring(tensor.share)))
     tensor.share = _tensor(done)
     return tensor
 
@@ -214,5 +215,6 @@ class CrypTen:
     def deal(self, d: Dealer) -> Ring:
         return self._run(d, [np.zeros(shape, np.uint64) for shape in self.shapes])
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
+        yield from ()  # it talks by itself
         return self._run(p, shares)

@@ -3,7 +3,7 @@
 It works on ring arrays (uint64: a share, or at the dealer zeros of the right shape) with numpy, and on `gates`:
 what needs the other party. A gate has two parts: `deal` makes its correlated randomness, from shapes alone;
 `online` uses it. Both take and make material in the same order, and `Engine.apply` picks the part that belongs to
-the role.
+the role. What needs the other party is a generator (`ppc.runtime.mpc.turn`): protocols call it by `yield from`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.material import Chunk
 from ppc.runtime.mpc.ring import Ring, encode
+from ppc.runtime.mpc.turn import Arrays, Rounds, T, Turn, play, specs_of
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.channel import Channel, Spec
 from ppc.runtime.schema import FRACTION_BITS
@@ -33,16 +34,12 @@ class Party:
         self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], plain: dict[int, Ring]
     ):
         self.rank, self._channel, self._chunk, self._tag = rank, channel, chunk, tag
-        self._masked, self._plain, self._messages = masked, plain, 0
+        self._masked, self._plain, self._alone = masked, plain, 0
         self._weights: list[WeightForm] = []  # in the order of their first use
         self.first = np.uint64(1 if rank == CLIENT else 0)  # × a public value: exactly one party adds it
 
     def __repr__(self) -> str:
         return f"Party({self.rank}, {self._tag})"
-
-    def _name(self) -> str:
-        self._messages += 1
-        return f"{self._tag}.{self._messages}"
 
     def random(self, shape: tuple[int, ...], dtype: str = "uint64") -> NDArray[Any]:
         """This party's half of `Dealer.random` or `Dealer.random_xor`."""
@@ -64,30 +61,37 @@ class Party:
             self._weights.append(form)
         return (self._plain if self.rank == SERVER else self._masked)[self._weights.index(form)]
 
-    def swap(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    def swap(self, *arrays: NDArray[Any]) -> Rounds[Arrays]:
         """The peer's arrays of the same types and shapes: one round."""
-        return self._channel.exchange(self._name(), *arrays)
+        return (yield Turn(arrays, specs_of(arrays)))
 
-    def open(self, *shares: NDArray[Any]) -> list[NDArray[Any]]:
+    def open(self, *shares: NDArray[Any]) -> Rounds[list[NDArray[Any]]]:
         """Sums of additive shares, to both parties: one round."""
-        return [a + b for a, b in zip(shares, self.swap(*shares), strict=True)]
+        theirs = yield from self.swap(*shares)
+        return [a + b for a, b in zip(shares, theirs, strict=True)]
 
-    def open_xor(self, shares: NDArray[Any]) -> NDArray[Any]:
+    def open_xor(self, shares: NDArray[Any]) -> Rounds[NDArray[Any]]:
         """XOR of shares, to both parties: one round."""
-        (theirs,) = self.swap(shares)
+        (theirs,) = yield from self.swap(shares)
         opened: NDArray[Any] = shares ^ theirs
         return opened
 
-    def open_bits(self, bits: NDArray[Any]) -> NDArray[Any]:
+    def open_bits(self, bits: NDArray[Any]) -> Rounds[NDArray[Any]]:
         """XOR of shared bits (uint8), packed on the wire: one round."""
-        packed = self.open_xor(np.packbits(bits))
+        packed = yield from self.open_xor(np.packbits(bits))
         return np.unpackbits(packed, count=bits.size).reshape(bits.shape)
 
-    def send(self, *arrays: NDArray[Any]) -> None:
-        self._channel.send(self._name(), *arrays)
+    def send(self, *arrays: NDArray[Any]) -> Rounds[None]:
+        """To the peer, which takes the same turn with `receive`: one round, in one direction."""
+        yield Turn(arrays, ())
 
-    def receive(self, *specs: Spec) -> tuple[NDArray[Any], ...]:
-        return self._channel.receive(self._name(), *specs)
+    def receive(self, *specs: Spec) -> Rounds[Arrays]:
+        return (yield Turn((), specs))
+
+    def alone(self, rounds: Rounds[T]) -> T:
+        """Run a piece of protocol at once, in messages of its own: for what cannot be a generator."""
+        self._alone += 1
+        return play(rounds, self._channel, f"{self._tag}.alone{self._alone}")
 
 
 class Gate(Protocol):
@@ -97,7 +101,7 @@ class Gate(Protocol):
         """Make the material; return zeros of the shape of the result."""
         ...
 
-    def online(self, p: Party, *shares: Ring) -> Any:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Any]:
         """Take the material and compute a share of the result."""
         ...
 
@@ -105,17 +109,24 @@ class Gate(Protocol):
 class Engine:
     """What a protocol sees: the same at the client, the server and the dealer."""
 
-    def __init__(self, dealer: Dealer | None, party: Party | None, counts: Mapping[str, Ring] | None = None):
+    def __init__(
+        self,
+        dealer: Dealer | None,
+        party: Party | None,
+        counts: Mapping[str, Ring] | None = None,
+        small: bool = False,
+    ):
         self._dealer, self._party = dealer, party
         self._counts = counts or {}  # of earlier nodes in this pass
+        self.small = small  # tables: fewer bytes of the dealer, more rounds
         self.first = party.first if party else np.uint64(0)
         self.left_range = np.zeros(1, np.uint64)  # this party's share of how many elements left their declared range
 
-    def apply(self, gate: Gate, *shares: Ring) -> Any:
+    def apply(self, gate: Gate, *shares: Ring) -> Rounds[Any]:
         if self._dealer is not None:
             return gate.deal(self._dealer)
         assert self._party is not None
-        return gate.online(self._party, *shares)
+        return (yield from gate.online(self._party, *shares))
 
     def outside(self, *bits: Ring) -> None:
         """Count elements that left their declared range: shares of integers, 1 for each. No message; what becomes
@@ -137,15 +148,17 @@ class Engine:
         """Shares of a public value in fixed point: the client's is the value, the other zero."""
         return encode(value, bits) * self.first
 
-    def constant(self, weight: Weight, bits: int) -> Ring:
+    def constant(self, weight: Weight, bits: int, saturates: bool | None = None) -> Ring:
         """Shares of a weight that is only added: the server's is the weight, the other zero.
 
-        Attention masks add −10^9, −3·10^38 or −infinity where they mean "never": such a weight is taken as ±2^29, the
-        largest that `Where` and the comparisons take. ValueError where a bias does not fit.
+        Attention masks add −10^9, −3·10^38 or −infinity where they mean "never": such a weight (`saturates`; by default
+        all at FRACTION_BITS) is taken as ±2^29, the largest that `Where` and the comparisons take, or less where a
+        value has more fractional bits. ValueError where a bias does not fit.
         """
         if self._party is None or self._party.rank != SERVER:
             return np.zeros(weight.shape, np.uint64)
-        limit = MASK if bits == FRACTION_BITS else np.inf  # a bias is no mask: what does not fit is refused
+        saturates = bits == FRACTION_BITS if saturates is None else saturates
+        limit = min(MASK, 2.0 ** (61 - bits)) if saturates else np.inf  # a bias that does not fit is refused
         return encode(np.clip(np.asarray(weight.data, np.float64), -limit, limit).reshape(weight.shape), bits)
 
 

@@ -1,10 +1,12 @@
 """The MPC engine's state at one role, and its set-up."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import KEY_BYTES, new_key
 from ppc.runtime.mpc.dealer import PassKeys
+from ppc.runtime.mpc.lockstep import Task
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.supply import Supply
 from ppc.runtime.party import Session
@@ -23,6 +25,8 @@ class MpcState:
     plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
     keys: PassKeys | None = None  # the dealer: of the pass that it deals
     dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
+    followed: frozenset[int] = frozenset()  # steps of the plan after which another MPC step comes
+    due: list[Task] = field(default_factory=list)  # client, server: steps that wait for the last MPC step in a row
     counts: dict[str, Ring] = field(default_factory=dict)  # of this pass: node -> share of how many left their range
     counts_of: int = -1  # which pass that is
 
@@ -51,7 +55,9 @@ def supply_of(session: Session) -> Supply:
 
 def setup(session: Session) -> None:
     """The computing parties agree on keys: 256 bits each, from the operating system, over their own channel."""
-    state = session.engines["mpc"] = MpcState()
+    steps = session.manifest.get("steps", [])
+    followed = (a["id"] for a, b in pairwise(steps) if b["step"].startswith("mpc."))
+    state = session.engines["mpc"] = MpcState(followed=frozenset(followed))
     if session.role in RANKS:
         peer = session.channel("server" if session.role == "client" else "client")
         state.own_input_key = new_key()

@@ -1,5 +1,6 @@
 """`mpc.*` steps of a plan, at all three roles."""
 
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,66 +9,117 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.deal import ship
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Engine, Party
-from ppc.runtime.mpc.protocols import STEPS, protocol
+from ppc.runtime.mpc.lockstep import Lockstep, Operand, Part, Results, Task
+from ppc.runtime.mpc.protocols import STEPS, Implementation, protocol
 from ppc.runtime.mpc.ring import Ring
-from ppc.runtime.mpc.state import RANKS, state_of, supply_of
+from ppc.runtime.mpc.state import RANKS, MpcState, state_of, supply_of
+from ppc.runtime.mpc.turn import Rounds, dealt
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 
-Operand = Value | Weight | None
 
-
-def run(session: Session, step: Step, *operands: Operand) -> Any:
-    """Take one step; a tuple of values where the plan says that it has several results.
+def run(session: Session, step: Step, *operands: Value | Weight | None) -> Any:
+    """Take one step, or put it off until the last MPC step in a row, with which it then shares rounds. A tuple of
+    values where the plan says that it has several results.
 
     PPC6003 where a value has another shape than the plan says; PPC6009 without material.
     """
+    values = _begin(session, step, operands)
+    if session.role != "dealer" and step.id not in state_of(session).followed:
+        settle(session)
+    return values
+
+
+def run_alone(session: Session, step: Step, *operands: Value | Weight | None) -> Any:
+    """The same, at once."""
+    values = _begin(session, step, operands)
+    if session.role != "dealer":
+        settle(session)
+    return values
+
+
+def settle(session: Session) -> None:
+    """Run the steps that were put off."""
+    state, peer = state_of(session), "client" if session.role == "server" else "server"
+    tasks, state.due = state.due, []
+    Lockstep(session.channel(peer), session.meter, tasks).run()
+
+
+def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | None]) -> Any:
     name = step.name.partition(".")[2]
     try:
         implementation = protocol(name)
     except KeyError:
         raise PartyError("PPC6006", f"this version has no MPC protocol for {name} (step {step.id})") from None
     state = state_of(session)
-    arguments = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
-    counts = state.counts_in(step.run)
+    given = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
+    counts, values = state.counts_in(step.run), [Value("mpc", shape) for shape in step.shapes]
     if session.role == "dealer":
-        assert state.keys is not None  # `deal` sets them for each pass
-        dealer = Dealer(state.keys, step.id)
-        engine = Engine(dealer, None, counts)
-        _results(_apply(implementation, engine, step, arguments), step)
+        _deal(session, state, implementation, step, given)
+        return _several(values)
+
+    def begin(arguments: Sequence[Operand]) -> Results | Rounds[Results]:
+        task.engine = Engine(None, _party(session, state, step), counts, _small(step))
+        return implementation(task.engine, step.attrs, *arguments)
+
+    def finish(results: tuple[Ring, ...]) -> None:
+        _check(results, step)
         if name not in STEPS:
-            counts[step.node] = engine.left_range
-        ship(session, step.run, step.id, dealer)
-        return _several([Value("mpc", shape) for shape in step.shapes])
-    rank = RANKS[session.role]
-    chunk = supply_of(session).open(step.run, step.id)
-    peer = session.channel("client" if rank else "server")
-    party = Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
-    engine = Engine(None, party, counts)
-    results = _results(_apply(implementation, engine, step, arguments), step)
-    if name not in STEPS:
-        counts[step.node] = engine.left_range
-    return _several([Value("mpc", r.shape, _words(r, np.int64)) for r in results])
+            counts[step.node] = task.engine.left_range
+        for i, (value, result) in enumerate(zip(values, results, strict=True)):
+            if value.data == Part(task, i):  # else its last reader is in this row as well, and the value was let go
+                value.data = _words(result, np.int64)
+
+    task = Task(step, begin, given, finish, after=_told_of(state.due, step))
+    for i, value in enumerate(values):
+        value.data = Part(task, i)
+    state.due.append(task)
+    return _several(values)
 
 
-def _several(values: list[Value]) -> Value | tuple[Value, ...]:
+def _several(values: list[Value]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _apply(implementation: Any, engine: Engine, step: Step, arguments: list[Any]) -> Ring | tuple[Ring, ...]:
-    """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes only."""
-    try:
-        result: Ring | tuple[Ring, ...] = implementation(engine, step.attrs, *arguments)
-    except (ValueError, IndexError, RuntimeError) as error:
-        shapes = ", ".join(str(a.shape) for a in arguments if a is not None)
-        raise PartyError("PPC6003", f"step {step.id} ({step.name}) cannot take {shapes}: {error}") from error
-    return result
+def _told_of(due: Sequence[Task], step: Step) -> list[Task]:
+    """Steps before this one whose counts of values out of range it reads."""
+    return [task for task in due if task.step.node in step.attrs.get("of", ())]
 
 
-def _share(value: Value, role: str, step: Step) -> Ring:
+def _party(session: Session, state: MpcState, step: Step) -> Party:
+    rank = RANKS[session.role]
+    chunk = supply_of(session).open(step.run, step.id)
+    peer = session.channel("client" if rank else "server")
+    return Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
+
+
+def _small(step: Step) -> bool:
+    return step.attrs.get("tables") == "small"
+
+
+def _deal(
+    session: Session, state: MpcState, implementation: Implementation, step: Step, arguments: Sequence[Any]
+) -> None:
+    assert state.keys is not None  # `deal` sets them for each pass
+    dealer, counts = Dealer(state.keys, step.id), state.counts_in(step.run)
+    engine = Engine(dealer, None, counts, _small(step))
+
+    def begin(given: Sequence[Operand]) -> Results:
+        made = implementation(engine, step.attrs, *given)
+        return dealt(made) if isinstance(made, Generator) else made
+
+    Task(step, begin, arguments, lambda results: _check(results, step)).start()
+    if step.name.partition(".")[2] not in STEPS:
+        counts[step.node] = engine.left_range
+    ship(session, step.run, step.id, dealer)
+
+
+def _share(value: Value, role: str, step: Step) -> Ring | Part:
     if role == "dealer":
         return make_zero(value.shape)
     data: Any = value.data
+    if isinstance(data, Part):
+        return data
     if value.domain != "mpc" or not isinstance(data, np.ndarray) or data.dtype != np.int64:
         raise PartyError("PPC6003", f"step {step.id} needs a share, and was given a value of domain {value.domain!r}")
     if data.shape != value.shape:
@@ -81,10 +133,7 @@ def _words(data: Any, dtype: Any) -> Any:
     return np.ascontiguousarray(data).view(dtype).reshape(data.shape)
 
 
-def _results(found: Ring | tuple[Ring, ...], step: Step) -> tuple[Ring, ...]:
-    """Those that the plan asks for: an operator's further results may be left out."""
-    results = (found if isinstance(found, tuple) else (found,))[: len(step.shapes)]
+def _check(results: tuple[Ring, ...], step: Step) -> None:
     shapes = tuple(r.shape for r in results)
     if shapes != step.shapes:
         raise PartyError("PPC6003", f"step {step.id} ({step.name}) gives {shapes} where the plan says {step.shapes}")
-    return results

@@ -47,15 +47,44 @@ class Count:
 
 
 NOTHING = Count()
+#: `mpc.checked`: one opening, and one share to the party that is told.
+CHECKED = Count({"call": 1}, 16, 2, 16)
 
 
-def truncate(n: int, bits: int = 16) -> Count:
-    return Count({"truncate": n}, 8 * n, 1, n * (8 + _wrap(bits)))
+def undo(bits: int) -> int:
+    """Bytes that undo a mask where a value is divided by 2^bits; a mask is shared as it is where none is."""
+    return 0 if not bits else 8 + _wrap(bits)
 
 
 def _wrap(bits: int) -> int:
     """Bytes of a shared wrap bit."""
     return 2 if bits <= 16 else 4 if bits <= 32 else 8
+
+
+def truncate(n: int, bits: int = 16) -> Count:
+    return Count({"truncate": n}, 8 * n, 1, n * undo(bits))
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Tables of a comparison (`ppc.runtime.mpc.gates.sign`): bytes by the dealer of an element's digits and of a sign,
+    bytes opened for a sign, and the rounds in between."""
+
+    digits: float
+    sign: int
+    opened: int
+    rounds: int
+
+
+#: By the bits of the number that is compared, at most: one round of large tables, or two of small ones.
+_LARGE = ((43, Signs(56 + 1 / 8, 16, 2, 1)), (49, Signs(64 + 1 / 8, 32, 2, 1)), (64, Signs(144 + 1 / 8, 64, 4, 1)))
+_SMALL = ((37, Signs(18 + 1 / 8, 8, 4, 2)), (49, Signs(24 + 1 / 8, 14, 4, 2)), (64, Signs(32 + 1 / 8, 18, 5, 2)))
+
+
+def signs(shift: int = 0, small: bool = False) -> Signs:
+    """Of numbers that are truncated by `shift` in the same opening; 0: of the whole ring."""
+    bits = 63 - shift if shift else 64
+    return next(row for most, row in (_SMALL if small else _LARGE) if bits <= most)
 
 
 def product(left: int, right: int, out: int, macs: int) -> Count:
@@ -72,85 +101,120 @@ def square(n: int) -> Count:
     return Count({"product": n}, 8 * n, 1, 8 * n)
 
 
-def weighted(x: int, out: int, macs: int, bits: int = 20) -> Count:
-    """With a weight, truncation included: the client sends both messages."""
+def weighted(x: int, out: int, macs: int, bits: int = 20, keep: bool = False) -> Count:
+    """With a weight; truncated unless the result keeps its fractional bits. The client sends all but a bit each."""
+    if keep:
+        return Count({"product": x, "mac": macs}, 8 * x, 1, 8 * out)
     work = {"product": x, "truncate": out, "mac": macs}
-    return Count(work, 8 * x + 8 * out, 2, out * (16 + _wrap(bits)))
+    return Count(work, 8 * x + 8 * out, 2, out * (8 + undo(bits)))
 
 
-def compare(n: int, thresholds: int = 1, products: bool = True) -> Count:
-    signs = n * thresholds
-    offline = n * (144 + 1 / 8) + signs * (64 + (16 if products else 8))
-    return Count({"compare": n, "sign": signs}, 8 * n + signs * (4 + 1 / 8), 3, offline)
+def compare(n: int, thresholds: int = 1, products: bool = True, shift: int = 0, small: bool = False) -> Count:
+    t, all_signs = signs(shift, small), n * thresholds
+    each = t.sign + 8 + (undo(shift) or 8 if products else 0)
+    offline = n * (t.digits + undo(shift)) + all_signs * each
+    return Count({"compare": n, "sign": all_signs}, 8 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def maximum(candidates: int, n: int, values: int = 1) -> Count:
-    """The largest of `candidates`, n times: a tree of four at a time."""
+FAN = 4
+
+
+def maximum(candidates: int, n: int, values: int = 1, shift: int = 0, relu: bool = False, small: bool = False) -> Count:
+    """The largest of `candidates`, n times: a tree of four at a time. See `ppc.runtime.mpc.protocols.maximum`."""
     total = NOTHING
+    if shift:
+        size, groups = _all_at_once(candidates)
+        total += _all_pairs(size, groups * n, values, shift, relu and groups == 1, small)
+        candidates, relu = groups, relu and groups > 1
     while candidates > 1:
-        groups, rest = divmod(candidates, 4)
-        total += _all_pairs(4, groups * n, values) if groups else _all_pairs(rest, n, values)
-        candidates = groups + rest if groups else 1
+        groups, rest = divmod(candidates, FAN)
+        size, groups = (FAN, groups) if groups else (rest, 1)
+        candidates = groups + rest if size == FAN else 1
+        total += _all_pairs(size, groups * n, values, 0, relu and candidates == 1, small)
     return total
 
 
-def _all_pairs(m: int, n: int, values: int) -> Count:
-    pairs = n * m * (m - 1) // 2
+def _all_at_once(m: int) -> tuple[int, int]:
+    sizes = [(size, -(-m // size)) for size in (FAN, 3, 2)]
+    return min(sizes, key=lambda s: (_levels(s[1]), s[0] * s[1]))
+
+
+def _levels(m: int) -> int:
+    return 0 if m == 1 else 1 + _levels(m // FAN + m % FAN if m >= FAN else 1)
+
+
+def _all_pairs(m: int, n: int, values: int, shift: int, relu: bool, small: bool) -> Count:
+    t, pairs = signs(shift, small), n * (m * (m - 1) // 2 + (m if relu else 0))
     work = {"compare": pairs, "sign": pairs, "select": m * n}
-    offline = pairs * (144 + 1 / 8 + 64) + m * n * 2 ** (m - 1) * (1 + values) * 8
-    return Count(work, 8 * values * m * n + pairs * (4 + 1 / 8), 3, offline)
+    rows = 2 ** (m - 1 + relu)
+    offline = pairs * (t.digits + t.sign) + m * n * rows * (8 + 8 * (values - 1) + (undo(shift) or 8))
+    return Count(work, 8 * values * m * n + pairs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def table(n: int, k: int) -> Count:
-    """A table of cubic polynomials on 2^k cells, truncated."""
+def table(n: int, k: int, cut: int = 34) -> Count:
+    """A table of cubic polynomials on 2^k cells, truncated by `cut`."""
     word = 2 if k + 12 <= 16 else 4
-    return Count({"table": n}, word * n, 1, n * 2**k * 32) + truncate(n, 34)
+    return Count({"table": n}, word * n, 1, n * 2**k * 32) + truncate(n, cut)
 
 
-def exponential(n: int, k: int, bits: int) -> Count:
-    return Count({"table": n}, 4 * n, 1, n * 2**k * 8) + truncate(n, bits)
+def guarded(
+    n: int, words: int, limits: int, cut: int, shift: int = 0, tail: bool = False, small: bool = False
+) -> Count:
+    """A table of so many words an element between so many limits, its result truncated by `cut`, in one go; `tail`: x
+    beyond the last limit as well."""
+    t, all_signs = signs(shift, small), n * limits
+    work = {"compare": n, "sign": all_signs, "table": n, "truncate": n}
+    values = undo(cut) * (1 + limits) + (undo(shift) + (undo(shift) or 8) if tail else 0)
+    offline = n * (t.digits + 8 * words + values) + all_signs * (t.sign + 8)
+    return Count(work, 16 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def smooth(n: int, k: int) -> Count:
-    return compare(n, 2) + table(n, k)
+def smooth(n: int, k: int, half: int | None = None, shift: int = 0, small: bool = False, tail: bool = False) -> Count:
+    """A table of cubic polynomials on 2^k cells, with both its ends; with small tables by way of |x| on 2^half cells,
+    where the function allows that."""
+    if small and half is not None:
+        return compare(n, 3, True, shift, True) + table(n, half)
+    return guarded(n, 4 * 2**k, 2, 34, shift, tail, small)
 
 
-def octave(n: int, octaves: int, signed: bool = False) -> Count:
+def octave(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
     """Normalisation over so many octaves, and a table on the mantissa; `signed`: a comparison with zero beside."""
     local = Count({"element": 4 * n * octaves})
-    return compare(n, octaves + 1 + signed) + local + table(n, 5)
+    return compare(n, octaves + 1 + signed, small=small) + local + table(n, 5)
 
 
-def power_of(n: int, octaves: int, signed: bool = False) -> Count:
+def power_of(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
     """x^e by octaves, before its last truncation."""
-    return octave(n, octaves, signed) + product(n, n, n, n)
+    return octave(n, octaves, signed, small) + product(n, n, n, n)
 
 
-def root(n: int, signed: bool) -> Count:
+def root(n: int, signed: bool, small: bool = False) -> Count:
     """x^(1/2) or x^(-1/2)."""
-    return power_of(n, _octaves(SQRT_OCTAVES), signed) + truncate(n, 31)
+    return power_of(n, _octaves(SQRT_OCTAVES), signed, small) + truncate(n, 31)
 
 
 def _octaves(bounds: tuple[int, int]) -> int:
     return bounds[1] - bounds[0]
 
 
-def logarithm(n: int) -> Count:
-    return octave(n, _octaves(LOG_OCTAVES))
+def logarithm(n: int, small: bool = False) -> Count:
+    return octave(n, _octaves(LOG_OCTAVES), small=small)
 
 
-def softsign(n: int) -> Count:
-    return compare(n) + power_of(n, RECIPROCAL_OCTAVES[1]) + truncate(n, 25) + product(n, n, n, n)
+def softsign(n: int, small: bool = False) -> Count:
+    inverse = power_of(n, RECIPROCAL_OCTAVES[1], small=small)
+    return compare(n, small=small) + inverse + truncate(n, 25) + product(n, n, n, n)
 
 
-def reciprocal(n: int) -> Count:
+def reciprocal(n: int, small: bool = False) -> Count:
     """Of either sign."""
-    return compare(n) + power_of(n, _octaves(RECIPROCAL_OCTAVES)) + truncate(n, 25) + product(n, n, n, n)
+    inverse = power_of(n, _octaves(RECIPROCAL_OCTAVES), small=small)
+    return compare(n, small=small) + inverse + truncate(n, 25) + product(n, n, n, n)
 
 
-def quotient(a: int, b: int, out: int, weight: bool) -> Count:
+def quotient(a: int, b: int, out: int, weight: bool, small: bool = False) -> Count:
     """By a secret; `weight`: what is divided is one."""
-    mantissa = compare(b) + octave(b, _octaves(RECIPROCAL_OCTAVES)) + product(b, b, b, b)
+    mantissa = compare(b, small=small) + octave(b, _octaves(RECIPROCAL_OCTAVES), small=small) + product(b, b, b, b)
     part = weighted(b, out, out) if weight else product(a, b, out, out) + truncate(out, 18)
     return mantissa + part + product(out, b, out, out) + truncate(out, 24)
 
@@ -159,18 +223,19 @@ def row_octaves(row: int) -> int:
     return ceil(log2(row)) + 2
 
 
-def exponentials(n: int, row: int) -> Count:
+def exponentials(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
     """exp(x − max) over rows."""
-    return maximum(row, n // row) + compare(n) + exponential(n, 4, 18)
+    return maximum(row, n // row, shift=shift, small=small) + guarded(n, 2**4, 1, 18, shift, small=small)
 
 
-def softmax(n: int, row: int) -> Count:
-    rows = n // row
-    return exponentials(n, row) + power_of(rows, row_octaves(row)) + product(n, rows, n, n) + truncate(n, 30)
+def softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
+    rows, short = n // row, row <= 64 and not small
+    inverse = table(rows, ceil(log2(8 * row - 5)), 26) if short else power_of(rows, row_octaves(row), small=small)
+    return exponentials(n, row, small, shift) + inverse + product(n, rows, n, n) + truncate(n, 30)
 
 
-def log_softmax(n: int, row: int) -> Count:
-    return exponentials(n, row) + octave(n // row, row_octaves(row))
+def log_softmax(n: int, row: int, small: bool = False) -> Count:
+    return exponentials(n, row, small) + octave(n // row, row_octaves(row), small=small)
 
 
 def whole(n: int, comparisons: int) -> Count:
@@ -192,12 +257,12 @@ def top_k(n: int, row: int, k: int) -> Count:
     return ranks(n, row) + compare(n, k, False) + product(n * k, n, out, n * k)
 
 
-def lp_norm(n: int, row: int, p: int) -> Count:
+def lp_norm(n: int, row: int, p: int, small: bool = False) -> Count:
     if p == 2:
-        return norm(n, row, 0.0, centre=False, scaled=False)
+        return norm(n, row, 0.0, centre=False, scaled=False, small=small)
     rows = n // row
-    inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True) + truncate(rows, 18)
-    return compare(n) + inverse + product(n, rows, n, n) + truncate(n, 24)
+    inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True, small) + truncate(rows, 18)
+    return compare(n, small=small) + inverse + product(n, rows, n, n) + truncate(n, 24)
 
 
 def product_tree(n: int, out: int) -> Count:
@@ -228,12 +293,12 @@ def recurrent(op: str, time: int, batch: int, width: int, hidden: int, direction
     return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
 
 
-def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True) -> Count:
+def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True, small: bool = False) -> Count:
     """Rows of `row` elements over their deviation; `scaled`: times a weight."""
     rows = n // row
     more = max(0, (13 - ceil(log2(row))) // 2)
     least = floor(log2(row * epsilon) + 2 * (16 + more)) if epsilon > 0 else 0
-    root = power_of(rows, 61 - max(17, least), True) + truncate(rows, 30)
+    root = power_of(rows, 61 - max(17, least), True, small) + truncate(rows, 30)
     mean = truncate(rows, 34 - more) if centre else NOTHING
     after = weighted(n, n, n) if scaled else NOTHING
     return mean + square(n) + root + product(n, rows, n, n) + truncate(n, 20 + more) + after

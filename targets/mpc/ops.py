@@ -36,9 +36,8 @@ _VIEWS = (
 
 #: How the functions of `functions.FUNCTIONS` are counted.
 _FUNCTIONS = {
-    **{name: "table5" for name in ("Sigmoid", "Tanh", "Erf", "Gelu")},
-    **{name: "table6" for name in ("Softplus", "Mish")},
-    "Swish": "swish",
+    **{name: "table5" for name in ("Sigmoid", "Tanh", "Erf")},
+    **{name: name.lower() for name in ("Gelu", "Softplus", "Mish", "Swish")},
     **{name: "periodic" for name in ("Sin", "Cos")},
     **{name: name.lower() for name in ("Elu", "Celu", "Selu", "Exp", "Reciprocal", "Log", "Softsign", "Softmax")},
     "HardSigmoid": "compare2_scaled",
@@ -93,6 +92,7 @@ OPS: dict[str, MpcOp] = {
     "ThresholdedRelu": MpcOp("compare", _COMPARE),
     "Shrink": MpcOp("compare2", _COMPARE),
     **{name: MpcOp("maximum", _MAX) for name in ("Max", "Min", "MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin")},
+    "ReluMaxPool": MpcOp("maximum", _MAX),  # a step that stands for both operators (`fuse`)
     "ArgMax": MpcOp("arg_maximum", _MAX),
     "ArgMin": MpcOp("arg_maximum", _MAX),
     **{name: MpcOp("recurrent", _RECURRENT) for name in ("LSTM", "GRU", "RNN")},

@@ -7,6 +7,7 @@ from typing import Any
 from ppc.ir.module import Module, Op
 from ppc.ir.ops.linalg import einsum_extents
 from ppc.runtime.kernels.resize import axis_matrices
+from ppc.runtime.schema import FRACTION_BITS, MPC_ATTRIBUTES
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import NOTHING, Count
 from ppc.targets.mpc.ops import OPS
@@ -24,6 +25,10 @@ class _Facts:
         self.out_shape = module.type_of(op.results[0]).shape
         self.out = prod(self.out_shape)
         self.secrets = sum(self.shared)
+        bits: Any = op.attrs.get("operand_bits", (FRACTION_BITS,))
+        self.shift = bits[0] - FRACTION_BITS  # by how much the first operand is truncated in its opening
+        self.keep = "fraction_bits" in op.attrs  # the result is left to be truncated so
+        self.small = op.attrs.get("tables") == "small"
 
     def axis_size(self, default: int) -> int:
         shape = self.operands[0]
@@ -45,47 +50,72 @@ class _Facts:
 def _linear(f: _Facts) -> Count:
     macs = f.multiply_accumulates()
     if len(f.shared) > 1 and f.shared[0] and f.shared[1]:
-        return counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, macs) + counts.truncate(f.out)
-    return counts.weighted(f.x, f.out, macs)
+        return _of_two(f, macs)
+    return counts.weighted(f.x, f.out, macs, keep=f.keep)
 
 
 def _mul(f: _Facts) -> Count:
-    if f.secrets == 2:
-        return counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, f.out) + counts.truncate(f.out)
-    return counts.weighted(f.x, f.out, f.out)
+    return _of_two(f, f.out) if f.secrets == 2 else counts.weighted(f.x, f.out, f.out, keep=f.keep)
+
+
+def _of_two(f: _Facts, macs: int) -> Count:
+    """A product of two values."""
+    found = counts.product(prod(f.operands[0]), prod(f.operands[1]), f.out, macs)
+    return found if f.keep else found + counts.truncate(f.out)
+
+
+def _mean(f: _Facts) -> Count:
+    local = Count({"element": f.x})
+    return local if f.keep else local + counts.truncate(f.out, 26)
+
+
+def _compare(f: _Facts, thresholds: int = 1, products: bool = True) -> Count:
+    return counts.compare(f.out, thresholds, products, f.shift, f.small)
+
+
+def _clip(f: _Facts) -> Count:
+    if f.op.name != "Clip":
+        return _compare(f, 2, f.op.name == "Shrink")
+    limits = len({"min", "max"} & set(f.op.attrs))
+    return _compare(f, limits) if limits else counts.truncate(f.out, f.shift) if f.shift else NOTHING
 
 
 def _div(f: _Facts) -> Count:
     if f.secrets == 2 or f.shared == [False, True]:
-        return counts.quotient(prod(f.operands[0]), prod(f.operands[1]), f.out, not f.shared[0])
-    return counts.weighted(f.x, f.out, f.out)
+        return counts.quotient(prod(f.operands[0]), prod(f.operands[1]), f.out, not f.shared[0], f.small)
+    return counts.weighted(f.x, f.out, f.out, keep=f.keep)
 
 
 def _maximum(f: _Facts) -> Count:
-    name = f.op.name
+    name, relu = f.op.name, f.op.name == "ReluMaxPool"
     if name in ("Max", "Min"):
-        return counts.maximum(len(f.operands), f.out)
-    if name == "MaxPool":
-        return counts.maximum(prod(f.op.attrs["kernel_shape"]), f.out)  # type: ignore[arg-type]
-    return counts.maximum(f.x // max(f.out, 1), f.out)
+        return counts.maximum(len(f.operands), f.out, small=f.small)
+    kernel: Any = f.op.attrs.get("kernel_shape")
+    candidates = f.x // max(f.out, 1) if kernel is None else prod(kernel)
+    return counts.maximum(candidates, f.out, 1, f.shift, relu, f.small)
+
+
+def _arg_maximum(f: _Facts) -> Count:
+    size = f.axis_size(0)
+    return counts.maximum(size, f.x // size, 2, f.shift, small=f.small)
 
 
 def _log_softmax(f: _Facts) -> Count:
     row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
-    return counts.log_softmax(f.x, row)
+    return counts.log_softmax(f.x, row, f.small)
 
 
 def _norm(f: _Facts) -> Count:
     attrs: Mapping[str, Any] = f.op.attrs
     shape, epsilon = f.operands[0], float(attrs.get("epsilon", 1e-5))
     if f.op.name == "InstanceNormalization":
-        return counts.norm(f.x, prod(shape[2:]), epsilon)
+        return counts.norm(f.x, prod(shape[2:]), epsilon, small=f.small)
     if f.op.name == "GroupNormalization":
-        return counts.norm(f.x, f.x // shape[0] // int(attrs["num_groups"]), epsilon)
+        return counts.norm(f.x, f.x // shape[0] // int(attrs["num_groups"]), epsilon, small=f.small)
     if f.op.name == "MeanVarianceNormalization":
-        return counts.norm(f.x, prod(shape[a] for a in attrs.get("axes", (0, 2, 3))), 0.0, scaled=False)
+        return counts.norm(f.x, prod(shape[a] for a in attrs.get("axes", (0, 2, 3))), 0.0, scaled=False, small=f.small)
     row = prod(shape[int(attrs.get("axis", -1)) % len(shape) :])
-    return counts.norm(f.x, row, epsilon, centre=f.op.name == "LayerNormalization")
+    return counts.norm(f.x, row, epsilon, centre=f.op.name == "LayerNormalization", small=f.small)
 
 
 def _gather(f: _Facts) -> Count:
@@ -100,7 +130,7 @@ def _gather(f: _Facts) -> Count:
 
 
 def _resize(f: _Facts) -> Count:
-    attrs: Mapping[str, Any] = f.op.attrs
+    attrs: Mapping[str, Any] = {key: value for key, value in f.op.attrs.items() if key not in MPC_ATTRIBUTES}
     if attrs.get("mode", "nearest") == "nearest":
         return Count({"element": f.out})
     total, shape = NOTHING, list(f.operands[0])
@@ -131,20 +161,29 @@ def _cells(attrs: Mapping[str, Any]) -> set[str]:
 
 
 def _celu(f: _Facts) -> Count:
-    alpha = float(f.op.attrs.get("alpha", 1.0))  # type: ignore[arg-type]
-    again = NOTHING if alpha == 1.0 else counts.truncate(f.out, 20) * 2 + counts.compare(f.out, 2)
-    return counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22) + again
+    if float(f.op.attrs.get("alpha", 1.0)) == 1.0:  # type: ignore[arg-type]
+        return _exponential(f, tail=True)
+    first = counts.compare(f.out, 2, small=f.small) + counts.truncate(f.out, 20) * 2
+    return first + counts.guarded(f.out, 32, 2, 22, small=f.small)
 
 
 def _elu(f: _Facts) -> Count:
     plain = float(f.op.attrs.get("alpha", 1.0)) == 1.0  # type: ignore[arg-type]
     after = NOTHING if plain else counts.truncate(f.out, 20)
-    return counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22) + after
+    return _exponential(f, tail=True) + after
+
+
+def _exponential(f: _Facts, tail: bool = False) -> Count:
+    return counts.guarded(f.out, 32, 2, 22, f.shift, tail, f.small)
 
 
 def _swish(f: _Facts) -> Count:
     plain = float(f.op.attrs.get("alpha", 1.0)) == 1.0  # type: ignore[arg-type]
-    return counts.smooth(f.out, 6) + (NOTHING if plain else counts.truncate(f.out, 20) * 2)
+    return _linear_tail(f, 6, 5) + (NOTHING if plain else counts.truncate(f.out, 20) * 2)
+
+
+def _linear_tail(f: _Facts, k: int, half: int | None) -> Count:
+    return counts.smooth(f.out, k, half, f.shift, f.small, tail=True)
 
 
 #: How an operator is counted: rows that `ops.OPS` names.
@@ -152,37 +191,37 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "local": lambda f: Count({"element": f.out}),
     "weighted": _linear,
     "matmul": _linear,
-    "mean": lambda f: counts.truncate(f.out, 26) + Count({"element": f.x}),
+    "mean": _mean,
     "mul": _mul,
     "div": _div,
     "square": lambda f: counts.square(f.x) + counts.truncate(f.out),
     "product": lambda f: counts.product(prod(f.operands[0]), f.out, f.out, f.out) + counts.truncate(f.out),
-    "compare": lambda f: counts.compare(f.out, 1, f.op.name in ("Relu", "Abs", "ThresholdedRelu")),
-    "compare2": lambda f: counts.compare(f.out, _thresholds(f.op), f.op.name in ("Clip", "Shrink")),
-    "compare_scaled": lambda f: counts.compare(f.out) + counts.truncate(f.out, 20),
-    "compare2_scaled": lambda f: counts.compare(f.out, 2) + counts.truncate(f.out, 20),
-    "hard_swish": lambda f: (
-        counts.compare(f.out, 2) + counts.product(f.out, f.out, f.out, f.out) + counts.truncate(f.out, 36)
-    ),
-    "compare_weighted": lambda f: counts.compare(f.out) + counts.weighted(f.out, f.out, f.out),
+    "compare": lambda f: _compare(f, 1, f.op.name in ("Relu", "Abs", "ThresholdedRelu")),
+    "compare2": _clip,
+    "compare_scaled": lambda f: _compare(f) + counts.truncate(f.out, 20),
+    "compare2_scaled": lambda f: _compare(f, 2) + counts.truncate(f.out, 20),
+    "hard_swish": lambda f: _compare(f, 2) + counts.product(f.out, f.out, f.out, f.out) + counts.truncate(f.out, 36),
+    "compare_weighted": lambda f: _compare(f) + counts.weighted(f.out, f.out, f.out),
     "maximum": _maximum,
-    "arg_maximum": lambda f: counts.maximum(f.axis_size(0), f.x // f.axis_size(0), 2),
-    "table5": lambda f: counts.smooth(f.out, 5),
-    "table6": lambda f: counts.smooth(f.out, 6),
+    "arg_maximum": _arg_maximum,
+    "table5": lambda f: counts.smooth(f.out, 5, None, f.shift, f.small),
+    "gelu": lambda f: _linear_tail(f, 5, 3),
+    "softplus": lambda f: _linear_tail(f, 6, 5),
+    "mish": lambda f: _linear_tail(f, 6, None),
     "swish": _swish,
     "periodic": lambda f: counts.table(f.out, 5),
     "elu": _elu,
     "celu": _celu,
-    "selu": lambda f: counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22) + counts.truncate(f.out, 20) * 2,
-    "exp": lambda f: counts.compare(f.out, 2) + counts.exponential(f.out, 5, 22),
-    "reciprocal": lambda f: counts.reciprocal(f.out),
-    "root": lambda f: counts.root(f.out, f.op.name == "Sqrt"),
-    "log": lambda f: counts.logarithm(f.out),
-    "softsign": lambda f: counts.softsign(f.out),
-    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1)),
+    "selu": lambda f: _exponential(f, tail=True) + counts.truncate(f.out, 20) * 2,
+    "exp": _exponential,
+    "reciprocal": lambda f: counts.reciprocal(f.out, f.small),
+    "root": lambda f: counts.root(f.out, f.op.name == "Sqrt", f.small),
+    "log": lambda f: counts.logarithm(f.out, f.small),
+    "softsign": lambda f: counts.softsign(f.out, f.small),
+    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small, f.shift),
     "log_softmax": _log_softmax,
     "norm": _norm,
-    "lp_norm": lambda f: counts.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2))),  # type: ignore[arg-type]
+    "lp_norm": lambda f: counts.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.small),  # type: ignore[arg-type]
     "gather": _gather,
     "one_hot": lambda f: counts.one_hot(f.x, int(f.op.attrs["depth"])),  # type: ignore[arg-type]
     "hardmax": lambda f: counts.ranks(f.x, f.axis_size(-1)) + counts.compare(f.x, 1, False),
@@ -200,10 +239,6 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
 }
 
 
-def _thresholds(op: Op) -> int:
-    return len({"min", "max"} & set(op.attrs)) if op.name == "Clip" else 2
-
-
 def count(op: Op, module: Module) -> Count:
-    """What a step of this operator takes."""
+    """What a step of this operator takes, with the attributes of its step (`ppc.targets.mpc.fuse`)."""
     return COUNTS[OPS[op.name].count](_Facts(op, module)) + Count({"call": 1})

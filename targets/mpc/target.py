@@ -4,18 +4,20 @@ Costs come from counted gates (`counts`) times the prices of their units of work
 travels once a session (masks of weights: 8 bytes an element, server to client).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 from ppc.ir.calibration import measured
 from ppc.ir.module import Module, Op
-from ppc.ir.target import Cost, HeRung
+from ppc.ir.target import LAN, Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.ranges import declared
+from ppc.targets.mpc.fuse import fuse, of_mpc
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.mpc.rules import count
+from ppc.targets.mpc.tables import choose_tables
 from ppc.targets.numbers import too_large
 from ppc.targets.prices import Prices
 
@@ -28,6 +30,10 @@ class MpcTarget:
 
     domain: Domain = Domain.MPC
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
+    judge: Callable[[Cost], float] = LAN.seconds  # the objective: what a cost counts for
+    _fused: dict[int, tuple[Module, Mapping[str, Op]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def refuses(self, op: Op, module: Module) -> str | None:
         """Why MPC cannot run `op`, or None."""
@@ -49,8 +55,31 @@ class MpcTarget:
         return _special(op, module) or _leaves_range(op, module)
 
     def cost(self, op: Op, module: Module, rung: HeRung, level: int = 0) -> Cost:
-        """Online seconds, bytes and rounds of one pass, and what the dealer ships for it."""
-        return count(op, module).priced(self.prices.mpc)
+        """Online seconds, bytes and rounds of one pass, and what the dealer ships for it.
+
+        Neighbours share openings: an op counts as if all others that may were in MPC as well, and one that is merged
+        into its successor counts nothing.
+        """
+        step = self._steps(module).get(op.results[0])
+        return Cost() if step is None else count(step, module).priced(self.prices.mpc)
+
+    def _steps(self, module: Module) -> Mapping[str, Op]:
+        """By result: the steps that MPC would take in this module."""
+        found = self._fused.get(id(module))
+        if found is None or found[0] is not module:
+            steps = self._lowered(module, lambda op: self.refuses(op, module) is None).ops
+            found = self._fused[id(module)] = module, {op.results[0]: op for op in steps}
+        return found[1]
+
+    def lower(self, module: Module) -> Module:
+        """A CONVERTED module with its MPC operators fused, and with the tables that are cheaper by `judge`."""
+        return self._lowered(module, of_mpc)
+
+    def _lowered(self, module: Module, takes: Callable[[Op], bool]) -> Module:
+        def price(op: Op) -> float:
+            return self.judge(count(op, module).priced(self.prices.mpc))
+
+        return choose_tables(fuse(module, takes), takes, price)
 
     def depth(self, op: Op, module: Module) -> int:
         return 0

@@ -58,21 +58,21 @@ def test_as_deep_as_the_budget_wants(tmp_path: Path, error: float, chosen: tuple
     assert degrees(relu) == chosen
     assert output_error(module, load_calibration(model.with_suffix(".npz"), module)) <= error
     assert bool(composed(module)) == (len(degrees(relu)) > 1)
-    assert not {"PPC4003"} & {d.code for d in found.diagnostics}
+    assert not {"PPC4005"} & {d.code for d in found.diagnostics}
 
 
 def test_what_has_no_levels_goes_back_with_a_note(tmp_path: Path) -> None:
     """Two compositions one after the other are deeper than any ring."""
     found = planned(relu_net(tmp_path, 8, 12, 12, 3), 0.001)
     assert all(max(degrees(op), default=0) <= 31 for op in found.findings.assigned.module.ops)
-    (note,) = (d for d in found.diagnostics if d.code == "PPC4003")
+    (note,) = (d for d in found.diagnostics if d.code == "PPC4005")
     assert note.severity == "note" and note.facts["error"] > note.facts["budget"] == 0.001
     assert "relu0: composite" in note.message and "0.10%" in note.message
 
 
 def test_a_budget_that_nothing_meets_changes_nothing(tmp_path: Path) -> None:
     found = planned(relu_net(tmp_path, 8, 12, 3), 1e-7)
-    assert not any(d.code == "PPC4003" for d in found.diagnostics)
+    assert not any(d.code == "PPC4005" for d in found.diagnostics)
     assert all(max(degrees(op), default=0) <= 31 for op in found.findings.assigned.module.ops)
 
 
@@ -82,7 +82,7 @@ def test_a_composition_encrypted(tmp_path: Path) -> None:
     compiled = ppc.compile(model, POLICY + "error <= 0.001\n", calibrate=data)
     (told,) = compiled.report["approximations"]
     assert told["polynomial"] == "composite 7, 7, 15" and told["loss"] <= 0.001
-    assert [d.code for d in compiled.diagnostics].count("PPC4004") == 1
+    assert [d.code for d in compiled.diagnostics].count("PPC4006") == 1
     names = [step["step"] for step in compiled.manifest["steps"]]
     assert names.count("he.polynomial") == 3 and names.count("he.mul") == 1
     feed = {"x": np.load(data)["x"][:2]}

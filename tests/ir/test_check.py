@@ -364,3 +364,11 @@ def test_every_finding_is_reported_with_its_line() -> None:
     assert {d.code for d in e.value.diagnostics} == {"PPC2018"}
     assert e.value.diagnostics[0].source == "p.ppc:3:1"
     assert node_name(MPC.module.ops[1]) == "fc1"
+
+
+def test_a_fused_step_stands_for_operators_of_the_model() -> None:
+    """`mpc.ReluMaxPool` belongs where a Relu and a MaxPool are, and this model has no MaxPool."""
+    ops = MPC.module.ops
+    i = next(i for i, op in enumerate(ops) if op.name == "mpc.Relu")
+    assert MPC.passes(module=with_op(MPC.module, i, ops[i]))
+    assert not MPC.passes(module=with_op(MPC.module, i, replace(ops[i], name="mpc.ReluMaxPool")))

@@ -86,6 +86,14 @@ BROKEN = [
     ("steps read", op(LOWERED, 1, name="he.MatMul"), "no step 'he.MatMul'"),
     ("steps read", op(LOWERED, 2, attrs={}), "because"),
     ("only steps", op(LOWERED, 1, name="MatMul", domain=MPC), "MatMul is not lowered"),
+    ("fractional bits", op(LOWERED, 1, attrs={"fraction_bits": 36}), "%h has 36 fractional bits, the step reads 16"),
+    (
+        "fractional bits",
+        op(LOWERED, 1, attrs={"operand_bits": (36, 16)}),
+        "%s has 16 fractional bits, the step reads 36",
+    ),
+    ("fractional bits", op(LOWERED, 1, attrs={"operand_bits": (16,)}), "1 entries for 2 operands"),
+    ("fractional bits", op(LOWERED, 0, attrs={"fraction_bits": 36}), "convert.client_to_mpc keeps no fractional bits"),
 ]
 
 

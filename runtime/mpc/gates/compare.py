@@ -1,107 +1,87 @@
-"""Comparison of a shared value with public thresholds, by one-hot digits of the mask: three rounds.
+"""Comparison of a shared value with public thresholds, and its truncation in the same opening.
 
-Open c = x + r. The dealer cuts the low 63 bits of r into nine digits of 7 bits and XOR-shares each digit's one-hot
-form, so that [c_j = r_j] is a bit of a table row and [c_j < r_j] the parity of the bits above it: both local. One
-round combines the nine digits (`fan`), and gives [c < r] mod 2^63, hence the sign of x. A threshold t needs no
-second opening: x − t has the same mask under c − t, and reads the same tables elsewhere. The ring is compared in
-full, so no range can be left.
+c = x + r is opened (8 bytes an element); signs of c − t − r follow (`gates.sign`), and one more round opens each
+result under a random bit, which gives bits and their products with x as additive shares. Where x is truncated, what
+is compared is the truncated value itself: exactly what comes out.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import CLIENT, Party
-from ppc.runtime.mpc.gates import fan
+from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
-
-DIGIT_BITS, DIGITS = 7, 9
-LOW = word((1 << 63) - 1)
-Bits = NDArray[np.uint8]
+from ppc.runtime.mpc.turn import Rounds
 
 
-def digits(x: Ring) -> Ring:
-    """The 7-bit digits of the low 63 bits, most significant first: (9, *shape)."""
-    shifts = np.arange(DIGITS - 1, -1, -1, dtype=np.uint64) * word(DIGIT_BITS)
-    return (x[None] >> shifts.reshape(-1, *[1] * x.ndim)) & word((1 << DIGIT_BITS) - 1)
+class Compared(NamedTuple):
+    """Shares: bits (integers) and products (thresholds, *shape), and x itself, truncated."""
 
-
-def deal_digits(d: Dealer, r: Ring) -> None:
-    """One-hot digits of r (XOR-shared, two words each) and its top bit."""
-    table = np.zeros((DIGITS, 2, *r.shape), np.uint64)
-    value = digits(r)
-    bit, high = word(1) << (value & word(63)), value >> word(6)
-    table[:, 0], table[:, 1] = bit * (word(1) - high), bit * high
-    d.share_xor(table)
-    d.share_bits((r >> word(63)).astype(np.uint8))
-
-
-def take_digits(p: Party, shape: Shape) -> tuple[Ring, Bits]:
-    return p.share((DIGITS, 2, *shape)), p.share(shape, "bit")
-
-
-def pick(table: Ring, c: Ring) -> tuple[Bits, Bits]:
-    """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (9, *c.shape) each. `table[:, 0]` broadcasts against c."""
-    value = digits(c)
-    high = value >= word(64)
-    row = np.where(high, table[:, 1], table[:, 0]) >> (value & word(63))
-    equal: Bits = row.astype(np.uint8) & np.uint8(1)
-    less: Bits = fan.parity(row >> word(1)) ^ (fan.parity(table[:, 1]) & ~high)
-    return equal, less
-
-
-def deal_signs(d: Dealer, shape: Shape) -> None:
-    fan.deal(d, int(np.prod(shape)), DIGITS)
-
-
-def signs(p: Party, table: Ring, top: Bits, c: Ring) -> Bits:
-    """XOR shares of [c − r < 0 as a signed word], given the digits of r: one round."""
-    equal, less = pick(table, c & LOW)
-    below = fan.online(p, equal[:-1].reshape(DIGITS - 1, -1), less.reshape(DIGITS, -1)).reshape(c.shape)
-    sign: Bits = below ^ top
-    return sign ^ (c >> word(63)).astype(np.uint8) if p.rank == CLIENT else sign
+    bits: Ring
+    products: Ring
+    value: Ring
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """[x >= t] for each public t (ring integers), and where `products` the product [x >= t] · x: three rounds.
+    """[x >= t] for each public t (units of the truncated value), and where `products` the product [x >= t] · x.
 
-    x has any shape; the results are shares (len(thresholds), *shape). Bits are integers, products at x's scale.
+    `shift`: x is divided by 2^shift on the way, and then |x| < 2^62; else the ring is compared in full. Three rounds,
+    or four with `small` tables.
     """
 
     shape: Shape
     thresholds: tuple[int, ...]
     products: bool = True
+    shift: int = 0
+    small: bool = False
 
     @property
     def wide(self) -> Shape:
         return (len(self.thresholds), *self.shape)
 
-    def deal(self, d: Dealer) -> tuple[Ring, Ring]:
+    @property
+    def how(self) -> Digits:
+        return digits_for(compared_bits(self.shift), self.small)
+
+    def deal(self, d: Dealer) -> Compared:
+        mask = Truncation(self.shift)
         r = d.random(self.shape)
-        deal_digits(d, r)
-        deal_signs(d, self.wide)
+        deal_digits(d, self.how, r >> word(self.shift))
+        deal_signs(d, self.how, self.wide)
+        mask.deal(d, r)
         beta = d.random(self.wide, "bit").astype(np.uint64)
         d.share(beta)
         if self.products:
-            d.share(beta * r)
-        return make_zero(self.wide), make_zero(self.wide)
+            mask.deal(d, r, beta)
+        return Compared(make_zero(self.wide), make_zero(self.wide), make_zero(self.shape))
 
-    def online(self, p: Party, *shares: Ring) -> tuple[Ring, Ring]:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Compared]:
+        mask = Truncation(self.shift)
         r = p.random(self.shape)
-        table, top = take_digits(p, self.shape)
-        (c,) = p.open(shares[0] + r)
-        moved = np.stack([c - word(t) for t in self.thresholds])
-        sign = signs(p, table[:, :, None], top, moved)
+        table, top = take_digits(p, self.how, self.shape)
+        c = yield from mask.open(p, shares[0], r)
+        limits = np.array([word(t) for t in self.thresholds])
+        moved = np.asarray(c.public)[None] - limits.reshape(-1, *[1] * len(self.shape))
+        sign = yield from signs(p, self.how, table[:, :, None], top, moved)
+        undo = mask.take(p, r)
         if p.rank == CLIENT:
             sign = sign ^ np.uint8(1)  # at least, instead of below
-        z = p.open_bits(sign ^ p.random(self.wide, "bit")).astype(np.uint64)
+        opened = yield from p.open_bits(sign ^ p.random(self.wide, "bit"))
+        z = opened.astype(np.uint64)
         flip = word(1) - word(2) * z
         beta = p.share(self.wide)
-        bits = z * p.first + flip * beta
+        bits, value = z * p.first + flip * beta, c.less(undo, p.first)
         if not self.products:
-            return bits, make_zero(self.wide)
-        # [x >= t] = z + (1 - 2z) beta, and x = c - r
-        return bits, z * (c * p.first - r) + flip * (c * beta - p.share(self.wide))
+            return Compared(bits, make_zero(self.wide), value)
+        # [x >= t] = z + (1 - 2z) beta
+        return Compared(bits, z * value + flip * c.less(mask.take(p, None, self.wide), beta), value)
+
+
+def compared_bits(shift: int) -> int:
+    """Bits of a number that is compared: a truncated one is below 2^(62 - shift)."""
+    return 63 - shift if shift else 64

@@ -1,5 +1,4 @@
-"""exp by a one-time table of exp at the cells, times a public exp of the low bits: one round, 2^k words from the
-dealer.
+"""exp by a one-time table of exp at the cells, times a public exp of the low bits: 2^k words from the dealer.
 
 With c = (top, u) as in `gates.table`, exp(x) = exp(W (c_top − r_top − rho)) exp(W u): the first factor is picked
 from a table, the second is public. Relative error about W 2^-g.
@@ -9,40 +8,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
-from ppc.runtime.mpc.gates.table import open_top
-from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.ring import Ring, word
 
 
 @dataclass(frozen=True, slots=True)
-class Exponential:
-    """exp of x in [start, start + 2^k − 1), x at `fraction` fractional bits; the result has `bits + factor_bits`."""
+class Powers:
+    """exp on [start, start + 2^k − 1), in cells of width 1; the result has `bits + factor_bits` fractional bits."""
 
-    shape: Shape
-    fraction: int
     start: int
     k: int
     bits: int = 20
     factor_bits: int = 18
     g: int = 16
+    width: int = 0
 
     @property
     def scale(self) -> int:
         return self.bits + self.factor_bits
 
-    def deal(self, d: Dealer) -> Ring:
-        n = int(np.prod(self.shape))
-        r = d.random((n,), "uint32").astype(np.uint64) & word((1 << (self.k + self.g)) - 1)
+    def deal(self, d: Dealer, r: Ring) -> None:
+        """Tables for masks r (n,) below 2^(k + g)."""
         top, rho = (r >> word(self.g)).astype(np.int64), (r & word((1 << self.g) - 1)) / 2.0**self.g
         cell = (np.arange(1 << self.k)[None] - top[:, None]) % (1 << self.k) + self.start
         d.share(np.round(np.exp(cell - rho[:, None]) * 2.0**self.bits).astype(np.uint64))
-        return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
-        n = int(np.prod(self.shape))
-        r, table = p.random((n,), "uint32"), p.share((n, 1 << self.k))
-        c = open_top(p, shares[0].reshape(-1), r, self.start, 0, self.k, self.g, self.fraction)
+    def take(self, p: Party, n: int) -> Ring:
+        return p.share((n, 1 << self.k))
+
+    def read(self, table: Ring, c: Ring) -> Ring:
+        """Shares of exp, given the opened c (n,) below 2^(k + g)."""
         u = (c & word((1 << self.g) - 1)) / 2.0**self.g
         factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
-        return (table[np.arange(n), (c >> word(self.g)).astype(np.int64)] * factor).reshape(self.shape)
+        returned: Ring = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)] * factor
+        return returned

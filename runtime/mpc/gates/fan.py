@@ -1,11 +1,15 @@
 """XOR over j of less_j · Π_{i<j} equal_i, for XOR-shared bits and fan-in m: one round, with dealer tables.
 
-e_i = equal_i ⊕ a_i and g_j = less_j ⊕ b_j are opened. The dealer ships the one-hot form of a (2^(m-1) bits):
-whether the first j bits of a are the complement of e's is then a parity over a part of it, which halves as j grows.
-And it ships W[E] = ⊕_j b_j Π_{i<j} (E_i ⊕ a_i) for every E.
+e_i = equal_i ⊕ a_i and g_j = less_j ⊕ b_j are opened. The dealer ships the one-hot form of a: whether the first j
+bits of a are the complement of e's is then a parity over a part of it, which halves as j grows. And it ships
+W[E] = ⊕_j b_j Π_{i<j} (E_i ⊕ a_i) for every E.
+
+Where another level follows, all m bits `equal` go in and their product comes out as well; in the last level the last
+of them decides nothing, and the tables are half as long.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,9 +18,11 @@ from numpy.typing import NDArray
 
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
+from ppc.runtime.mpc.turn import Rounds
 
 Bits = NDArray[np.uint8]
 _BLOCK = 1 << 15
+_WORDS = ("uint8", "uint16", "uint32", "uint64")
 
 
 def parity(x: NDArray[Any]) -> Bits:
@@ -24,77 +30,110 @@ def parity(x: NDArray[Any]) -> Bits:
     return returned
 
 
-@cache
-def _places(m: int) -> NDArray[np.int64]:
-    """Where the one-hot bit of a lies: a with its bits reversed, so that fixing the first bits of a leaves a range."""
-    a = np.arange(1 << (m - 1))
-    place = np.zeros_like(a)
-    for i in range(m - 1):
-        place |= ((a >> i) & 1) << (m - 2 - i)
-    return place
+def narrowest(bits: int) -> str:
+    """The narrowest unsigned word of so many bits; of 64 where it takes several."""
+    return next((w for w in _WORDS if np.dtype(w).itemsize * 8 >= bits), _WORDS[-1])
 
 
-def _words(bits: Bits) -> NDArray[np.uint64]:
-    """Rows of bits as rows of little-endian words."""
-    return np.packbits(bits, axis=1, bitorder="little").view("<u8")
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """Gates of one fan-in (2 <= fan_in <= 16); `last`: no level follows."""
+
+    fan_in: int
+    last: bool
+
+    @property
+    def width(self) -> int:
+        """Opened bits `equal`."""
+        return self.fan_in - 1 if self.last else self.fan_in
+
+    @property
+    def opened(self) -> str:
+        """The word that is opened: e in its low bits, g above."""
+        return narrowest(self.width + self.fan_in)
+
+    @property
+    def table(self) -> tuple[str, int]:
+        """Element type and number of the words that hold 2^width bits."""
+        size = 1 << self.width
+        return narrowest(size), max(1, size // 64)
 
 
-def deal(d: Dealer, gates: int, m: int) -> None:
-    """Material of `gates` gates of fan-in m (7 <= m <= 16)."""
-    size = 1 << (m - 1)
-    a = d.random_xor((gates,), "uint16") & np.uint16(size - 1)
-    b = d.random_xor((gates,), "uint16")
-    onehot = np.zeros((size // 64, gates), np.uint64)
-    place = _places(m)[a]
+def deal(d: Dealer, fan: Fan, gates: int) -> None:
+    size, (dtype, words) = 1 << fan.width, fan.table
+    mask = d.random_xor((gates,), fan.opened)
+    a = mask.astype(np.int64) & (size - 1)
+    b = (mask.astype(np.int64) >> fan.width) & ((1 << fan.fan_in) - 1)
+    onehot = np.zeros((words, gates), np.uint64)
+    place = _places(fan.width)[a]
     onehot[place >> 6, np.arange(gates)] = np.uint64(1) << (place & 63).astype(np.uint64)
-    d.share_xor(onehot)
-    table = np.empty((size // 64, gates), np.uint64)
+    d.share_xor(onehot.astype(dtype))
+    table = np.empty((words, gates), dtype)
     for start in range(0, gates, _BLOCK):  # bounds the memory: a byte a bit
         part = slice(start, start + _BLOCK)
-        table[:, part] = _sums(a[part], b[part], m).T
+        table[:, part] = _sums(a[part], b[part], fan).T
     d.share_xor(table)
 
 
-def _sums(a: NDArray[np.uint16], b: NDArray[np.uint16], m: int) -> NDArray[np.uint64]:
+@cache
+def _places(width: int) -> NDArray[np.int64]:
+    """Where the one-hot bit of a lies: a with its bits reversed, so that fixing the first bits of a leaves a range."""
+    a = np.arange(1 << width)
+    place = np.zeros_like(a)
+    for i in range(width):
+        place |= ((a >> i) & 1) << (width - 1 - i)
+    return place
+
+
+def _sums(a: NDArray[np.int64], b: NDArray[np.int64], fan: Fan) -> NDArray[Any]:
     """W[E] for every E, as packed rows."""
-    opened = np.arange(1 << (m - 1), dtype=np.uint16)
+    dtype, _ = fan.table
+    opened = np.arange(1 << fan.width, dtype=np.uint16)
     product = np.ones((a.size, opened.size), np.uint8)
     total = np.zeros((a.size, opened.size), np.uint8)
-    differ = opened[None] ^ a[:, None]
-    for j in range(m):
-        total ^= product & ((b >> np.uint16(j)) & np.uint16(1)).astype(np.uint8)[:, None]
-        if j < m - 1:
+    differ = opened[None] ^ a.astype(np.uint16)[:, None]
+    for j in range(fan.fan_in):
+        total ^= product & ((b >> j) & 1).astype(np.uint8)[:, None]
+        if j < fan.width:
             product &= (differ >> np.uint16(j)).astype(np.uint8) & np.uint8(1)
-    return _words(total)
+    packed = np.packbits(total, axis=1, bitorder="little")
+    return packed.view(np.dtype(dtype).newbyteorder("<"))
 
 
-def online(p: Party, equal: Bits, less: Bits) -> Bits:
-    """XOR shares (gates,) of the result; `equal` is (m − 1, gates) shares, `less` (m, gates)."""
-    m, gates = less.shape
-    size = 1 << (m - 1)
-    a, b = p.random((gates,), "uint16") & np.uint16(size - 1), p.random((gates,), "uint16")
-    onehot, table = p.share((size // 64, gates)), p.share((size // 64, gates))
-    e, g = _pack(equal) ^ a, _pack(less) ^ b & np.uint16((1 << m) - 1)
-    opened = p.open_xor(np.stack([e, g]))
-    index, chosen = opened[0].astype(np.int64), opened[1].astype(np.uint8 if m <= 8 else np.uint16)
-    row = table[index >> 6, np.arange(gates)] >> (index & 63).astype(np.uint64)
-    result = (row & np.uint64(1)).astype(np.uint8)
-    for j, part in enumerate(_parities(onehot, _places(m)[~index & (size - 1)], m)):
-        result ^= part & (chosen >> j).astype(np.uint8)
-    returned: Bits = result
-    return returned
+def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bits]]:
+    """XOR shares (gates,) of the sum, and of the product of `equal` (nothing in the last level).
+
+    `equal` is (width, gates) shares, `less` (fan_in, gates).
+    """
+    gates, width, (dtype, words) = less.shape[1], fan.width, fan.table
+    mask = p.random((gates,), fan.opened)
+    onehot, table = p.share((words, gates), dtype), p.share((words, gates), dtype)
+    used = np.dtype(fan.opened).type((1 << (width + fan.fan_in)) - 1)
+    opened = yield from p.open_xor(_pack([*equal, *less], fan.opened) ^ (mask & used))
+    e = (opened & opened.dtype.type((1 << width) - 1)).astype(np.int64)
+    chosen = opened >> opened.dtype.type(width)
+    row = table[e >> 6, np.arange(gates)] >> (e & 63).astype(dtype)
+    result = row.astype(np.uint8) & np.uint8(1)
+    product = np.zeros(gates, np.uint8)
+    for j, part in enumerate(_parities(onehot, _places(width)[~e & ((1 << width) - 1)], width)):
+        if j < fan.fan_in:
+            result ^= part & (chosen >> opened.dtype.type(j)).astype(np.uint8)
+        else:
+            product = part
+    return result, product
 
 
-def _pack(bits: Bits) -> NDArray[np.uint16]:
+def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
     """Row j becomes bit j."""
-    places = np.arange(len(bits), dtype=np.uint16)[:, None]
-    packed: NDArray[np.uint16] = np.bitwise_or.reduce(bits.astype(np.uint16) << places, axis=0)
+    packed = np.zeros(bits[0].shape, dtype)
+    for j, row in enumerate(bits):
+        packed |= row.astype(dtype) << packed.dtype.type(j)
     return packed
 
 
-def _parities(onehot: NDArray[np.uint64], place: NDArray[np.int64], m: int) -> Iterator[Bits]:
-    """For j = 0 .. m − 1: the parity over the entries whose first j bits (of m − 1) are those of `place`."""
-    words, left = len(onehot), m - 1
+def _parities(onehot: NDArray[Any], place: NDArray[np.int64], width: int) -> Iterator[Bits]:
+    """For j = 0 .. width: the parity over the entries whose first j bits are those of `place`."""
+    words, left = len(onehot), width
     yield parity(np.bitwise_xor.reduce(onehot, axis=0))
     while words > 1:
         words //= 2
@@ -102,8 +141,9 @@ def _parities(onehot: NDArray[np.uint64], place: NDArray[np.int64], m: int) -> I
         onehot = np.where((place >> left) & 1, onehot[words:], onehot[:words])
         yield parity(np.bitwise_xor.reduce(onehot, axis=0))
     cell = onehot[0]
+    word = cell.dtype.type
     while left:
         left -= 1
-        width = 1 << left
-        cell = cell >> (((place >> left) & 1) * width).astype(np.uint64) & np.uint64((1 << width) - 1)
+        size = 1 << left
+        cell = cell >> (((place >> left) & 1) * size).astype(word) & word((1 << size) - 1)
         yield parity(cell)

@@ -1,72 +1,113 @@
-"""The largest of up to four shared values at once, by all pairs: three rounds.
+"""The largest of up to four shared values at once, by all pairs, with its truncation and a ReLU: three rounds.
 
 Every candidate is opened under its mask once; the mask of a pair's difference is the difference of their masks,
 which the dealer knows. The sign of every pair is opened under a random bit, and these bits pick, for each
-candidate, a row of a table in which the dealer has put (1, its masks) at the row where it wins and zeros elsewhere.
+candidate, a row of a table in which the dealer has put (1, what undoes its masks) at the row where it wins and zeros
+elsewhere. Zero may be one more candidate, which has no mask and no table: that is a ReLU for the price of its signs.
+Truncated values are compared truncated, so the order is total and exactly one candidate wins.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
-from ppc.runtime.mpc.gates import compare
-from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.gates.compare import compared_bits
+from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.gates.truncate import Truncation, Undo
+from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 
 
 @dataclass(frozen=True, slots=True)
 class Maximum:
     """(values, candidates, n) -> (values, n): all values of the candidate whose value 0 is largest; ties go to the
-    first."""
+    first. `relu`: nothing is below zero (ties go to zero, which gives zeros). `shift`: value 0 is divided by 2^shift on
+    the way, and then differences are below 2^62; the other values stay as they are.
+    """
 
     values: int
     candidates: int
     n: int
+    shift: int = 0
+    relu: bool = False
+    small: bool = False
 
-    def _pairs(self) -> list[tuple[int, int]]:
+    @property
+    def how(self) -> Digits:
+        return digits_for(compared_bits(self.shift), self.small)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Who is compared: the second wins where it is larger. Zero comes first."""
         m = self.candidates
-        return [(a, b) for a in range(m) for b in range(a + 1, m)]
+        return [(-1, i) for i in range(m) if self.relu] + [(a, b) for a in range(m) for b in range(a + 1, m)]
+
+    @property
+    def rows(self) -> int:
+        """Outcomes of the pairs in which one candidate stands."""
+        return 1 << (self.candidates - 1 + self.relu)
 
     def _of(self, i: int) -> list[tuple[int, bool]]:
         """The pairs in which candidate i stands, and whether it is the second there."""
-        return [(p, b == i) for p, (a, b) in enumerate(self._pairs()) if i in (a, b)]
+        return [(p, b == i) for p, (a, b) in enumerate(self.pairs) if i in (a, b)]
 
     def _differences(self, x: Ring) -> Ring:
-        first, second = (np.array(side) for side in zip(*self._pairs(), strict=True))
-        returned: Ring = x[0, first] - x[0, second]
+        """First − second of each pair, from (candidates, n)."""
+        with_zero = np.concatenate([x, np.zeros((1, self.n), np.uint64)])
+        first, second = (np.array(side) for side in zip(*self.pairs, strict=True))
+        returned: Ring = with_zero[first] - with_zero[second]
         return returned
+
+    def _masks(self) -> list[Truncation]:
+        return [Truncation(self.shift if v == 0 else 0) for v in range(self.values)]
 
     def deal(self, d: Dealer) -> Ring:
         r = d.random((self.values, self.candidates, self.n))
-        difference = self._differences(r)
-        compare.deal_digits(d, difference)
-        compare.deal_signs(d, difference.shape)
+        difference = self._differences(r[0] >> word(self.shift))
+        deal_digits(d, self.how, difference)
+        deal_signs(d, self.how, difference.shape)
         flips = d.random(difference.shape, "bit")
-        rows = 1 << (self.candidates - 1)
-        table = np.zeros((self.candidates, self.n, rows, 1 + self.values), np.uint64)
+        onehot = np.zeros((self.candidates, self.rows, self.n), np.uint64)
         for i in range(self.candidates):
             wins = np.zeros(self.n, np.int64)
             for place, (pair, second) in enumerate(self._of(i)):
                 wins |= (flips[pair] ^ np.uint8(second)).astype(np.int64) << place
-            table[i, np.arange(self.n), wins, 0] = 1
-            table[i, np.arange(self.n), wins, 1:] = r[:, i].T
-        d.share(table)
+            onehot[i, wins, np.arange(self.n)] = 1
+        d.share(onehot)
+        for value, mask in zip(r, self._masks(), strict=True):
+            mask.deal(d, value[:, None], onehot)
         return make_zero((self.values, self.n))
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         r = p.random((self.values, self.candidates, self.n))
-        pairs = (len(self._pairs()), self.n)
-        digits, top = compare.take_digits(p, pairs)
-        (c,) = p.open(shares[0] + r)
-        less = compare.signs(p, digits, top, self._differences(c))
-        opened = p.open_bits(less ^ p.random(pairs, "bit"))
-        table = p.share((self.candidates, self.n, 1 << (self.candidates - 1), 1 + self.values))
-        result = make_zero((self.values, self.n))
+        pairs = (len(self.pairs), self.n)
+        digits, top = take_digits(p, self.how, pairs)
+        masks = self._masks()
+        opened = yield from p.open(*(m.masked(p, x, mask) for m, x, mask in zip(masks, shares[0], r, strict=True)))
+        c = [m.of(o) for m, o in zip(masks, opened, strict=True)]
+        less = yield from signs(p, self.how, digits, top, self._differences(c[0].public))
+        lost = yield from p.open_bits(less ^ p.random(pairs, "bit"))
+        row = self._row(lost)
+        won = _picked(p.share((self.candidates, self.rows, self.n)), row)
+        found = []
+        for mask, value in zip(masks, c, strict=True):
+            undo = mask.take(p, None, (self.candidates, self.rows, self.n))
+            high, wrap = _picked(undo.high, row), None if undo.wrap is None else _picked(undo.wrap, row)
+            found.append(value.less(Undo(high, wrap), won).sum(axis=0, dtype=np.uint64))
+        return np.stack(found)
+
+    def _row(self, lost: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Which row of each candidate's table the opened bits pick: (candidates, n)."""
+        row = np.zeros((self.candidates, self.n), np.int64)
         for i in range(self.candidates):
-            row = np.zeros(self.n, np.int64)
             for place, (pair, _) in enumerate(self._of(i)):
-                row |= opened[pair].astype(np.int64) << place
-            picked = table[i, np.arange(self.n), row]
-            result += picked[:, 0] * c[:, i] - picked[:, 1:].T
-        return result
+                row[i] |= lost[pair].astype(np.int64) << place
+        return row
+
+
+def _picked(table: Ring, row: NDArray[np.int64]) -> Ring:
+    """(candidates, rows, n) at one row each -> (candidates, n)."""
+    return np.take_along_axis(table, row[:, None], axis=1)[:, 0]

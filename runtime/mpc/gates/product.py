@@ -7,8 +7,9 @@ import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import CLIENT, Party
-from ppc.runtime.mpc.gates.truncate import deal_truncation, wrap_type
+from ppc.runtime.mpc.gates.truncate import Opened, Truncation, Undo
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.mpc.weights import WeightForm
 
 Bilinear = Callable[[Ring, Ring], Ring]
@@ -28,10 +29,10 @@ class Product:
         d.share(c)
         return make_zero(c.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         x, y = shares
         a, b = p.random(self.left), p.random(self.right)
-        e, d = p.open(x - a, y - b)
+        e, d = yield from p.open(x - a, y - b)
         ours = self.f(e, b + d) if p.rank == CLIENT else self.f(e, b)
         z = ours + self.f(a, d)
         returned: Ring = z + p.share(z.shape)
@@ -49,21 +50,22 @@ class SelfProduct:
         d.share(a * a)
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         a = p.random(self.shape)
-        (e,) = p.open(shares[0] - a)
+        (e,) = yield from p.open(shares[0] - a)
         returned: Ring = e * (e * p.first + word(2) * a) + p.share(self.shape)
         return returned
 
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """f(x, W) + bias, truncated by `bits`: two messages one way and packed bits back.
+    """f(x, W) + bias: one message, from the client; where it is truncated by `bits`, another one and packed bits back.
 
     The server knows W, so only the client's share needs a protocol. With a (the client's) and B (the server's) from the
     dealer, c0 + c1 = f(a, B), and D = W − B sent once a session:
     x W = x1 W + (x0 − a) W + a D + a B: the client sends x0 − a and keeps a D + c0, the server does the rest.
-    Truncation as in `gates.truncate`, opened at the server alone, which answers with the wrap bit (uniform).
+    Truncation as in `gates.truncate`, opened at the server alone, which answers with the wrap bit (uniform). bits = 0
+    leaves it to whoever opens the result.
     """
 
     f: Bilinear
@@ -75,35 +77,36 @@ class Weighted:
         b = d.weight(self.form)
         c = self.f(d.client(self.x), b)
         d.share(c)
-        r = d.random(c.shape)
-        deal_truncation(d, r, self.bits)
+        if self.bits:
+            Truncation(self.bits).deal(d, d.random(c.shape))
         return make_zero(c.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
+        ours: Ring
         x, bias = shares  # the bias lies in the server's share, at the scale of the product
         w, a = p.weight(self.form), p.client(self.x)
         if p.rank == CLIENT:
-            p.send(x - a)
+            yield from p.send(x - a)
             ours = self.f(a, w)
         else:
-            (e,) = p.receive(("uint64", x.shape))
+            (e,) = yield from p.receive(("uint64", x.shape))
             ours = self.f(e + x, w) + bias
         ours = ours + p.share(ours.shape)
+        if not self.bits:
+            return ours
         r = p.random(ours.shape)
-        high, wrap = p.share(ours.shape), p.share(ours.shape, wrap_type(self.bits)).astype(np.uint64)
-        return _finish_one_way(p, ours + r, high, wrap, self.bits)
+        undo = Truncation(self.bits).take(p, r)
+        return (yield from _truncate_one_way(p, ours + r, undo, self.bits))
 
 
-def _finish_one_way(p: Party, masked: Ring, high: Ring, wrap: Ring, bits: int) -> Ring:
+def _truncate_one_way(p: Party, masked: Ring, undo: Undo, bits: int) -> Rounds[Ring]:
     if p.rank == CLIENT:
-        p.send(masked)
-        (packed,) = p.receive(("uint8", ((masked.size + 7) // 8,)))
-        w = np.unpackbits(packed, count=masked.size).reshape(masked.shape).astype(np.uint64)
-        public = word(0)
-    else:
-        (theirs,) = p.receive(("uint64", masked.shape))
-        c = masked + theirs + word(1 << 62)
-        w = word(1) - (c >> word(63))
-        p.send(np.packbits(w.astype(np.uint8)))
-        public = (c >> word(bits)) - word(1 << (62 - bits))
-    return public - high + ((w * wrap) << word(64 - bits))
+        yield from p.send(masked)
+        (packed,) = yield from p.receive(("uint8", ((masked.size + 7) // 8,)))
+        wrapped = np.unpackbits(packed, count=masked.size).reshape(masked.shape).astype(np.uint64) << word(64 - bits)
+        return Opened(np.zeros(masked.shape, np.uint64), wrapped).less(undo, p.first)
+    (theirs,) = yield from p.receive(("uint64", masked.shape))
+    c = Truncation(bits).of(masked + theirs + word(1 << 62))
+    assert c.wrapped is not None
+    yield from p.send(np.packbits(c.wrapped != 0))
+    return c.less(undo, word(1))

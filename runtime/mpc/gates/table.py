@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 13
@@ -51,6 +52,26 @@ class Spline:
     def scale(self) -> int:
         """Fractional bits of the result."""
         return self.bits + self.degree * self.g
+
+    def deal(self, d: Dealer, r: Ring) -> None:
+        """Tables for masks r (n,) below 2^(k + g)."""
+        table = np.empty((r.size, 1 << self.k, self.degree + 1), np.uint64)
+        for start in range(0, r.size, _BLOCK):  # bounds the memory of the floating-point copies
+            part = slice(start, start + _BLOCK)
+            table[part] = rotated(self, r[part])
+        d.share(table)
+
+    def take(self, p: Party, n: int) -> Ring:
+        return p.share((n, 1 << self.k, self.degree + 1))
+
+    def read(self, table: Ring, c: Ring) -> Ring:
+        """Shares of the function, given the opened c (n,) below 2^(k + g)."""
+        row = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)]
+        u = c & word((1 << self.g) - 1)
+        y = row[:, self.degree]
+        for j in range(self.degree - 1, -1, -1):
+            y = y * u + row[:, j]
+        return y
 
 
 @cache
@@ -95,34 +116,24 @@ class Lookup:
 
     def deal(self, d: Dealer) -> Ring:
         s, n = self.spline, int(np.prod(self.shape))
-        r = d.random((n,), self._word).astype(np.uint64) & word((1 << (s.k + s.g)) - 1)
-        table = np.empty((n, 1 << s.k, s.degree + 1), np.uint64)
-        for start in range(0, n, _BLOCK):  # bounds the memory of the floating-point copies
-            part = slice(start, start + _BLOCK)
-            table[part] = rotated(s, r[part])
-        d.share(table)
+        s.deal(d, d.random((n,), self._word).astype(np.uint64) & word((1 << (s.k + s.g)) - 1))
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         s, n = self.spline, int(np.prod(self.shape))
-        r, table = p.random((n,), self._word), p.share((n, 1 << s.k, s.degree + 1))
-        c = open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
-        row = table[np.arange(n), (c >> word(s.g)).astype(np.int64)]
-        u = c & word((1 << s.g) - 1)
-        y = row[:, s.degree]
-        for j in range(s.degree - 1, -1, -1):
-            y = y * u + row[:, j]
-        return y.reshape(self.shape)
+        r, table = p.random((n,), self._word), s.take(p, n)
+        c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
+        return s.read(table, c).reshape(self.shape)
 
 
 def open_top(
     p: Party, x: Ring, r: NDArray[np.unsignedinteger], start: float, width: int, k: int, g: int, fraction: int
-) -> Ring:
+) -> Rounds[Ring]:
     """Open (x − start) + r in units of 2^(width − g), mod 2^(k + g): dropping low bits of shares loses one unit at
     most."""
     drop = fraction + width - g
     moved = x - word(round(start * 2.0**fraction)) * p.first
     moved = moved >> word(drop) if drop >= 0 else moved << word(-drop)
-    (c,) = p.open(moved.astype(r.dtype) + r)
+    (c,) = yield from p.open(moved.astype(r.dtype) + r)
     opened: Ring = c.astype(np.uint64) & word((1 << (k + g)) - 1)
     return opened

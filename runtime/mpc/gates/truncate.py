@@ -1,25 +1,83 @@
 """Dealer-assisted truncation: floor(x / 2^bits) or one more, never a gross error (Escudero et al., CRYPTO 2020).
 
-C = x + 2^62 + r is opened; |x| < 2^62, so C wraps exactly where r has its top bit and C has not.
+C = x + 2^62 + r is opened; |x| < 2^62, so C wraps exactly where r has its top bit and C has not. What undoes the mask,
+r >> bits and that top bit, is shared by the dealer; so is its product with a random bit where a gate needs it.
 Local truncation of each share, which this replaces, is grossly wrong with probability |x| / 2^63 an element.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
 
 
-def deal_truncation(d: Dealer, r: Ring, bits: int) -> None:
-    """Shares of what undoes the mask r after a shift by `bits`."""
-    d.share(r >> word(bits))
-    d.share((r >> word(63)).astype(wrap_type(bits)))
+class Undo(NamedTuple):
+    """Shares of what undoes a mask r: r >> bits, and its top bit where it was truncated."""
+
+    high: Ring
+    wrap: Ring | None
 
 
-def wrap_type(bits: int) -> str:
-    """The narrowest word for a shared wrap bit: it is shifted up by 64 − bits, so only its low `bits` bits count."""
-    return "uint16" if bits <= 16 else "uint32" if bits <= 32 else "uint64"
+class Opened(NamedTuple):
+    """A public masked value, divided by 2^bits; `wrapped` is 2^(64 − bits) where the mask's top bit is to come back."""
+
+    public: Ring
+    wrapped: Ring | None
+
+    def less(self, undo: Undo, times: Ring | np.uint64) -> Ring:
+        """A share of times · x: `undo` undoes the mask and has the factor `times` in it already."""
+        y = self.public * times - undo.high
+        return y if self.wrapped is None or undo.wrap is None else y + self.wrapped * undo.wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """How masks are dealt and undone where x is divided by 2^bits in an opening; bits = 0: it is not."""
+
+    bits: int
+
+    @property
+    def wrap(self) -> str:
+        """The narrowest word for a wrap bit: it is shifted up by 64 − bits, so only its low `bits` bits count."""
+        return "uint16" if self.bits <= 16 else "uint32" if self.bits <= 32 else "uint64"
+
+    def deal(self, d: Dealer, r: Ring, times: Ring | None = None) -> None:
+        """Shares that undo the mask r, times a secret bit where a product needs them. Without truncation or factor
+        nothing travels: the parties hold shares of r."""
+        factor = np.uint64(1) if times is None else times
+        if self.bits or times is not None:
+            d.share((r >> word(self.bits)) * factor)
+        if self.bits:
+            d.share(((r >> word(63)) * factor).astype(self.wrap))
+
+    def take(self, p: Party, r: Ring | None, shape: Shape | None = None) -> Undo:
+        """What `deal` gave: without a factor for this party's share of r, else of the product's shape."""
+        if r is not None and not self.bits:
+            return Undo(r, None)
+        shape = r.shape if r is not None else shape
+        assert shape is not None
+        high = p.share(shape)
+        return Undo(high, p.share(shape, self.wrap).astype(np.uint64) if self.bits else None)
+
+    def masked(self, p: Party, x: Ring, r: Ring) -> Ring:
+        return x + r + p.first * word(1 << 62) if self.bits else x + r
+
+    def of(self, c: Ring) -> Opened:
+        """From the opened sum."""
+        if not self.bits:
+            return Opened(c, None)
+        wrapped = (word(1) - (c >> word(63))) << word(64 - self.bits)
+        return Opened((c >> word(self.bits)) - word(1 << (62 - self.bits)), wrapped)
+
+    def open(self, p: Party, x: Ring, r: Ring) -> Rounds[Opened]:
+        """x + r to both parties: one round, 8 bytes an element each way."""
+        (c,) = yield from p.open(self.masked(p, x, r))
+        return self.of(c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +88,12 @@ class Truncate:
     bits: int
 
     def deal(self, d: Dealer) -> Ring:
-        deal_truncation(d, d.random(self.shape), self.bits)
+        Truncation(self.bits).deal(d, d.random(self.shape))
         return make_zero(self.shape)
 
-    def online(self, p: Party, *shares: Ring) -> Ring:
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
+        mask = Truncation(self.bits)
         r = p.random(self.shape)
-        high, wrap = p.share(self.shape), p.share(self.shape, wrap_type(self.bits)).astype("uint64")
-        (c,) = p.open(shares[0] + r + p.first * word(1 << 62))
-        w = word(1) - (c >> word(63))
-        returned: Ring = (
-            ((c >> word(self.bits)) - word(1 << (62 - self.bits))) * p.first
-            - high
-            + ((w * wrap) << word(64 - self.bits))
-        )
-        return returned
+        undo = mask.take(p, r)
+        c = yield from mask.open(p, shares[0], r)
+        return c.less(undo, p.first)

@@ -13,6 +13,7 @@ import numpy as np
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 
 _FREE = word(32)  # bits of v
 
@@ -29,16 +30,16 @@ class Verdict:
         d.share(d.random((1,)) >> _FREE)
         return False
 
-    def online(self, p: Party, *shares: Ring) -> bool:
+    def online(self, p: Party, *shares: Ring) -> Rounds[bool]:
         (count,) = shares
         a, r = p.random((1,)), p.random((1,))
         product = p.share((1,))
         p.random((1,))  # what v was made of
         v = p.share((1,))
-        (c,) = p.open(count - a)
+        (c,) = yield from p.open(count - a)
         y = c * r + product + v
         if p.rank != self.to:
-            p.send(y)
+            yield from p.send(y)
             return False
-        (theirs,) = p.receive((np.dtype(np.uint64).name, (1,)))
+        (theirs,) = yield from p.receive((np.dtype(np.uint64).name, (1,)))
         return bool((y + theirs)[0] >> _FREE)

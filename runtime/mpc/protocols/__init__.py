@@ -1,8 +1,9 @@
 """Protocols of ONNX operators: one table, operator -> "module:function" (lazy).
 
-A protocol is `f(engine, attrs, *operands) -> Ring`, run by client, server and dealer alike; operands are rings
-(shares at 16 fractional bits) or `Weight`s, and so is the result (of a few operators a tuple of them). Errors stated in
-the docstrings are absolute unless they say relative.
+A protocol is `f(engine, attrs, *operands) -> Rounds[Ring]` (`ppc.runtime.mpc.turn`), or plainly a `Ring` where it
+needs no message, run by client, server and dealer alike; operands are rings (shares at 16 fractional bits) or
+`Weight`s, and so is the result (of a few operators a tuple of them). Errors stated in the docstrings are absolute
+unless they say relative.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 
 _FILES: dict[str, dict[str, str]] = {
     "linear": {
@@ -83,6 +85,7 @@ _FILES: dict[str, dict[str, str]] = {
         "Max": "max_of",
         "Min": "min_of",
         "MaxPool": "max_pool",
+        "ReluMaxPool": "relu_max_pool",
         "GlobalMaxPool": "global_max_pool",
         "ReduceMax": "reduce_max",
         "ReduceMin": "reduce_min",
@@ -139,7 +142,7 @@ PROTOCOLS: dict[str, str] = {
 #: Steps of a plan that stand for no operator.
 STEPS = {"checked": "ppc.runtime.mpc.protocols.checked:checked"}
 
-Implementation = Callable[..., Ring]
+Implementation = Callable[..., Ring | Rounds[Ring]]
 
 
 @cache

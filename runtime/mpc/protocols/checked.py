@@ -12,12 +12,14 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.engine import CLIENT, SERVER, Engine
 from ppc.runtime.mpc.gates.verdict import Verdict
 from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Rounds
 
 
-def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Ring:
+def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Rounds[Ring]:
     """x. Raises PPC6016 at the party that is told: two rounds, 16 bytes."""
     nodes = list(attrs["of"])
-    if e.apply(Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]]), e.counted(nodes)):
+    gate = Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]])
+    if (yield from e.apply(gate, e.counted(nodes))):
         raise PartyError(
             "PPC6016",
             f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, nodes))}",

@@ -21,6 +21,7 @@ from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.compare import compare
 from ppc.runtime.mpc.protocols.linear import plain, truncate, weighted
 from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
@@ -55,10 +56,10 @@ class Below(Enum):
     ZERO = "taken as zero; out of range where it is negative"
 
 
-def normalise(e: Engine, x: Ring, lo: int, hi: int, below: Below = Below.OUT) -> Normalised:
+def normalise(e: Engine, x: Ring, lo: int, hi: int, below: Below = Below.OUT) -> Rounds[Normalised]:
     """Split ring integers in [2^lo, 2^hi) into octave and mantissa; what lies above is taken as 2^hi."""
     octaves = tuple(1 << j for j in range(lo, hi + 1))
-    bits, multiples = compare(e, x, *octaves if below is Below.OUT else (0, *octaves))
+    bits, multiples = yield from compare(e, x, *octaves if below is Below.OUT else (0, *octaves))
     low = e.first - bits[0]
     if below is not Below.OUT:
         bits, multiples = bits[1:], multiples[1:]
@@ -79,10 +80,10 @@ F_SQRT = _spline(lambda u: u**0.5)
 F_LOG = _spline(np.log)
 
 
-def curve(e: Engine, n: Normalised, spline: Spline, bits: int = TABLE_BITS) -> Ring:
+def curve(e: Engine, n: Normalised, spline: Spline, bits: int = TABLE_BITS) -> Rounds[Ring]:
     """A table on the mantissa, at `bits`: two rounds."""
-    y: Ring = e.apply(Lookup(spline, n.u.shape, n.top), n.u)
-    return truncate(e, y, spline.scale - bits)
+    y: Ring = yield from e.apply(Lookup(spline, n.u.shape, n.top), n.u)
+    return (yield from truncate(e, y, spline.scale - bits))
 
 
 def octave_sum(n: Normalised, values: Any, bits: int) -> Ring:
@@ -94,7 +95,7 @@ def octave_sum(n: Normalised, values: Any, bits: int) -> Ring:
 
 def times_power(
     e: Engine, n: Normalised, fraction: int, spline: Spline, exponent: float, constant: float = 1.0
-) -> tuple[Ring, int]:
+) -> Rounds[tuple[Ring, int]]:
     """constant · x^exponent for a normalised x at `fraction` bits; returns the product and its fractional bits.
 
     The product must stay below 2^62: octaves · |exponent| <= 38 for whole exponents, 22 for halves.
@@ -102,8 +103,8 @@ def times_power(
     factors = [constant * 2.0 ** ((j - fraction) * exponent) for j in range(n.lo, n.top)]
     exact = exponent == round(exponent) and log(constant, 2) == round(log(constant, 2))
     bits = max(0, ceil(-log(min(factors), 2)) + (0 if exact else 16))
-    y = curve(e, n, spline)
-    z: Ring = e.apply(Product(np.multiply, y.shape, y.shape), y, octave_sum(n, factors, bits))
+    y = yield from curve(e, n, spline)
+    z: Ring = yield from e.apply(Product(np.multiply, y.shape, y.shape), y, octave_sum(n, factors, bits))
     return z, TABLE_BITS + bits
 
 
@@ -111,20 +112,20 @@ def _units(bounds: tuple[int, int]) -> tuple[int, int]:
     return bounds[0] + FRACTION_BITS, bounds[1] + FRACTION_BITS
 
 
-def _magnitude(e: Engine, x: Ring) -> tuple[Normalised, Ring]:
+def _magnitude(e: Engine, x: Ring) -> Rounds[tuple[Normalised, Ring]]:
     """|x| of a divisor, normalised, and its sign as ±1: both from one comparison of x with zero."""
-    bits, multiples = compare(e, x, 0)
-    n = normalise(e, word(2) * multiples[0] - x, *_units(RECIPROCAL_OCTAVES))
+    bits, multiples = yield from compare(e, x, 0)
+    n = yield from normalise(e, word(2) * multiples[0] - x, *_units(RECIPROCAL_OCTAVES))
     e.outside(n.outside)
     return n, word(2) * bits[0] - e.first
 
 
-def reciprocal(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def reciprocal(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """1 / x for 2^-10 <= |x| < 2^18, of either sign. Error 2^-14 relative plus 2^-16: ten rounds."""
-    n, sign = _magnitude(e, x)
-    y, bits = times_power(e, n, FRACTION_BITS, F_RECIPROCAL, -1.0)
-    y = truncate(e, y, bits - FRACTION_BITS)
-    z: Ring = e.apply(Product(np.multiply, y.shape, y.shape), y, sign)
+    n, sign = yield from _magnitude(e, x)
+    y, bits = yield from times_power(e, n, FRACTION_BITS, F_RECIPROCAL, -1.0)
+    y = yield from truncate(e, y, bits - FRACTION_BITS)
+    z: Ring = yield from e.apply(Product(np.multiply, y.shape, y.shape), y, sign)
     return z
 
 
@@ -132,59 +133,61 @@ def reciprocal(e: Engine, attrs: Attrs, x: Ring) -> Ring:
 _MANTISSA_BITS, _PART_BITS, _POWER_BITS = 20, 22, RECIPROCAL_OCTAVES[1]
 
 
-def quotient(e: Engine, a: Ring | Weight, b: Ring) -> Ring:
+def quotient(e: Engine, a: Ring | Weight, b: Ring) -> Rounds[Ring]:
     """a / b with 2^-10 <= |b| < 2^18: first by the mantissa of b, then by its octave, so that no digit of a small
     reciprocal is lost. |a| < 2^26, |a / b| < 2^22. Error 2^-14 relative plus 2^-21 / |b| plus 2^-16."""
-    n, sign = _magnitude(e, b)
-    y = curve(e, n, F_RECIPROCAL, _MANTISSA_BITS)
+    n, sign = yield from _magnitude(e, b)
+    y = yield from curve(e, n, F_RECIPROCAL, _MANTISSA_BITS)
     powers = octave_sum(n, [2.0 ** (FRACTION_BITS - j) for j in range(n.lo, n.top)], _POWER_BITS)
-    factor: Ring = e.apply(Product(np.multiply, powers.shape, sign.shape), powers, sign)
+    factor: Ring = yield from e.apply(Product(np.multiply, powers.shape, sign.shape), powers, sign)
     if isinstance(a, Weight):
-        part, bits = weighted(e, np.multiply, y, plain(a)), _MANTISSA_BITS
+        part, bits = (yield from weighted(e, np.multiply, y, plain(a))), _MANTISSA_BITS
     else:
-        raw: Ring = e.apply(Product(np.multiply, a.shape, y.shape), a, y)
-        part, bits = truncate(e, raw, FRACTION_BITS + _MANTISSA_BITS - _PART_BITS), _PART_BITS
-    z: Ring = e.apply(Product(np.multiply, part.shape, factor.shape), part, factor)
-    return truncate(e, z, bits + _POWER_BITS - FRACTION_BITS)
+        raw: Ring = yield from e.apply(Product(np.multiply, a.shape, y.shape), a, y)
+        part, bits = (yield from truncate(e, raw, FRACTION_BITS + _MANTISSA_BITS - _PART_BITS)), _PART_BITS
+    z: Ring = yield from e.apply(Product(np.multiply, part.shape, factor.shape), part, factor)
+    return (yield from truncate(e, z, bits + _POWER_BITS - FRACTION_BITS))
 
 
-def sqrt_of(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def sqrt_of(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """0 <= x < 2^20, zero exactly. Error 2^-14 relative plus 2^-16: seven rounds."""
-    n = normalise(e, x, *_units(SQRT_OCTAVES), Below.ZERO)
+    n = yield from normalise(e, x, *_units(SQRT_OCTAVES), Below.ZERO)
     e.outside(n.outside)
-    y, bits = times_power(e, n, FRACTION_BITS, F_SQRT, 0.5)
-    return truncate(e, y, bits - FRACTION_BITS)
+    y, bits = yield from times_power(e, n, FRACTION_BITS, F_SQRT, 0.5)
+    return (yield from truncate(e, y, bits - FRACTION_BITS))
 
 
-def inverse_sqrt(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def inverse_sqrt(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """x^(-1/2) for 2^-16 <= x < 2^20. Error 2^-14 relative plus 2^-16: seven rounds."""
-    n = normalise(e, x, *_units(SQRT_OCTAVES))
+    n = yield from normalise(e, x, *_units(SQRT_OCTAVES))
     e.outside(n.outside)
-    y, bits = times_power(e, n, FRACTION_BITS, F_RSQRT, -0.5)
-    return truncate(e, y, bits - FRACTION_BITS)
+    y, bits = yield from times_power(e, n, FRACTION_BITS, F_RSQRT, -0.5)
+    return (yield from truncate(e, y, bits - FRACTION_BITS))
 
 
-def log_of(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def log_of(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """Natural logarithm for 2^-16 <= x < 2^24: log u + j log 2, no product; error 2^-14: five rounds."""
-    n = normalise(e, x, *_units(LOG_OCTAVES))
+    n = yield from normalise(e, x, *_units(LOG_OCTAVES))
     e.outside(n.outside)
-    return log_by_octave(e, n, FRACTION_BITS)
+    return (yield from log_by_octave(e, n, FRACTION_BITS))
 
 
-def log_by_octave(e: Engine, n: Normalised, fraction: int) -> Ring:
+def log_by_octave(e: Engine, n: Normalised, fraction: int) -> Rounds[Ring]:
     """The logarithm of a normalised value at `fraction` bits."""
     octaves = octave_sum(n, [log(2) * (j - fraction) for j in range(n.lo, n.top)], TABLE_BITS)
-    y: Ring = e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
+    y: Ring = yield from e.apply(Lookup(F_LOG, n.u.shape, n.top), n.u)
     more = F_LOG.scale - TABLE_BITS
-    return truncate(e, y + (octaves << word(more)), F_LOG.scale - FRACTION_BITS)
+    return (yield from truncate(e, y + (octaves << word(more)), F_LOG.scale - FRACTION_BITS))
 
 
-def softsign(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def softsign(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """x / (1 + |x|) = sign(x) (1 − 1 / (1 + |x|)): beyond 2^18 it is one. Error 2^-15: ten rounds."""
-    bits, multiples = compare(e, x, 0)
+    bits, multiples = yield from compare(e, x, 0)
     one = word(1 << FRACTION_BITS)
-    n = normalise(e, word(2) * multiples[0] - x + one * e.first, FRACTION_BITS, RECIPROCAL_OCTAVES[1] + FRACTION_BITS)
-    y, scale = times_power(e, n, FRACTION_BITS, F_RECIPROCAL, -1.0)
-    rest = one * e.first - truncate(e, y, scale - FRACTION_BITS)
-    z: Ring = e.apply(Product(np.multiply, rest.shape, rest.shape), rest, word(2) * bits[0] - e.first)
+    magnitude = word(2) * multiples[0] - x
+    top = RECIPROCAL_OCTAVES[1] + FRACTION_BITS
+    n = yield from normalise(e, magnitude + one * e.first, FRACTION_BITS, top)
+    y, scale = yield from times_power(e, n, FRACTION_BITS, F_RECIPROCAL, -1.0)
+    rest = one * e.first - (yield from truncate(e, y, scale - FRACTION_BITS))
+    z: Ring = yield from e.apply(Product(np.multiply, rest.shape, rest.shape), rest, word(2) * bits[0] - e.first)
     return z

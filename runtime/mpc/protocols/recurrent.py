@@ -19,6 +19,7 @@ from ppc.runtime.mpc.protocols.linear import PRODUCT_BITS, plain, truncate, weig
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.smooth import ROWS, evaluate
 from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Weight
 
@@ -26,7 +27,7 @@ Attrs = Mapping[str, Any]
 Operand = Ring | Weight | None
 States = tuple[Ring, ...]
 #: From what W gave at a time step, and the states: the new states, the first of which is given out.
-Cell = Callable[[Ring, States], States]
+Cell = Callable[[Ring, States], Rounds[States]]
 
 
 def _by_rows(rows: slice = slice(None)) -> Callable[[Ring, Ring], Ring]:
@@ -34,13 +35,13 @@ def _by_rows(rows: slice = slice(None)) -> Callable[[Ring, Ring], Ring]:
     return lambda a, w: ring.matmul(a, w[:, rows].swapaxes(-1, -2))
 
 
-def _sum_of_products(e: Engine, x: Ring, y: Ring) -> Ring:
+def _sum_of_products(e: Engine, x: Ring, y: Ring) -> Rounds[Ring]:
     """Σ over the first axis of x · y: two rounds."""
-    z: Ring = e.apply(Product(np.multiply, x.shape, y.shape), x, y)
-    return truncate(e, z.sum(axis=0, dtype=np.uint64), FRACTION_BITS)
+    z: Ring = yield from e.apply(Product(np.multiply, x.shape, y.shape), x, y)
+    return (yield from truncate(e, z.sum(axis=0, dtype=np.uint64), FRACTION_BITS))
 
 
-def _sigmoids(e: Engine, x: Ring) -> Ring:
+def _sigmoids(e: Engine, x: Ring) -> Rounds[Ring]:
     return evaluate(e, ROWS["Sigmoid"], x)
 
 
@@ -58,14 +59,14 @@ def _biases(e: Engine, b: Weight | None, directions: int, width: int) -> tuple[R
 
 def _run(
     e: Engine, attrs: Attrs, x: Ring, w: Weight, hidden: int, bias: Ring, starts: tuple[Operand, ...], cell: Cell
-) -> tuple[Ring, ...]:
+) -> Rounds[tuple[Ring, ...]]:
     """Y and the last states. `bias` is added to x W."""
     layout, direction = int(attrs.get("layout", 0)), str(attrs.get("direction", "forward"))
     if layout:
         x = x.swapaxes(0, 1)
     time, batch, width = x.shape
     directions = w.shape[0]
-    from_x = weighted(e, _by_rows(), x.reshape(1, time * batch, width), plain(w), bias)
+    from_x = yield from weighted(e, _by_rows(), x.reshape(1, time * batch, width), plain(w), bias)
     from_x = from_x.reshape(directions, time, batch, -1)
     back = [d for d in range(directions) if d == 1 or direction == "reverse"]
     from_x = _turned(from_x, back)
@@ -74,7 +75,7 @@ def _run(
     )
     given = []
     for t in range(time):
-        states = cell(from_x[:, t], states)
+        states = yield from cell(from_x[:, t], states)
         given.append(states[0])
     y = _turned(np.stack(given, 1), back).swapaxes(0, 1)  # (time, directions, batch, hidden)
     if layout:
@@ -94,27 +95,27 @@ def _turned(x: Ring, back: list[int]) -> Ring:
 def lstm(
     e: Engine, attrs: Attrs, x: Ring, w: Weight, r: Weight, b: Weight | None = None, lengths: None = None,
     h: Operand = None, c: Operand = None,
-) -> tuple[Ring, ...]:  # fmt: skip
+) -> Rounds[tuple[Ring, ...]]:  # fmt: skip
     """Gates i, o, f, g: c = f c + i tanh(g), h = o tanh(c)."""
     n = r.shape[2]
     from_w, from_r = _biases(e, b, r.shape[0], 4 * n)
 
-    def cell(xs: Ring, states: States) -> States:
+    def cell(xs: Ring, states: States) -> Rounds[States]:
         h, c = states
-        z = xs + weighted(e, _by_rows(), h, plain(r))
-        gates = _sigmoids(e, np.concatenate([z[..., : 3 * n], word(2) * z[..., 3 * n :]], -1))
+        z = xs + (yield from weighted(e, _by_rows(), h, plain(r)))
+        gates = yield from _sigmoids(e, np.concatenate([z[..., : 3 * n], word(2) * z[..., 3 * n :]], -1))
         i, o, f, g = np.split(gates, 4, -1)
-        c = _sum_of_products(e, np.stack([f, i]), np.stack([c, _tanh_of(e, g)]))
-        squashed = _tanh_of(e, _sigmoids(e, word(2) * c))
-        return _sum_of_products(e, o[None], squashed[None]), c
+        c = yield from _sum_of_products(e, np.stack([f, i]), np.stack([c, _tanh_of(e, g)]))
+        squashed = _tanh_of(e, (yield from _sigmoids(e, word(2) * c)))
+        return (yield from _sum_of_products(e, o[None], squashed[None])), c
 
-    return _run(e, attrs, x, w, n, from_w + from_r, (h, c), cell)
+    return (yield from _run(e, attrs, x, w, n, from_w + from_r, (h, c), cell))
 
 
 def gru(
     e: Engine, attrs: Attrs, x: Ring, w: Weight, r: Weight, b: Weight | None = None, lengths: None = None,
     h: Operand = None,
-) -> tuple[Ring, ...]:  # fmt: skip
+) -> Rounds[tuple[Ring, ...]]:  # fmt: skip
     """Gates z, r, g: h = g + z (h − g), with g = tanh(x W + r (h R)) or tanh(x W + (r h) R)."""
     n = r.shape[2]
     from_w, from_r = _biases(e, b, r.shape[0], 3 * n)
@@ -125,36 +126,39 @@ def gru(
     if not linear:
         bias[..., last] += from_r[..., last]
 
-    def cell(xs: Ring, states: States) -> States:
+    def cell(xs: Ring, states: States) -> Rounds[States]:
         (h,) = states
         if linear:
             added = np.concatenate([ring.zeros((*from_r.shape[:2], 2 * n)), from_r[..., last]], -1)
-            from_h = weighted(e, _by_rows(), h, plain(r), added)
+            from_h = yield from weighted(e, _by_rows(), h, plain(r), added)
         else:
-            from_h = weighted(e, _by_rows(slice(0, 2 * n)), h, plain(r))
-        gates = _sigmoids(e, xs[..., : 2 * n] + from_h[..., : 2 * n])
+            from_h = yield from weighted(e, _by_rows(slice(0, 2 * n)), h, plain(r))
+        gates = yield from _sigmoids(e, xs[..., : 2 * n] + from_h[..., : 2 * n])
         z, reset = gates[..., :n], gates[..., n:]
         if linear:
-            inner = _sum_of_products(e, reset[None], from_h[None, ..., last])
+            inner = yield from _sum_of_products(e, reset[None], from_h[None, ..., last])
         else:
-            inner = weighted(e, _by_rows(last), _sum_of_products(e, reset[None], h[None]), plain(r))
-        g = _tanh_of(e, _sigmoids(e, word(2) * (xs[..., last] + inner)))
-        return (g + _sum_of_products(e, z[None], (h - g)[None]),)
+            kept = yield from _sum_of_products(e, reset[None], h[None])
+            inner = yield from weighted(e, _by_rows(last), kept, plain(r))
+        g = _tanh_of(e, (yield from _sigmoids(e, word(2) * (xs[..., last] + inner))))
+        return (g + (yield from _sum_of_products(e, z[None], (h - g)[None])),)
 
-    return _run(e, attrs, x, w, n, bias, (h,), cell)
+    return (yield from _run(e, attrs, x, w, n, bias, (h,), cell))
 
 
 def rnn(
     e: Engine, attrs: Attrs, x: Ring, w: Weight, r: Weight, b: Weight | None = None, lengths: None = None,
     h: Operand = None,
-) -> tuple[Ring, ...]:  # fmt: skip
+) -> Rounds[tuple[Ring, ...]]:  # fmt: skip
     """h = f(x W + h R + b), f being tanh or relu."""
     n = r.shape[2]
     from_w, from_r = _biases(e, b, r.shape[0], n)
     rectified = str((attrs.get("activations") or ("Tanh",))[0]).lower() == "relu"
 
-    def cell(xs: Ring, states: States) -> States:
-        z = xs + weighted(e, _by_rows(), states[0], plain(r))
-        return (relu(e, {}, z) if rectified else _tanh_of(e, _sigmoids(e, word(2) * z)),)
+    def cell(xs: Ring, states: States) -> Rounds[States]:
+        z = xs + (yield from weighted(e, _by_rows(), states[0], plain(r)))
+        if rectified:
+            return ((yield from relu(e, {}, z)),)
+        return (_tanh_of(e, (yield from _sigmoids(e, word(2) * z))),)
 
-    return _run(e, attrs, x, w, n, from_w + from_r, (h,), cell)
+    return (yield from _run(e, attrs, x, w, n, from_w + from_r, (h,), cell))

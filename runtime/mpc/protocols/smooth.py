@@ -1,6 +1,5 @@
-"""Smooth functions of one variable: limited by comparison on the whole ring, then one table (`gates.table`), then
-truncated: five rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without
-a word.
+"""Smooth functions of one variable: one table, guarded by comparisons on the whole ring (`gates.guarded`): three
+rounds. Beyond the table's range the function is continued by its tail, so no input is wrong without a word.
 
 Largest absolute errors, over all inputs: see ROWS; each is measured by a test.
 """
@@ -16,11 +15,14 @@ from numpy.typing import NDArray
 from ppc.runtime.kernels.activation import SELU_ALPHA, SELU_GAMMA
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
-from ppc.runtime.mpc.gates.exponential import Exponential
+from ppc.runtime.mpc.gates.exponential import Powers
+from ppc.runtime.mpc.gates.guarded import Guarded, Read
 from ppc.runtime.mpc.gates.table import Lookup, Spline
-from ppc.runtime.mpc.protocols.compare import clamp
+from ppc.runtime.mpc.protocols.compare import clamp, compare_truncated
 from ppc.runtime.mpc.protocols.linear import scaled, truncate
-from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.protocols.scale import excess
+from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.ranges import EXP_LIMIT
 from ppc.runtime.schema import FRACTION_BITS
 
@@ -66,12 +68,23 @@ class Smooth:
     below: float
     above: float
     linear: bool = False
+    half: Spline | None = None  # where f(x) = max(x, 0) + h(|x|): h, on a table of far fewer cells
 
 
-def _row(
-    f: Callable[[Floats], Floats], start: float, width: int, k: int, below: float, above: float, linear: bool = False
+def _row(f: Callable[[Floats], Floats], start: float, width: int, k: int, below: float, above: float) -> Smooth:
+    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above)
+
+
+def _linear(
+    f: Callable[[Floats], Floats], start: float, width: int, k: int, half_width: int, half_k: int | None
 ) -> Smooth:
-    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above, linear)
+    """A function that is 0 far below and x far above; where `half_k` is given, f(x) − max(x, 0) is even."""
+
+    def h(t: Floats) -> Floats:
+        return f(t) - t
+
+    half = None if half_k is None else Spline(h, -(2.0**-8), half_width, half_k, degree=3, g=12, bits=14)
+    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), 0, 0, True, half)
 
 
 #: The tail constants lie half-way between the limit and the value at the range's end: both sides then err by
@@ -82,96 +95,125 @@ ROWS: dict[str, Smooth] = {
     ),
     "Tanh": _row(np.tanh, -4, -2, 5, -1 + 0.5 * (1 - np.tanh(4)), 1 - 0.5 * (1 - np.tanh(3.75))),
     "Erf": _row(_erf, -4, -2, 5, -1, 1),
-    "Gelu": _row(_gelu, -4, -2, 5, 0, 0, True),
-    "GeluTanh": _row(_gelu_tanh, -4, -2, 5, 0, 0, True),
-    "Swish": _row(_swish, -16, -1, 6, 0, 0, True),
-    "Softplus": _row(_softplus, -16, -1, 6, 0, 0, True),
-    "Mish": _row(_mish, -16, -1, 6, 0, 0, True),
+    "Gelu": _linear(_gelu, -4, -2, 5, -1, 3),
+    "GeluTanh": _linear(_gelu_tanh, -4, -2, 5, -1, 3),
+    "Swish": _linear(_swish, -16, -1, 6, -1, 5),
+    "Softplus": _linear(_softplus, -16, -1, 6, -1, 5),
+    "Mish": _linear(_mish, -16, -1, 6, -1, None),
 }
 
 
-def evaluate(e: Engine, row: Smooth, x: Ring) -> Ring:
-    """The function of a row on a share at 16 fractional bits: five rounds."""
+def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
+    """The function of a row on a share that has `shift` fractional bits too many: three rounds, or with small tables
+    four and, by way of |x|, six."""
+    if e.small and row.half is not None:
+        return (yield from _by_magnitude(e, row.half, x, shift))
     s = row.spline
+    lo, hi = _ends(s)
+    gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.small)
+    inside, bits, above = yield from e.apply(gate, x)
+    end = hi / 2.0**FRACTION_BITS
+    beyond = float(s.function(np.array(end))) - end if row.linear else row.above
+    y: Ring = inside + (e.first - bits[0]) * ring.encode(row.below) + bits[1] * ring.encode(beyond) + above
+    return y
+
+
+def _ends(s: Spline) -> tuple[int, int]:
+    """The range of a table, in units of 2^-16."""
     unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
-    lo = round(s.start * 2.0**FRACTION_BITS) + 2 * unit
-    hi = round(s.end * 2.0**FRACTION_BITS) - 2 * unit
-    limited = clamp(e, x, lo, hi)
-    y = truncate(e, e.apply(Lookup(s, x.shape, FRACTION_BITS), limited.inside), s.scale - FRACTION_BITS)
-    at_lo, at_hi = (float(s.function(np.array(v / 2.0**FRACTION_BITS))) for v in (lo, hi))
-    y = y + limited.below * ring.encode(row.below - at_lo)
-    return y + (limited.excess if row.linear else limited.above * ring.encode(row.above - at_hi))
+    return round(s.start * 2.0**FRACTION_BITS) + 2 * unit, round(s.end * 2.0**FRACTION_BITS) - 2 * unit
 
 
-def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["Sigmoid"], x)
+def _by_magnitude(e: Engine, h: Spline, x: Ring, shift: int) -> Rounds[Ring]:
+    """max(x, 0) + h(|x|), with h constant beyond the table: both signs of x share its cells."""
+    _, end = _ends(h)
+    bits, multiples, x = yield from compare_truncated(e, x, shift, -end, 0, end)
+    below = x - multiples[0] + word(end) * (e.first - bits[0])  # x + end where x < -end
+    above = multiples[2] - word(end) * bits[2]
+    magnitude = word(2) * multiples[1] - x + below - above
+    y: Ring = yield from e.apply(Lookup(h, x.shape, FRACTION_BITS), magnitude)
+    even: Ring = yield from truncate(e, y, h.scale - FRACTION_BITS)
+    positive: Ring = multiples[1]
+    return positive + even
 
 
-def tanh(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["Tanh"], x)
+def sigmoid(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["Sigmoid"], x, excess(attrs))
 
 
-def erf(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["Erf"], x)
+def tanh(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["Tanh"], x, excess(attrs))
 
 
-def gelu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x)
+def erf(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["Erf"], x, excess(attrs))
 
 
-def swish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def gelu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x, excess(attrs))
+
+
+def swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     """x sigmoid(alpha x), as (alpha x) sigmoid(alpha x) / alpha."""
     alpha = float(attrs.get("alpha", 1.0))
     if alpha == 1.0:
-        return evaluate(e, ROWS["Swish"], x)
-    return scaled(e, evaluate(e, ROWS["Swish"], scaled(e, x, alpha)), 1 / alpha)
+        return (yield from evaluate(e, ROWS["Swish"], x, excess(attrs)))
+    y = yield from scaled(e, x, alpha)
+    y = yield from evaluate(e, ROWS["Swish"], y)
+    return (yield from scaled(e, y, 1 / alpha))
 
 
-def mish(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["Mish"], x)
+def mish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["Mish"], x, excess(attrs))
 
 
-def softplus(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return evaluate(e, ROWS["Softplus"], x)
+def softplus(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return evaluate(e, ROWS["Softplus"], x, excess(attrs))
 
 
 EXP_START = -16
 
 
-def exp(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    """Error 2^-14 relative plus 2^-15; inputs above 14 are taken as 14, and out of range: three + two rounds."""
-    limited = clamp(e, x, (EXP_START << FRACTION_BITS) + 2, EXP_LIMIT << FRACTION_BITS)
-    e.outside(limited.above)
-    return _exp(e, limited.inside, 5)
+def exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    """Error 2^-14 relative plus 2^-15; inputs above 14 are taken as 14, and out of range: three rounds."""
+    found = yield from _exp(e, x, EXP_LIMIT << FRACTION_BITS, excess(attrs))
+    e.outside(found.bits[1])
+    y: Ring = found.inside + found.bits[1] * ring.encode(np.exp(EXP_LIMIT))
+    return y
 
 
-def _exp(e: Engine, inside: Ring, k: int) -> Ring:
-    gate = Exponential(inside.shape, FRACTION_BITS, EXP_START, k)
-    return truncate(e, e.apply(gate, inside), gate.scale - FRACTION_BITS)
+def _exp(e: Engine, x: Ring, hi: int, shift: int = 0, tail: bool = False) -> Rounds[Read]:
+    """exp where x < hi, and zero where it is below 2^-23."""
+    lo = (EXP_START << FRACTION_BITS) + 2
+    table = Powers(EXP_START, 5)
+    return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.small), x)
 
 
-def _elu(e: Engine, x: Ring, alpha: float, stretch: float, gamma: float) -> Ring:
-    """gamma (max(x, 0) + alpha (exp(min(x, 0) / stretch) − 1)): the excess over zero is the first term."""
-    limited = clamp(e, x, round((EXP_START << FRACTION_BITS) * stretch) + 2, 0)
-    inside = limited.inside
-    if stretch != 1.0:
-        inside = clamp(e, scaled(e, inside, 1 / stretch), (EXP_START << FRACTION_BITS) + 2, 0).inside
-    curve = _exp(e, inside, 5) - e.public(1.0, FRACTION_BITS)
-    excess = limited.excess if gamma == 1.0 else scaled(e, limited.excess, gamma)
-    return excess + (curve if alpha * gamma == 1.0 else scaled(e, curve, alpha * gamma))
+def _elu(e: Engine, x: Ring, alpha: float, stretch: float, gamma: float, shift: int = 0) -> Rounds[Ring]:
+    """gamma (max(x, 0) + alpha (exp(min(x, 0) / stretch) − 1))."""
+    if stretch == 1.0:
+        found = yield from _exp(e, x, 0, shift, tail=True)
+        positive, curve = found.above, found.inside - (e.first - found.bits[1]) * ring.encode(1.0)
+    else:
+        limited = yield from clamp(e, x, round((EXP_START << FRACTION_BITS) * stretch) + 2, 0)
+        y = yield from scaled(e, limited.inside, 1 / stretch)
+        found = yield from _exp(e, y, 1 << FRACTION_BITS)
+        positive, curve = limited.excess, found.inside - e.public(1.0, FRACTION_BITS)
+    positive = positive if gamma == 1.0 else (yield from scaled(e, positive, gamma))
+    return positive + (curve if alpha * gamma == 1.0 else (yield from scaled(e, curve, alpha * gamma)))
 
 
-def elu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return _elu(e, x, float(attrs.get("alpha", 1.0)), 1.0, 1.0)
+def elu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return _elu(e, x, float(attrs.get("alpha", 1.0)), 1.0, 1.0, excess(attrs))
 
 
-def celu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def celu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     alpha = float(attrs.get("alpha", 1.0))
     return _elu(e, x, alpha, alpha, 1.0)
 
 
-def selu(e: Engine, attrs: Attrs, x: Ring) -> Ring:
-    return _elu(e, x, float(attrs.get("alpha", SELU_ALPHA)), 1.0, float(attrs.get("gamma", SELU_GAMMA)))
+def selu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
+    return _elu(e, x, float(attrs.get("alpha", SELU_ALPHA)), 1.0, float(attrs.get("gamma", SELU_GAMMA)), excess(attrs))
 
 
 #: One turn in 32 cells. A table is read modulo its cells, so a periodic function needs no limit.
@@ -183,16 +225,16 @@ _SINE, _COSINE = (
 _TURN_BITS = 30
 
 
-def _periodic(e: Engine, spline: Spline, x: Ring) -> Ring:
+def _periodic(e: Engine, spline: Spline, x: Ring) -> Rounds[Ring]:
     """A function of x in turns: two rounds; the angle errs by |x| 2^-28."""
     turns = x * ring.encode(1 / (2 * np.pi), _TURN_BITS)
-    y: Ring = e.apply(Lookup(spline, x.shape, FRACTION_BITS + _TURN_BITS), turns)
-    return truncate(e, y, spline.scale - FRACTION_BITS)
+    y: Ring = yield from e.apply(Lookup(spline, x.shape, FRACTION_BITS + _TURN_BITS), turns)
+    return (yield from truncate(e, y, spline.scale - FRACTION_BITS))
 
 
-def sine(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def sine(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return _periodic(e, _SINE, x)
 
 
-def cosine(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def cosine(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return _periodic(e, _COSINE, x)

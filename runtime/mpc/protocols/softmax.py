@@ -1,38 +1,49 @@
 """Softmax and its kin: the maximum of each row by a tree, one exponential table, one reciprocal a row.
 
-Differences to the maximum below −14 count as −14 (weight 10^-6). Error 2^-14; rounds: 13, and 3 a level of the
-maximum's tree of fours.
+Differences to the maximum below −14 weigh nothing (10^-6). Error 2^-14; rounds: 7 (rows of more than 64
+elements: 11), and 3 a level of the maximum's tree of fours.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from math import ceil, log2
 from typing import Any
 
 import numpy as np
 
 from ppc.runtime.mpc.engine import Engine
-from ppc.runtime.mpc.gates.exponential import Exponential
+from ppc.runtime.mpc.gates.exponential import Powers
+from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.product import Product
-from ppc.runtime.mpc.protocols.compare import clamp
+from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.protocols.maximum import reduce_max
-from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, log_by_octave, normalise, times_power
+from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, TABLE_BITS, log_by_octave, normalise, times_power
+from ppc.runtime.mpc.protocols.scale import operand_bits
 from ppc.runtime.mpc.protocols.shapes import axes_of
-from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.ring import Ring, word
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
 EXP_BITS = 20  # fractional bits of the exponentials and of their sum
 _START = -14
+#: Elements of a row whose sum's inverse is read from one table: 256 bytes of the dealer an element.
+SHORT_ROW = 64
 
 
-def _exponentials(e: Engine, x: Ring, axes: tuple[int, ...]) -> tuple[Ring, Ring, Ring]:
-    """(x − max, exp(x − max) at EXP_BITS, max); max keeps its axes."""
-    top = reduce_max(e, {"axes": axes, "keepdims": 1}, x)
-    shifted = x - top
-    inside = clamp(e, shifted, (_START << FRACTION_BITS) + 2, None).inside
-    gate = Exponential(x.shape, FRACTION_BITS, _START, 4)
-    return shifted, truncate(e, e.apply(gate, inside), gate.scale - EXP_BITS), top
+def _exponentials(
+    e: Engine, x: Ring, axes: tuple[int, ...], bits: int = FRACTION_BITS
+) -> Rounds[tuple[Ring, Ring, Ring]]:
+    """(x − max, exp(x − max) at EXP_BITS, max), for x and its difference to max at `bits`; max keeps its axes."""
+    top = yield from reduce_max(e, {"axes": axes, "keepdims": 1, "operand_bits": (bits,)}, x)
+    shifted = x - (top << word(bits - FRACTION_BITS))
+    least = (_START << FRACTION_BITS) + 2
+    gate = Guarded(
+        x.shape, Powers(_START, 4), FRACTION_BITS, EXP_BITS, least, None, bits - FRACTION_BITS, small=e.small
+    )
+    powers = yield from e.apply(gate, shifted)
+    return shifted, powers.inside, top
 
 
 def _octaves(count: int) -> tuple[int, int]:
@@ -41,31 +52,48 @@ def _octaves(count: int) -> tuple[int, int]:
     return EXP_BITS - 1, EXP_BITS + ceil(log2(count)) + 1
 
 
-def softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+@cache
+def _inverses(count: int) -> Spline:
+    """1 / s on the sums of up to `count` exponentials of which one is 1."""
+    k = ceil(log2(8 * count - 5))  # from 7/8 to a bit above `count`, in cells of 1/8, the last one unused
+    return Spline(lambda s: 1 / s, 1 - 2.0**-3, -3, k, degree=3, g=12, bits=14)
+
+
+def _inverse(e: Engine, total: Ring, count: int) -> Rounds[tuple[Ring, int]]:
+    """1 / total and its fractional bits: for short rows by one table, two rounds; else by octaves, six."""
+    if count > SHORT_ROW or e.small:
+        n = yield from normalise(e, total, *_octaves(count))
+        return (yield from times_power(e, n, EXP_BITS, F_RECIPROCAL, -1.0))
+    table = _inverses(count)
+    y = yield from e.apply(Lookup(table, total.shape, EXP_BITS), total)
+    return (yield from truncate(e, y, table.scale - TABLE_BITS)), TABLE_BITS
+
+
+def softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axis = int(attrs.get("axis", -1)) % x.ndim
-    _, powers, _ = _exponentials(e, x, (axis,))
+    _, powers, _ = yield from _exponentials(e, x, (axis,), operand_bits(attrs))
     total = powers.sum(axis=axis, keepdims=True, dtype=np.uint64)
-    n = normalise(e, total, *_octaves(x.shape[axis]))
-    r, bits = times_power(e, n, EXP_BITS, F_RECIPROCAL, -1.0)
-    y: Ring = e.apply(Product(np.multiply, powers.shape, r.shape), powers, r)
-    return truncate(e, y, EXP_BITS + bits - FRACTION_BITS)
+    r, bits = yield from _inverse(e, total, x.shape[axis])
+    y: Ring = yield from e.apply(Product(np.multiply, powers.shape, r.shape), powers, r)
+    return (yield from truncate(e, y, EXP_BITS + bits - FRACTION_BITS))
 
 
-def _log_sum(e: Engine, powers: Ring, axes: tuple[int, ...], count: int) -> Ring:
+def _log_sum(e: Engine, powers: Ring, axes: tuple[int, ...], count: int) -> Rounds[Ring]:
     """log of a sum of exponentials, at 16 bits."""
     total = powers.sum(axis=axes, keepdims=True, dtype=np.uint64)
-    return log_by_octave(e, normalise(e, total, *_octaves(count)), EXP_BITS)
+    n = yield from normalise(e, total, *_octaves(count))
+    return (yield from log_by_octave(e, n, EXP_BITS))
 
 
-def log_softmax(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def log_softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axis = int(attrs.get("axis", -1)) % x.ndim
-    shifted, powers, _ = _exponentials(e, x, (axis,))
-    return shifted - _log_sum(e, powers, (axis,), x.shape[axis])
+    shifted, powers, _ = yield from _exponentials(e, x, (axis,))
+    return shifted - (yield from _log_sum(e, powers, (axis,), x.shape[axis]))
 
 
-def reduce_log_sum_exp(e: Engine, attrs: Attrs, x: Ring) -> Ring:
+def reduce_log_sum_exp(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     axes = axes_of(attrs, x.ndim)
-    _, powers, top = _exponentials(e, x, axes)
+    _, powers, top = yield from _exponentials(e, x, axes)
     count = int(np.prod([x.shape[a] for a in axes]))
-    result = top + _log_sum(e, powers, axes, count)
+    result = top + (yield from _log_sum(e, powers, axes, count))
     return result if attrs.get("keepdims", 1) else result.reshape([n for a, n in enumerate(x.shape) if a not in axes])

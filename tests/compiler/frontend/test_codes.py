@@ -112,7 +112,10 @@ def test_a_code_has_a_text_and_a_model_that_fails_with_it(row: Any, make_model: 
 def test_unbound_dimensions_are_named_with_the_flag_that_binds_them(make_model: Make) -> None:
     with pytest.raises(UserError) as caught:
         import_model(unary(make_model, shape=("batch", "length", None)))
-    assert [d.help for d in caught.value.diagnostics] == ["give it: --dim length=VALUE", "give it: --dim x:2=VALUE"]
+    assert [d.help for d in caught.value.diagnostics] == [
+        "give it: --dim length=VALUE, or --calibrate with data that has it",
+        "give it: --dim x:2=VALUE, or --calibrate with data that has it",
+    ]
 
 
 def test_unsupported_nodes_come_in_one_report_of_at_most_20(make_model: Make) -> None:

@@ -16,6 +16,7 @@ from ppc.runtime.mpc.state import setup
 from ppc.runtime.mpc.steps import run as run_step
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
+from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value, Weight
 
 PAIRS = (("client", "server"), ("client", "dealer"), ("server", "dealer"))
@@ -86,7 +87,8 @@ def mpc(
     step = Step(1, f"mpc.{op}", op, "node", tuple(shape), "f32", dict(attrs or {}), 0, tuple(further))
     found = sessions(manifest, weights, timeout)
     parts: dict[str, list[Any]] = {role: [] for role in found}
-    for operand in operands:
+    bits = (attrs or {}).get("operand_bits", [FRACTION_BITS] * len(operands))
+    for i, operand in enumerate(operands):
         if operand is None or isinstance(operand, str):
             for role in found:
                 weight = (
@@ -96,7 +98,7 @@ def mpc(
                 )
                 parts[role].append(weight)
             continue
-        ring = operand if raw else encode(operand)
+        ring = operand if raw else encode(operand, bits[i])
         halves = split(ring)
         for role, half in zip(("client", "server", "dealer"), (*halves, None), strict=True):
             parts[role].append(Value("mpc", ring.shape, None if half is None else half.view(np.int64)))
@@ -125,7 +127,7 @@ def mpc(
     total, *more = [a.data.view(np.uint64) + b.data.view(np.uint64) for a, b in zip(*both, strict=True)]
     dealt = sum(c.bytes_sent for c in found["dealer"].channels.values())
     return Outcome(
-        total if raw else decode(total),
+        total if raw else decode(total, (attrs or {}).get("fraction_bits", FRACTION_BITS)),
         max(c.rounds for c in link),
         (link[0].bytes_sent, link[1].bytes_sent),
         dealt,

@@ -50,7 +50,8 @@ def test_one_party_learns_whether_a_count_is_zero(
 
     def implementation(e: Any, attrs: Any, share: Any) -> Any:
         at = e._party is not None and e._party.rank == to
-        told[at] = told.get(at, False) or e.apply(Verdict(to), share)
+        verdict = yield from e.apply(Verdict(to), share)
+        told[at] = told.get(at, False) or verdict
         return share
 
     monkeypatch.setattr("ppc.runtime.mpc.steps.protocol", lambda name: implementation)
@@ -63,9 +64,12 @@ def test_what_is_opened_says_no_more_than_the_bit(
     step_of_mpc: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The value that party 0 opens is uniform for every count, so counts cannot be told apart."""
-    monkeypatch.setattr(
-        "ppc.runtime.mpc.steps.protocol", lambda name: lambda e, attrs, x: (e.apply(Verdict(0), x), x)[1]
-    )
+
+    def implementation(e: Any, attrs: Any, x: Any) -> Any:
+        yield from e.apply(Verdict(0), x)
+        return x
+
+    monkeypatch.setattr("ppc.runtime.mpc.steps.protocol", lambda name: implementation)
     for count in (1, 2, 1 << 16):
         tops = []
         for _ in range(60):

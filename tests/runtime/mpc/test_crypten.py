@@ -130,7 +130,7 @@ def test_the_same_attack_fails_on_our_layer(run_crypten: Any, monkeypatch: pytes
         return array
 
     def swapping(self: Any, *arrays: Any) -> Any:
-        theirs = swap(self, *arrays)
+        theirs = yield from swap(self, *arrays)
         if self.rank == 0:
             opened.extend(a + b for a, b in zip(arrays, theirs, strict=True))
         return theirs

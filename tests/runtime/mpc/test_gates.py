@@ -7,7 +7,8 @@ import pytest
 
 from ppc.runtime.mpc.engine import Gate
 from ppc.runtime.mpc.gates.compare import Compare
-from ppc.runtime.mpc.gates.exponential import Exponential
+from ppc.runtime.mpc.gates.exponential import Powers
+from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.maximum import Maximum
 from ppc.runtime.mpc.gates.table import Lookup, coefficients
 from ppc.runtime.mpc.gates.truncate import Truncate
@@ -23,7 +24,7 @@ def run_gate(step_of_mpc: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(gate: Gate, x: np.ndarray, shape: tuple[int, ...], pick: int | None = None) -> np.ndarray:
         def implementation(e: Any, attrs: Any, share: Any) -> Any:
-            result = e.apply(gate, share)
+            result = yield from e.apply(gate, share)
             return result if pick is None else result[pick]
 
         monkeypatch.setattr("ppc.runtime.mpc.steps.protocol", lambda name: implementation)
@@ -49,6 +50,43 @@ def test_comparison_is_exact_on_the_whole_ring(run_gate: Any) -> None:
     np.testing.assert_array_equal(bits, expected)
     products = run_gate(Compare(EDGES.shape, thresholds), EDGES, shape, 1)
     np.testing.assert_array_equal(products, expected * EDGES[None])
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("shift", [0, 1, 16, 20, 26])
+def test_comparison_judges_the_truncated_value(run_gate: Any, shift: int, small: bool) -> None:
+    """Truncated to one unit, and then compared exactly: what is below zero is never let through."""
+    rng = np.random.default_rng(shift)
+    x = np.concatenate([EDGES, rng.integers(-(2**61), 2**61, 500), rng.integers(-(2**28), 2**28, 500)])
+    thresholds = (0, 1, -3)
+
+    class Wide(Compare):  # all three results as one
+        def online(self, p: Any, *shares: Any) -> Any:
+            found = yield from super().online(p, *shares)
+            return np.concatenate([found.bits, found.products, found.value[None]])
+
+        def deal(self, d: Any) -> Any:
+            return np.concatenate([a.reshape(-1, *self.shape) for a in super().deal(d)])
+
+    got = run_gate(Wide(x.shape, thresholds, True, shift, small), x, (7, *x.shape))
+    bits, products, value = got[:3], got[3:6], got[6]
+    assert set(np.unique(value - (x >> shift))) <= {0, 1 if shift else 0}
+    np.testing.assert_array_equal(bits, value[None] >= np.array(thresholds)[:, None])
+    np.testing.assert_array_equal(products, bits * value[None])
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("candidates", [2, 3, 4])
+@pytest.mark.parametrize("shift", [0, 20])
+def test_maximum_of_near_ties(run_gate: Any, shift: int, candidates: int, relu: bool, small: bool) -> None:
+    """Truncation rounds each candidate by itself; whoever then wins, exactly one does."""
+    rng = np.random.default_rng(candidates)
+    x = rng.integers(-3 << shift, 3 << shift, (1, candidates, 4000))
+    x[..., 2000:] = rng.integers(-(2**60), 2**60, (1, candidates, 2000))
+    won = run_gate(Maximum(1, candidates, 4000, shift, relu, small), x, (1, 4000))[0]
+    least = (x[0].max(axis=0) >> shift).clip(0 if relu else None)
+    assert set(np.unique(won - least)) <= {0, 1 if shift else 0}
 
 
 @pytest.mark.parametrize("candidates", [2, 3, 4])
@@ -78,6 +116,25 @@ def test_a_table_is_right_at_every_cell_boundary(run_gate: Any, name: str) -> No
 def test_the_exponential_is_right_over_its_range(run_gate: Any) -> None:
     x = np.tile(np.arange(-14 << 16, 0, 97, dtype=np.int64)[1:], 2)
     x = np.concatenate([x, [0, -1, -65536, -65537]])
-    gate = Exponential(x.shape, 16, -14, 4)
-    got = run_gate(gate, x, x.shape) / 2.0**gate.scale
-    np.testing.assert_allclose(got, np.exp(x / 2.0**16), atol=2.0**-17, rtol=2.0**-15)
+    least = (-14 << 16) + 2
+    gate = Guarded(x.shape, Powers(-14, 4), 16, 20, least, None)
+    got = run_gate(gate, x, x.shape, 0) / 2.0**20
+    np.testing.assert_allclose(got, np.exp(x / 2.0**16) * (x >= least), atol=2.0**-17, rtol=2.0**-15)
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("shift", [0, 20])
+def test_a_guarded_table_is_zero_outside_its_limits(run_gate: Any, shift: int, small: bool) -> None:
+    """Wherever the argument lies in the ring; and its tail is the argument itself, truncated."""
+    s = ROWS["Tanh"].spline
+    inside = np.linspace(-4 * 2**16, 3.75 * 2**16, 2000).astype(np.int64)
+    x = np.concatenate([EDGES, inside << shift])
+    lo, hi = -(4 << 16) + 2, (15 << 14) - 2
+    gate = Guarded(x.shape, s, 16, 16, lo, hi, shift, True, small)
+    y = x >> shift
+    got = run_gate(gate, x, x.shape, 0) / 2.0**16
+    expected = np.tanh(y / 2.0**16) * ((y >= lo) & (y < hi))
+    near = (abs(y - lo) <= 1) | (abs(y - hi) <= 1)  # a truncated argument may be one unit larger
+    np.testing.assert_allclose(got[~near], expected[~near], atol=2.0**-10)
+    tail = run_gate(gate, x, x.shape, 2)
+    assert set(np.unique((tail - y * (y >= hi))[~near])) <= {0, 1 if shift else 0}

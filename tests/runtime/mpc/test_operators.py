@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ppc.runtime import kernels
 from ppc.runtime.mpc.protocols import PROTOCOLS
 
 RNG = np.random.default_rng(11)
@@ -201,6 +200,9 @@ CASES = [
     Case("Gelu", [WIDE], {}, **GRID),
     Case("Gelu", [WIDE], {"approximate": "tanh"}, **GRID),
     Case("Softplus", [WIDE], {}, **GRID),
+    *[Case(op, [WIDE], {"tables": "small"}, **GRID, onnx_attrs={}) for op in ("Sigmoid", "Gelu", "Softplus")],
+    Case("Exp", [np.linspace(-30, 10, 400)], {"tables": "small"}, 2e-4, onnx_attrs={}, relative=2.0**-14),
+    Case("Softmax", [n(5, 10)], {"axis": -1, "tables": "small"}, 2e-4, onnx_attrs={"axis": -1}),
     Case("Elu", [WIDE], {"alpha": 1.5}, **GRID),
     Case("Celu", [WIDE], {"alpha": 2.0}, **GRID),
     Case("Selu", [np.linspace(-20, 20, 500)], {}, **GRID),
@@ -216,6 +218,8 @@ CASES = [
     # rows
     Case("Softmax", [n(5, 10)], {"axis": -1}, 2e-4),
     Case("Softmax", [n(2, 3, 4) * 30], {"axis": 1}, 2e-4),
+    Case("Softmax", [n(5, 10) * 3], {"axis": -1, "operand_bits": [36]}, 2e-4, onnx_attrs={"axis": -1}),
+    *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1}, 2e-4) for k in (2, 63, 64, 65)],
     Case("Softmax", [np.zeros((2, 7))], {"axis": -1}, 2e-4),
     Case("Softmax", [n(3, 1)], {"axis": -1}, 2e-4),
     Case("LogSoftmax", [n(5, 10)], {"axis": -1}, 2e-4),
@@ -257,6 +261,7 @@ OTHERS: dict[str, Any] = {
         np.array([-1.0, 2.5, 1000.0, 4.5]),
     ),
     "Swish": ([WIDE], WIDE / (1 + np.exp(-np.maximum(WIDE, -700)))),
+    "ReluMaxPool": ([IMAGE], np.maximum(IMAGE[:, :, :6].reshape(2, 4, 3, 2, 3, 2).max(axis=(3, 5)), 0)),
     "RMSNormalization": ([ROWS, np.ones(8)], ROWS / np.sqrt((ROWS**2).mean(-1, keepdims=True) + 1e-5)),
 }
 
@@ -265,30 +270,10 @@ OTHERS: dict[str, Any] = {
 def test_against_numpy(op: str, step_of_mpc: Any) -> None:
     operands, expected = OTHERS[op]
     weights = {"@w": operands[1]} if op == "RMSNormalization" else {}
-    got = step_of_mpc(op, operands[0], *(weights or operands[1:]), weights=weights, shape=expected.shape).value
+    attrs = {"kernel_shape": [2, 2], "strides": [2, 2]} if op == "ReluMaxPool" else {}
+    given = operands[0], *(weights or operands[1:])
+    got = step_of_mpc(op, *given, attrs=attrs, weights=weights, shape=expected.shape).value
     np.testing.assert_allclose(got, expected, atol=2.0**-10 if op in ("Swish", "RMSNormalization") else 2 * LSB)
-
-
-def test_swish_with_a_slope(step_of_mpc: Any) -> None:
-    got = step_of_mpc("Swish", WIDE, attrs={"alpha": 1.702}, shape=WIDE.shape).value
-    np.testing.assert_allclose(got, WIDE / (1 + np.exp(-np.maximum(1.702 * WIDE, -700))), atol=2.0**-10, rtol=2.0**-18)
-
-
-@pytest.mark.parametrize("largest", [0, 1])
-@pytest.mark.parametrize(("shape", "k", "axis"), [((4, 9), 3, 1), ((2, 8, 3), 8, 1), ((5,), 1, -1)])
-def test_top_k(shape: tuple[int, ...], k: int, axis: int, largest: int, step_of_mpc: Any) -> None:
-    x = np.round(n(*shape))  # with ties
-    attrs = {"k": k, "axis": axis, "largest": largest}
-    values, index = kernels.run("TopK", [x], attrs)
-    found = step_of_mpc("TopK", x, attrs=attrs, shape=values.shape, further=[index.shape])
-    np.testing.assert_array_equal(found.value, values)
-    np.testing.assert_array_equal(found.further[0], index)
-
-
-def test_one_over_the_root(step_of_mpc: Any) -> None:
-    x = grid(np.linspace(0.01, 100, 300))
-    got = step_of_mpc("Rsqrt", x, shape=x.shape).value
-    np.testing.assert_allclose(got, x**-0.5, atol=2 * LSB, rtol=2.0**-13)
 
 
 def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
@@ -297,6 +282,11 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
     masked = step_of_mpc("Add", np.ones((1, 5)), "@m", weights={"@m": mask}, shape=(1, 5)).value
     np.testing.assert_array_equal(masked, [[1.0, 1 - 2.0**29, 1 - 2.0**29, 1 - 2.0**29, 1.0]])
     weights = step_of_mpc("Softmax", masked, attrs={"axis": -1}, shape=(1, 5)).value
+    np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
+    late = {"fraction_bits": 32, "operand_bits": [32, 16]}
+    masked = step_of_mpc("Add", np.ones((1, 5)), "@m", attrs=late, weights={"@m": mask}, shape=(1, 5)).value
+    rows = {"axis": -1, "operand_bits": [32]}
+    weights = step_of_mpc("Softmax", masked, attrs=rows, shape=(1, 5)).value
     np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
     chosen = step_of_mpc("Where", np.ones((1, 5)), "@m", np.zeros((1, 5)), weights={"@m": mask}, shape=(1, 5)).value
     np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)

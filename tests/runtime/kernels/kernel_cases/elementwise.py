@@ -68,6 +68,7 @@ CASES: list[Case] = [
     ),
     *(Case(op, [f(4, 5), f(5)]) for op in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual")),
     Case("BitwiseNot", [i(9)]),
+    Case("Rsqrt", [np.float32([0.25, 1.0, 9.0])], {}, [np.float32([2.0, 1.0, 1 / 3])]),
     Case("BitCast", [np.int32([0, 1, -1, 1065353216])], {"source": "i32", "to": "f32"}, reference=True),
     Case("BitCast", [np.float32([[0.0, 1.5], [-2.0, 3e38]])], {"source": "f32", "to": "u32"}, reference=True),
     Case(

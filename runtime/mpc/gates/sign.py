@@ -1,0 +1,126 @@
+"""The sign of a masked value, by one-hot digits of its mask.
+
+c = x + r is public. The dealer cuts r into digits and XOR-shares each digit's one-hot form, so that [c_j = r_j] is a
+bit of a table row and [c_j < r_j] the parity of the bits above it: both local. One round, or one a level of `fans`,
+combines the digits (`fan`) and gives [c < r], hence the sign of x. A threshold t needs no second opening: x − t has
+the same mask under c − t, and reads the same tables elsewhere.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ppc.runtime.mpc.dealer import Dealer
+from ppc.runtime.mpc.engine import CLIENT, Party
+from ppc.runtime.mpc.gates import fan
+from ppc.runtime.mpc.gates.fan import Bits, Fan
+from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """How numbers mod 2^bits are read: in digits of `digit` bits (3 to 7), combined by gates of these fan-ins."""
+
+    bits: int
+    digit: int
+    fans: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        assert self.digit * self.count >= self.bits - 1, "the digits do not cover the number"
+
+    @property
+    def count(self) -> int:
+        return prod(self.fans)
+
+    @property
+    def levels(self) -> list[tuple[Fan, int]]:
+        """Each level's gate, and how many of them a sign takes."""
+        left, found = self.count, []
+        for i, fan_in in enumerate(self.fans):
+            left //= fan_in
+            found.append((Fan(fan_in, i == len(self.fans) - 1), left))
+        return found
+
+    @property
+    def table(self) -> tuple[str, int]:
+        """Element type and number of the words that hold a digit's one-hot form."""
+        size = 1 << self.digit
+        return fan.narrowest(size), max(1, size // 64)
+
+    def cut(self, x: Ring) -> Ring:
+        """The digits of all but the top bit, most significant first: (count, *shape)."""
+        low = x & word((1 << (self.bits - 1)) - 1)
+        places = range(self.digit * (self.count - 1), -1, -self.digit)
+        mask = word((1 << self.digit) - 1)
+        return np.stack([(low >> word(at)) & mask if at < 64 else np.zeros_like(low) for at in places])
+
+    def top(self, x: Ring) -> Bits:
+        returned: Bits = (x >> word(self.bits - 1)).astype(np.uint8) & np.uint8(1)
+        return returned
+
+
+#: What one round of combination takes, by the bits of the number: the fewest bytes of the dealer.
+_LARGE = ((43, 6, (7,)), (49, 6, (8,)), (64, 7, (9,)))
+#: The same in two rounds: shorter digits, and less than half of the dealer's bytes.
+_SMALL = ((37, 4, (3, 3)), (49, 4, (4, 3)), (64, 4, (4, 4)))
+
+
+def digits_for(bits: int, small: bool = False) -> Digits:
+    """How to read numbers mod 2^bits (up to 64): with large tables, or with small ones and a round more."""
+    digit, fans = next((digit, fans) for most, digit, fans in (_SMALL if small else _LARGE) if bits <= most)
+    return Digits(bits, digit, fans)
+
+
+def deal_digits(d: Dealer, how: Digits, r: Ring) -> None:
+    """One-hot digits of r (XOR-shared) and its top bit."""
+    dtype, words = how.table
+    value = how.cut(r)
+    table = np.empty((how.count, words, *r.shape), dtype)
+    bit, high = word(1) << (value & word(63)), value >> word(6)
+    for i in range(words):
+        table[:, i] = bit * (high == word(i))
+    d.share_xor(table)
+    d.share_bits(how.top(r))
+
+
+def take_digits(p: Party, how: Digits, shape: Shape) -> tuple[Ring, Bits]:
+    dtype, words = how.table
+    return p.share((how.count, words, *shape), dtype), p.share(shape, "bit")
+
+
+def _pick(how: Digits, table: Ring, c: Ring) -> tuple[Bits, Bits]:
+    """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (count, *c.shape) each. `table[:, 0]` broadcasts against
+    c."""
+    value = how.cut(c)
+    one = np.uint8(1)
+    if table.shape[1] == 1:
+        row = table[:, 0] >> value.astype(table.dtype)
+        return row.astype(np.uint8) & one, fan.parity(row >> table.dtype.type(1))
+    high = value >= word(64)
+    row = np.where(high, table[:, 1], table[:, 0]) >> (value & word(63))
+    less: Bits = fan.parity(row >> word(1)) ^ (fan.parity(table[:, 1]) & ~high)
+    return row.astype(np.uint8) & one, less
+
+
+def deal_signs(d: Dealer, how: Digits, shape: Shape) -> None:
+    for gate, each in how.levels:
+        fan.deal(d, gate, each * prod(shape))
+
+
+def signs(p: Party, how: Digits, table: Ring, top: Bits, c: Ring) -> Rounds[Bits]:
+    """XOR shares of [c − r < 0 as a signed number of `how.bits`], given the digits of r: a round a level."""
+    equal, less = (bits.reshape(how.count, -1) for bits in _pick(how, table, c))
+    for gate, each in how.levels:
+        equal, less = (_grouped(bits, gate.fan_in, each) for bits in (equal, less))
+        below, all_equal = yield from fan.online(p, gate, equal[: gate.width], less)
+        equal, less = all_equal.reshape(each, -1), below.reshape(each, -1)
+    sign: Bits = less.reshape(c.shape) ^ top
+    return sign ^ how.top(c) if p.rank == CLIENT else sign
+
+
+def _grouped(bits: Bits, fan_in: int, groups: int) -> Bits:
+    """(groups · fan_in, n), neighbours together -> (fan_in, groups · n)."""
+    n = bits.shape[1]
+    return bits.reshape(groups, fan_in, n).transpose(1, 0, 2).reshape(fan_in, groups * n)

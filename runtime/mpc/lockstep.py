@@ -1,0 +1,145 @@
+"""Several MPC steps at once: what independent steps send in the same turn travels as one message.
+
+A step starts as soon as the steps whose results it reads are done, and all that have started take their turns together.
+Client and server derive this order from the plan alone, so their messages match: a message is named after the pass, the
+steps that take part and the turn, and has their arrays in the order of the plan.
+"""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.meter import Meter, Spent
+from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.turn import Arrays, Rounds, Turn, talk
+from ppc.runtime.net.channel import Channel
+from ppc.runtime.party import Step
+from ppc.runtime.value import Weight
+
+Operand = Ring | Weight | None
+#: What a protocol gives: the share of its result, or of several.
+Results = Ring | tuple[Ring, ...]
+
+
+@dataclass(eq=False)
+class Task:
+    """A step on its way. `begin` starts its protocol on the operands; `finish` judges its results, as many as the plan
+    asks for. `after`: steps that have to be done before, beside those whose results it reads."""
+
+    step: Step
+    begin: Callable[[Sequence[Operand]], Results | Rounds[Results]]
+    operands: "Sequence[Operand | Part]"
+    finish: Callable[[tuple[Ring, ...]], None]
+    after: "Sequence[Task]" = ()
+    engine: Any = None  # that of its protocol, once it has started
+    shares: tuple[Ring, ...] | None = None  # once it is done
+    rounds: Rounds[Results] | None = None
+    turn: Turn | None = None  # what it says and hears next
+
+    def __repr__(self) -> str:  # never shows a share
+        return f"Task(step {self.step.id}, {'done' if self.shares is not None else 'on its way'})"
+
+    @property
+    def ready(self) -> bool:
+        read = [o.task for o in self.operands if isinstance(o, Part)]
+        return all(task.shares is not None for task in (*read, *self.after))
+
+    def start(self) -> None:
+        operands = [o.share if isinstance(o, Part) else o for o in self.operands]
+        self._go(lambda: self.begin(operands), operands)
+
+    def go_on(self, heard: Arrays) -> None:
+        assert self.rounds is not None
+        rounds = self.rounds
+        self._go(lambda: rounds.send(heard), [])
+
+    def _go(self, move: Callable[[], Turn | Results | Rounds[Results]], operands: Sequence[Operand]) -> None:
+        """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes
+        only."""
+        try:
+            found = move()
+            if isinstance(found, Generator):
+                self.rounds = found
+                found = next(found)
+            if isinstance(found, Turn):
+                self.turn = found
+            else:
+                self._end(found)
+        except StopIteration as done:
+            self._end(done.value)
+        except (ValueError, IndexError, RuntimeError) as error:
+            given = ", ".join(str(a.shape) for a in operands if a is not None) or "what the peer sent"
+            message = f"step {self.step.id} ({self.step.name}) cannot take {given}: {error}"
+            raise PartyError("PPC6003", message) from error
+
+    def _end(self, found: Results) -> None:
+        """An operator's further results may be left out by the plan."""
+        self.turn, self.rounds, self.operands, self.after = None, None, (), ()
+        self.shares = (found if isinstance(found, tuple) else (found,))[: len(self.step.shapes)]
+        self.finish(self.shares)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One result of a step that may still be on its way."""
+
+    task: Task
+    index: int
+
+    @property
+    def share(self) -> Ring:
+        assert self.task.shares is not None
+        return self.task.shares[self.index]
+
+
+@dataclass
+class Lockstep:
+    """The steps that are due, in the order of the plan."""
+
+    channel: Channel
+    meter: Meter
+    tasks: list[Task] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Take all of them to their ends."""
+        waiting, self.tasks = self.tasks, []
+        running: list[Task] = []
+        turns = 0
+        while waiting or running:
+            for task in [*waiting]:  # in the plan's order, so that one walk finds all that follow from local steps
+                if task.ready:
+                    waiting.remove(task)
+                    self._timed(task, task.start)
+                    running.append(task)
+            running = sorted((t for t in running if t.turn is not None), key=lambda t: t.step.id)
+            if running:
+                turns += 1
+                for task, heard in zip(running, self._talk(running, turns), strict=True):
+                    self._timed(task, lambda task=task, heard=heard: task.go_on(heard))  # type: ignore[misc]
+
+    def _timed(self, task: Task, move: Callable[[], None]) -> None:
+        start = time.perf_counter()
+        move()
+        self.meter.credit(task.step, Spent(seconds=time.perf_counter() - start))
+
+    def _talk(self, running: Sequence[Task], number: int) -> list[Arrays]:
+        """One turn of all: what each of them hears. The message counts for its first step, the arrays for theirs."""
+        turns = [t.turn for t in running if t.turn is not None]
+        both = Turn(tuple(a for t in turns for a in t.send), tuple(s for t in turns for s in t.due))
+        steps = "+".join(str(t.step.id) for t in running)
+        before, start = Spent.of([self.channel]), time.perf_counter()
+        heard = talk(self.channel, f"{running[0].step.run}.{steps}.{number}", both)
+        spent = Spent.of([self.channel]) - before
+        spent = replace(spent, seconds=time.perf_counter() - start - spent.waited)
+        for task, turn in zip(running[1:], turns[1:], strict=True):
+            own = Spent(bytes_sent=sum(a.nbytes for a in turn.send))
+            self.meter.credit(task.step, own)
+            spent = spent - own
+        self.meter.credit(running[0].step, spent)
+        found, at = [], 0
+        for turn in turns:
+            found.append(heard[at : at + len(turn.due)])
+            at += len(turn.due)
+        return found

@@ -1,0 +1,134 @@
+"""MPC steps that share openings: Relu with MaxPool, and truncations that wait for the next opening.
+
+A product of fixed-point numbers has the fractional bits of both factors. Truncating it takes a round of its own, unless
+the step that reads it opens it anyway: then the product keeps its bits (`fraction_bits`), and the reader truncates in
+its opening (`operand_bits`). What lies between may move the value and add to it (views, sums).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ppc.ir.module import Module, Op
+from ppc.ir.types import Domain
+from ppc.runtime.schema import FRACTION_BITS
+
+WEIGHT_BITS, INVERSE_BITS = 20, 26
+
+#: Steps that truncate their first operand in their own opening.
+TRUNCATE = frozenset(
+    (
+        *("Relu", "LeakyRelu", "PRelu", "Abs", "Sign", "Clip", "HardSigmoid"),
+        *("MaxPool", "ReluMaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin"),
+        *("Sigmoid", "Tanh", "Erf", "Gelu", "Swish", "Softplus", "Mish", "Exp", "Elu", "Selu", "Softmax"),
+    )
+)
+#: Steps that leave a value's fractional bits as they are.
+PASS = frozenset(
+    (
+        *("Identity", "Dropout", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Expand"),
+        *("DepthToSpace", "SpaceToDepth", "Neg"),
+    )
+)
+#: Steps that bring their operands to the most fractional bits among them.
+ALIGN = frozenset("Add Sub Sum".split())
+
+OfMpc = Callable[[Op], bool]
+
+
+def of_mpc(op: Op) -> bool:
+    """Is this an operator that was placed in MPC?"""
+    return op.domain is Domain.MPC and "." not in op.name
+
+
+def fuse(module: Module, of_mpc: OfMpc) -> Module:
+    """The module with its MPC operators (`of_mpc`; named as in ONNX) fused; all others stay."""
+    return _with_bits(_with_relu_pools(module, of_mpc), of_mpc)
+
+
+def _with_relu_pools(module: Module, of_mpc: OfMpc) -> Module:
+    """A Relu before or after a MaxPool becomes one step with it: max and relu commute."""
+    uses, gone = module.uses(), set[str]()
+    made: dict[str, Op] = {}
+    ops: list[Op] = []
+    for op in module.ops:
+        before = made.get(op.operands[0]) if op.operands else None
+        if before is not None and of_mpc(op) and _joins(before, op) and _read_once(before.results[0], module, uses):
+            pool = op if op.name == "MaxPool" else before
+            ops.remove(before)
+            gone.update(before.results)
+            op = replace(op, name="ReluMaxPool", operands=before.operands, attrs=pool.attrs)
+        ops.append(op)
+        if of_mpc(op):
+            made.update(dict.fromkeys(op.results, op))
+    values = {name: value for name, value in module.values.items() if name not in gone}
+    return replace(module, ops=tuple(ops), values=values)
+
+
+def _joins(before: Op, op: Op) -> bool:
+    return (before.name, op.name) in (
+        ("Relu", "MaxPool"),
+        ("MaxPool", "Relu"),
+        ("ReluMaxPool", "Relu"),
+    )
+
+
+def _read_once(value: str, module: Module, uses: dict[str, list[Op]]) -> bool:
+    return len(uses[value]) == 1 and value not in module.outputs
+
+
+def _with_bits(module: Module, of_mpc: OfMpc) -> Module:
+    late = _truncated_late(module, of_mpc)
+    bits: dict[str, int] = {}
+    ops = []
+    for op in module.ops:
+        if not of_mpc(op):
+            ops.append(op)
+            continue
+        read = tuple(bits.get(o, FRACTION_BITS) for o in op.operands)
+        result = FRACTION_BITS
+        if op.results[0] in late:
+            result = max(read, default=FRACTION_BITS) if op.name in PASS | ALIGN else product_bits(op) or FRACTION_BITS
+        attrs = dict(op.attrs)
+        if max(read, default=FRACTION_BITS) > FRACTION_BITS:
+            attrs["operand_bits"] = read
+        if result > FRACTION_BITS:
+            attrs["fraction_bits"] = result
+            bits[op.results[0]] = result
+        ops.append(replace(op, attrs=attrs))
+    return replace(module, ops=tuple(ops))
+
+
+def _truncated_late(module: Module, of_mpc: OfMpc) -> set[str]:
+    """Values whose readers all take more fractional bits than FRACTION_BITS."""
+    readers, late = module.uses(), set[str]()
+    for op in reversed(module.ops):
+        for result in op.results:
+            reads = readers[result]
+            if reads and result not in module.outputs and all(_takes(r, result, late, of_mpc) for r in reads):
+                late.add(result)
+    return late
+
+
+def _takes(reader: Op, value: str, late: set[str], of_mpc: OfMpc) -> bool:
+    if not of_mpc(reader):
+        return False
+    if reader.name == "Swish" and reader.attrs.get("alpha", 1.0) != 1.0:
+        return False  # it is scaled first
+    if reader.name in TRUNCATE:
+        return reader.operands.index(value) == 0 and reader.operands.count(value) == 1
+    return reader.name in PASS | ALIGN and reader.results[0] in late
+
+
+def product_bits(op: Op) -> int | None:
+    """Fractional bits of what an operator gives before it truncates; None where it gives nothing else than truncated
+    values."""
+    weights = [o.startswith("@") for o in op.operands if o]
+    with_weight, of_two = FRACTION_BITS + WEIGHT_BITS, 2 * FRACTION_BITS
+    if op.name in ("Conv", "BatchNormalization") or (op.name == "Div" and weights == [False, True]):
+        return with_weight
+    if op.name in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
+        return FRACTION_BITS + INVERSE_BITS
+    if op.name in ("MatMul", "Mul"):
+        return with_weight if any(weights) else of_two
+    plain_bias = len(weights) == 2 or (weights[2:] == [True] and op.attrs.get("beta", 1.0) == 1.0)
+    return with_weight if op.name == "Gemm" and weights[1] and plain_bias else None
