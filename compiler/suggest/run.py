@@ -13,7 +13,7 @@ from ppc.compiler.calibration import calibration, labels_of
 from ppc.compiler.driver import Planned, Request, plan_model, read_model, read_policy
 from ppc.compiler.report.build import predicted
 from ppc.compiler.suggest.changes import CHANGES, Change, Samples, values_of
-from ppc.ir.approximation import as_polynomial
+from ppc.ir.approximation import as_polynomial, degrees
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Array, Module
 from ppc.ir.policy import Policy
@@ -211,13 +211,11 @@ def _costs(name: str, what: str, planned: Planned, batch: int) -> Suggestion:
     domains: dict[str, int] = {}
     for op in assigned.ops:
         domains[str(op.domain)] = domains.get(str(op.domain), 0) + 1
-    polynomials = [
-        op.attrs["he_coefficients"] for op in assigned.ops if op.domain is Domain.HE and "he_coefficients" in op.attrs
-    ]
+    stages = tuple(d for op in assigned.ops if op.domain is Domain.HE for d in degrees(op))
     return Suggestion(
         name, what, (), False, cost["seconds"] / batch, (cost["bytes"] + cost["offline_bytes"]) / batch,
         cost["rounds"] / batch, dict(sorted(domains.items())),
-        tuple(len(p) - 1 for p in polynomials if isinstance(p, tuple)), None, None, False,
+        stages, None, None, False,
     )  # fmt: skip
 
 

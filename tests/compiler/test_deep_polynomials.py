@@ -11,7 +11,7 @@ from small_models import make_model
 
 import ppc
 from ppc.compiler.approximated import composed
-from ppc.compiler.calibration import load_calibration
+from ppc.compiler.calibration import calibration
 from ppc.compiler.driver import Request, plan_model
 from ppc.compiler.runner import reference
 from ppc.ir.approximation import degrees
@@ -56,7 +56,7 @@ def test_as_deep_as_the_budget_wants(tmp_path: Path, error: float, chosen: tuple
     module = found.findings.assigned.module
     (relu,) = (op for op in module.ops if op.name == "Relu")
     assert degrees(relu) == chosen
-    assert output_error(module, load_calibration(model.with_suffix(".npz"), module)) <= error
+    assert output_error(module, calibration(model.with_suffix(".npz"), module)) <= error
     assert bool(composed(module)) == (len(degrees(relu)) > 1)
     assert not {"PPC4005"} & {d.code for d in found.diagnostics}
 
