@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ppc.compiler.accuracy.compiled import Measurement, judged
+from ppc.compiler.approximated import composed, place_approximated
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.assemble import assemble
 from ppc.compiler.calibration import calibration, labels_of, shapes
@@ -18,10 +19,8 @@ from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Array, Module
 from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
 from ppc.ir.verify import verify
-from ppc.passes.approximate import Approximate
 from ppc.passes.assign.build import DOMAINS
 from ppc.passes.calibrate import Calibrate
-from ppc.passes.degrees import ChooseDegrees
 from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
 from ppc.targets.registry import load_targets
@@ -107,11 +106,7 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     if request.calibrate is not None:
         samples = calibration(request.calibrate, module)
         module = Calibrate(samples).run(module)
-    module = Approximate().run(module)
-    module = ChooseDegrees(samples, placing.error_budget)(module)
-    verify(module)
-
-    placed = placing.placed(module)
+    module, placed = place_approximated(placing, module, samples)
     placing, outcome, lowered = placed.placing, placed.outcome, placed.lowered
     free_policy, free = without_pins(policy), None
     if free_policy is not None:
@@ -122,7 +117,7 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     table = request.table.summary
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices.he, prices.mpc)
-    diagnostics = [*request.table.notes, *placed.notes]
+    diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     measured = frozenset({"error"} if samples else ())
     diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses, measured)

@@ -73,9 +73,11 @@ class Approximate(Pass):
 
 
 def with_polynomial(op: Op, p: Polynomial) -> Op:
-    """`op` with this polynomial beside it."""
+    """`op` with this polynomial beside it, and no other."""
     found: dict[str, Attr] = dict(he_coefficients=p.coefficients, he_lo=p.lo, he_hi=p.hi, he_error=p.error)
-    return replace(op, attrs={**op.attrs, **found})
+    if p.inner or p.gate:
+        found |= dict(he_inner=p.inner, he_gate=p.gate)
+    return replace(op, attrs={**without_polynomial(op).attrs, **found})
 
 
 def activation(op: Op) -> Function:

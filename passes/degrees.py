@@ -14,6 +14,7 @@ from ppc.ir.module import Array, Module, Op, Stage
 from ppc.passes.approximate import activation, with_polynomial
 from ppc.passes.base import Pass
 from ppc.passes.minimax import DEGREES, minimax
+from ppc.passes.upgrade import best, upgraded
 
 #: Samples on which sensitivity is measured, and activations beyond which it would take too long.
 MOST_SAMPLES, MOST_NODES = 64, 32
@@ -26,6 +27,9 @@ class ChooseDegrees(Pass):
     """Lower the degrees that `Approximate` fitted, one at a time and the least harmful first, while the outputs on the
     calibration data stay within `budget` of the exact model's, relative to the range of each output.
 
+    Where they are beyond it with all of these and `deeper` is set, polynomials that take more levels stand for the
+    activations that need them most (`upgrade`); where the best ones leave too much, those that were fitted stay.
+
     Every polynomial then also tells `he_loss`: the error of the outputs, relative to their ranges, that it causes
     alone.
     Does nothing where there is no data, or where there are more than MOST_NODES activations.
@@ -36,14 +40,29 @@ class ChooseDegrees(Pass):
     ensures: ClassVar[Stage] = Stage.APPROXIMATED
     batches: tuple[Mapping[str, Array], ...] = ()
     budget: float = 0.01
+    deeper: bool = True
 
     def run(self, module: Module) -> Module:
-        nodes = [op.results[0] for op in module.ops if "he_coefficients" in op.attrs]
-        size = module.attrs.get("batch", 1)
-        few = self.batches[: max(1, MOST_SAMPLES // (size if isinstance(size, int) else 1))]
+        nodes, few = _nodes(module), _few(module, self.batches)
         if not nodes or not few or len(nodes) > MOST_NODES:
             return module
-        return _Search(module, few, self.budget).run(nodes)
+        return _Search(module, few, self.budget).run(nodes, self.deeper)
+
+
+def output_error(module: Module, batches: tuple[Mapping[str, Array], ...]) -> float:
+    """What all polynomials together change of the outputs on the data, relative to the range of each output."""
+    search = _Search(module, _few(module, batches), 0.0)
+    return search.error({name: search.ops[name] for name in _nodes(module)})
+
+
+def _nodes(module: Module) -> list[str]:
+    """First results of the activations that have a polynomial."""
+    return [op.results[0] for op in module.ops if "he_coefficients" in op.attrs]
+
+
+def _few(module: Module, batches: tuple[Mapping[str, Array], ...]) -> tuple[Mapping[str, Array], ...]:
+    size = module.attrs.get("batch", 1)
+    return batches[: max(1, MOST_SAMPLES // (size if isinstance(size, int) else 1))]
 
 
 class _Search:
@@ -52,12 +71,16 @@ class _Search:
         self.ops = {op.results[0]: op for op in module.ops}
         self.exact = self._outputs({})
 
-    def run(self, nodes: list[str]) -> Module:
+    def run(self, nodes: list[str], deeper: bool) -> Module:
         chosen = {name: self.ops[name] for name in nodes}
-        error, open_ = self._error(chosen), set(nodes)
+        error = self.error(chosen)
+        if error > self.budget and deeper:
+            chosen = self._deeper(chosen)
+            error = self.error(chosen)
+        open_ = {name for name in nodes if chosen[name] is self.ops[name]}  # what was raised stays where it is
         while open_ and error <= self.budget:
             tried = {name: low for name in sorted(open_) if (low := _lower(chosen[name])) is not None}
-            rated = [(self._error({**chosen, name: low}), name) for name, low in tried.items()]
+            rated = [(self.error({**chosen, name: low}), name) for name, low in tried.items()]
             good = [(e, name) for e, name in rated if e <= self.budget]
             open_ = {name for _, name in good}
             if good:
@@ -66,10 +89,26 @@ class _Search:
         found = {name: self._with_loss(op) for name, op in chosen.items()}
         return replace(self.module, ops=tuple(found.get(op.results[0], op) for op in self.module.ops))
 
-    def _with_loss(self, op: Op) -> Op:
-        return replace(op, attrs={**op.attrs, "he_loss": self._error({op.results[0]: op})})
+    def _deeper(self, fitted: dict[str, Op]) -> dict[str, Op]:
+        """Better polynomials, of the activation that alone does most harm first, until the budget is met; `fitted`
+        where it cannot be."""
+        if self.error({name: best(op) for name, op in fitted.items()}) > self.budget:
+            return fitted
+        chosen = dict(fitted)
+        harm = {name: self.error({name: op}) for name, op in fitted.items()}
+        while harm and self.error(chosen) > self.budget:
+            name = max(sorted(harm), key=lambda n: harm[n])
+            better = upgraded(chosen[name])
+            if better is None:
+                del harm[name]
+                continue
+            chosen[name], harm[name] = better, self.error({name: better})
+        return chosen
 
-    def _error(self, polynomials: Mapping[str, Op]) -> float:
+    def _with_loss(self, op: Op) -> Op:
+        return replace(op, attrs={**op.attrs, "he_loss": self.error({op.results[0]: op})})
+
+    def error(self, polynomials: Mapping[str, Op]) -> float:
         """The largest difference from the exact outputs, relative to the range of each output."""
         worst = 0.0
         for exact, got in zip(self.exact, self._outputs(polynomials), strict=True):

@@ -20,6 +20,9 @@ EXIT_MODULUS_BITS = 100
 #: Most of the lowest bits of a result that stay with the server: a result that hides more would say nothing.
 MOST_HIDDEN_BITS = 40
 
+#: Most bits that a plan gives a scale; a run takes one more, for what was rounded up.
+MOST_SCALE_BITS = 119
+
 #: Relative difference of two scales that are added as if equal.
 MATCHED = 2.0**-12
 
@@ -49,7 +52,7 @@ def polynomial_depth(degree: int, normalised: bool) -> int:
     """Levels that `he.polynomial` consumes: ceil(log2(degree + 1)), and one more where [lo, hi] is not [-1, 1].
 
     `degree` is `len(coefficients) - 1`, at least 1; trailing zeros count. The coefficient products take no level of
-    their own: they are folded into the scales (`ppc.runtime.he.polynomial`).
+    their own: they are folded into the scales (`ppc.runtime.chebyshev`).
     """
     if degree < 1:
         raise ValueError(f"a polynomial step needs degree >= 1, not {degree}")

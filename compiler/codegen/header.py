@@ -38,7 +38,7 @@ def header(manifest: Mapping[str, Any]) -> list[str]:
         lines += ["", "Approximated under HE:"]
         for a in r["approximations"]:
             where = f"on [{a['lo']:.3g}, {a['hi']:.3g}], error {a['error']:.1e}"
-            lines.append(f"  {a['op']} '{a['node']}': degree {a['degree']} {where}")
+            lines.append(f"  {a['op']} '{a['node']}': {a['polynomial']} {where}")
     if manifest["he"]:
         he = manifest["he"]
         lines += ["", f"CKKS: N = {he['degree']}, primes {he['prime_bits']} bits, {he['security_bits']}-bit security"]

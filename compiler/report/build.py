@@ -8,6 +8,7 @@ from typing import Any
 from ppc.compiler.report.he import he_section
 from ppc.compiler.report.reasons import amount
 from ppc.compiler.report.timeline import KEYS, timeline
+from ppc.ir.approximation import described
 from ppc.ir.module import Module, Op
 from ppc.ir.refresh import refreshed
 from ppc.ir.target import Cost
@@ -70,7 +71,7 @@ def build(f: Findings) -> dict[str, Any]:
             {
                 "node": op.loc,
                 "op": op.name,
-                "degree": len(op.attrs["he_coefficients"]) - 1,  # type: ignore[arg-type]
+                "polynomial": described(op),
                 "lo": op.attrs["he_lo"],
                 "hi": op.attrs["he_hi"],
                 "error": op.attrs["he_error"],

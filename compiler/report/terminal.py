@@ -217,7 +217,7 @@ def _approximations(r: Mapping[str, Any]) -> RenderableType:
         table.add_row(
             safe(a["node"]),
             a["op"],
-            f"degree {a['degree']}",
+            a["polynomial"],
             f"[{a['lo']:.3g}, {a['hi']:.3g}]".replace("[", r"\["),
             f"{a['error']:.2e}",
             "not measured" if a["loss"] is None else f"{a['loss']:.2%} of their range",

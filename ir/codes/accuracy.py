@@ -34,6 +34,22 @@ CODES: list[Code] = [
         "Measure it later, for as long as it takes: `ppc accuracy plan.py --data data.npz --model model.onnx`.",
     ),
     Code(
+        "PPC4005",
+        "polynomials within the error budget are too deep",
+        "Polynomials of high degree, or compositions of several, would change the outputs on the calibration data by "
+        "no more than the policy allows (`limit error`, else 1 %), but no plan has the levels for them. The plan "
+        "has those that fit, and the message says what they change.",
+        "Offer mpc, tee or client for the activations, allow a larger error, or train with polynomial activations.",
+    ),
+    Code(
+        "PPC4006",
+        "a composition of polynomials stands for an activation",
+        "The stages of a composition grow far faster outside their range than one polynomial does: an input of the "
+        "activation beyond the calibrated range (which is wider than the data by a tenth of its width on either side) "
+        "makes the whole result of that run wrong, not only this element.",
+        "Calibrate on data that covers what the plan will see, or allow a larger error (`limit error`).",
+    ),
+    Code(
         "PPC4101",
         "no CKKS parameters fit",
         "The nodes under HE need more levels, or a finer scale, than the largest ring with 128-bit security gives "

@@ -1,5 +1,7 @@
 """Rows of elementwise arithmetic."""
 
+from typing import Any
+
 from ppc.ir.opdef import Kind
 from ppc.ir.ops.declare import MANY, OpError, Result, Types, attr, declare, need
 from ppc.ir.ops.rules import FLOATS, NUMBERS, broadcast, elementwise, of_dtypes, same
@@ -16,9 +18,13 @@ def _pow(types: Types) -> Result:
     return (TensorType(base.dtype, broadcast(base.shape, exponent.shape)),)
 
 
-def _polynomial(types: Types, *, coefficients: tuple[float, ...], lo: float, hi: float) -> Result:
+def _polynomial(
+    types: Types, *, coefficients: tuple[float, ...], lo: float, hi: float, inner: tuple[Any, ...], gate: bool
+) -> Result:
     if not coefficients or not lo < hi:
         raise OpError(f"a polynomial needs coefficients and lo < hi; it has {len(coefficients)} on [{lo}, {hi}]")
+    if not all(isinstance(stage, tuple) and stage for stage in inner):
+        raise OpError("each inner polynomial needs coefficients")
     return (types[0],)
 
 
@@ -55,8 +61,11 @@ POLYNOMIAL = declare(
     Kind.SMOOTH,
     1,
     of_dtypes(FLOATS, _polynomial),
-    "ppc's own: sum of coefficients[k] T_k(t), t = (2x - lo - hi)/(hi - lo), Chebyshev polynomials on [lo, hi].",
+    "ppc's own: sum of coefficients[k] T_k(t), t = (2x - lo - hi)/(hi - lo), Chebyshev polynomials on [lo, hi]; "
+    "of t after the polynomials of `inner`, and with `gate` times t.",
     need("coefficients", tuple),
     attr("lo", float, -1.0),
     attr("hi", float, 1.0),
+    attr("inner", tuple, ()),
+    attr("gate", bool, False),
 )

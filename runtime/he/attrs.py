@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.layout import Layout, layout_from_attrs
-from ppc.runtime.levels import MOST_HIDDEN_BITS
+from ppc.runtime.levels import MOST_HIDDEN_BITS, MOST_SCALE_BITS
 from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
@@ -50,7 +50,7 @@ def level_of(step: Step, key: str = "level") -> int:
 def scale_of(step: Step, key: str = "scale") -> float:
     """A scale attribute: of the step's result, or of the weights it is multiplied with ("weight_scale")."""
     found = step.attrs.get(key)
-    if not isinstance(found, int | float) or not 1 < found < 2.0**120:
+    if not isinstance(found, int | float) or not 1 < found < 2.0 ** (MOST_SCALE_BITS + 1):
         raise PartyError("PPC6006", f"plan.json has no valid {key} for step {step.id} ({step.name})")
     return float(found)
 

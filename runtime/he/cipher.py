@@ -1,4 +1,4 @@
-"""The arithmetic of `ppc.runtime.he.polynomial` on ciphertexts."""
+"""The arithmetic of `ppc.runtime.chebyshev` on ciphertexts."""
 
 from typing import Any
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from ppc.runtime import chebyshev as recursion
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import polynomial as recursion
 from ppc.runtime.he.attrs import (
     hidden_bits,
     layout_of,
@@ -197,7 +197,7 @@ class Leveled:
 
 
 class SlotArithmetic:
-    """The arithmetic of `ppc.runtime.he.polynomial` on slot vectors with noise."""
+    """The arithmetic of `ppc.runtime.chebyshev` on slot vectors with noise."""
 
     def __init__(self, noise: NoiseModel):
         self._noise = noise

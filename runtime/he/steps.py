@@ -10,9 +10,9 @@ from typing import Any
 
 import tenseal.sealapi as seal
 
+from ppc.runtime import chebyshev
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import linear as bsgs
-from ppc.runtime.he import polynomial as chebyshev
 from ppc.runtime.he import vector
 from ppc.runtime.he.attrs import layout_of, level_of, linear_levels, linear_terms, polynomial_attrs, scale_of, sums_of
 from ppc.runtime.he.cipher import CipherArithmetic

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebval
 
 from ppc.ir.diagnostic import InternalError
 from ppc.ir.label import PUBLIC, Label, join
@@ -12,7 +13,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
 from ppc.runtime.levels import polynomial_depth
 from ppc.targets.he.geometry import Geometry
-from ppc.targets.he.linear_map import LinearMap, gather
+from ppc.targets.he.linear_map import LinearMap, gather, identity
 from ppc.targets.he.maps import LINEAR, VIEWS, lowering
 from ppc.targets.he.maps.attributes import ints
 from ppc.targets.he.maps.movement import concat
@@ -97,7 +98,7 @@ def nodes_of(op: Op, samples: Samples) -> list[Node]:
     secrets, result = samples.secrets(op), op.results[0]
     label = join(samples.module.constants[o].label for o in op.operands if samples.is_constant(o))
     if "coefficients" in op.attrs:
-        return [Node("polynomial", op, secrets, result, result)]
+        return _stages(op, samples, secrets[0])
     if op.name == "Concat":
         return _sum_of(op, result, concat(op, samples), label)
     if op.name in PAIRS and len(secrets) == 2 and len(op.operands) == 2:
@@ -159,8 +160,32 @@ def _geometry(op: Op, samples: Samples) -> Geometry | None:
     return Geometry(shape, samples.shape(op.results[0]), strides, tiles)
 
 
+def _stages(op: Op, samples: Samples, x: str) -> list[Node]:
+    """A polynomial as it is; a composition as one node a stage, and the product with the first one's argument.
+
+    The change of range is a linear map, which merges into the one before; it takes no level where a product or a
+    polynomial reads it (`levels`).
+    """
+    inner, gate, result = op.attrs.get("inner", ()), op.attrs.get("gate", False), op.results[0]
+    assert isinstance(inner, tuple), "the operator's rule has seen it"
+    if not inner and not gate:
+        return [Node("polynomial", op, (x,), result, result)]
+    coefficients, lo, hi = polynomial(op)
+    argument, map = f"{result}.scaled", identity(samples.size(result))
+    map = replace(map, values=map.values * 2 / (hi - lo), bias=map.bias - (lo + hi) / (hi - lo))
+    nodes = [Node("linear", op, (x,), argument, result, map, bound=1.0)]
+    last = result if not gate else f"{result}.gate"
+    for i, stage in enumerate((*inner, coefficients)):
+        name = f"{result}.stage{i}" if i < len(inner) else last
+        one = replace(op, attrs={"coefficients": stage, "lo": -1.0, "hi": 1.0})
+        values = chebval(np.linspace(-1, 1, 1001), polynomial(one)[0])
+        bound = None if name == result else float(np.abs(values).max())
+        nodes.append(Node("polynomial", one, (nodes[-1].result,), name, result, bound=bound))
+    return [*nodes, Node("mul", op, (argument, last), result, result)] if gate else nodes
+
+
 def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:
-    """(Chebyshev coefficients, lo, hi) of a Polynomial, trailing zeros cut."""
+    """(Chebyshev coefficients, lo, hi) of a Polynomial, of its last stage, trailing zeros cut."""
     found = op.attrs["coefficients"]
     assert isinstance(found, tuple), "the approximate pass writes a tuple"
     coefficients = [float(c) for c in found if isinstance(c, (int, float))]
@@ -172,6 +197,6 @@ def polynomial(op: Op) -> tuple[tuple[float, ...], float, float]:
 
 
 def polynomial_levels(op: Op) -> int:
-    """Levels of a polynomial: ceil(log2(degree + 1)), and 1 to reach [-1, 1]."""
+    """Levels of a polynomial that is no composition: ceil(log2(degree + 1)), and 1 to reach [-1, 1]."""
     coefficients, lo, hi = polynomial(op)
     return polynomial_depth(max(len(coefficients) - 1, 1), (lo, hi) == (-1.0, 1.0))

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from math import floor, hypot, log2, sqrt
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
+from ppc.ir.module import Op
 from ppc.runtime.levels import MOST_HIDDEN_BITS, Chain
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.he.graph import polynomial, polynomial_levels
 from ppc.targets.he.levels import LevelPlan
+from ppc.targets.he.polynomial_noise import polynomial_noise
 from ppc.targets.he.scales import ScalePlan
 from ppc.targets.he.select import Chosen
 
@@ -30,6 +31,10 @@ SIGMA = 3.2  # of SEAL's error distribution
 #: Standard deviations that parameters are chosen by. A Gaussian exceeds them with 7e-6; a rounding times the key, in a
 #: slot the product of two complex Gaussians, is Laplacian: exp(-sqrt(2) t), 2e-3.
 TAIL = 4.5
+
+#: A polynomial's noise depends on its argument; this share of the range has no more than what is taken of it. The ends,
+#: where it may be many times that, are margin: few values of a run lie there.
+STEEP = 0.9
 
 #: Rotations in a chain of the key tree, in the mean over the rotations of a step (at most `keytree.MOST_HOPS`).
 TYPICAL_HOPS = 3
@@ -120,16 +125,29 @@ class Noise:
             switched = self.switching(level).times(1 / (read[0] * read[-1]))
             return grown.plus(switched, Error(self.rounding / out))
         if step.kind == "polynomial":
-            coefficients, lo, hi = polynomial(step.op)
-            slope = chebyshev.chebval(np.linspace(-1, 1, 257), chebyshev.chebder(coefficients)) * 2 / (hi - lo)
-            weight = float(np.abs(coefficients).sum()) * polynomial_levels(step.op)
-            # quotients have about the scale of the result and meet powers at the scale of the argument
-            fresh = self.switching(level).times(weight / (out * read[0]))
-            return inputs[0].times(float(np.abs(slope).max())).plus(fresh, Error(weight * self.rounding / out))
+            return self.polynomial(step.op, level, inputs[0], read[0], out)
         if step.kind in ("add", "sub"):
             gaps = [Error(abs(s / out - 1) * b) for s, b in zip(read, sizes, strict=True)]
             return inputs[0].plus(*inputs[1:], *gaps)
         return inputs[0]
+
+    def polynomial(self, op: Op, level: int, error: Error, scale: float, out: float) -> Error:
+        """Of a polynomial of an argument at this level and scale, with this error; the result has scale `out`."""
+        coefficients, lo, hi = polynomial(op)
+        levels = level, level - polynomial_levels(op)
+        argument = error.spread, error.peak
+        spread, peak = polynomial_noise(self, argument, coefficients, (lo, hi), levels, (scale, out))
+        return Error(float(np.quantile(spread, STEEP)), float(np.quantile(peak, STEEP)))
+
+    def prime(self, level: int) -> float:
+        return float(self.chain.primes[level])
+
+    def finish(self, level: int, raw_scale: float | None, scale: float) -> tuple[float, float]:
+        """(spread, peak) of a rescale from `level` to `scale`, and of relinearising at `raw_scale` (None: not)."""
+        found = Error(self.rounding / scale)
+        if raw_scale is not None:
+            found = found.plus(self.switching(level).times(1 / raw_scale))
+        return found.spread, found.peak
 
     def _linear(self, step: Chosen, level: int, error: Error, size: float, scale: float, scales: ScalePlan) -> Error:
         map, lowered = step.map, step.lowered

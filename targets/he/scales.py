@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import floor, log2
 from typing import Protocol
 
-from ppc.runtime.levels import MATCHED, Chain
+from ppc.runtime.levels import MATCHED, MOST_SCALE_BITS, Chain
 from ppc.targets.he.graph import masks, polynomial
 from ppc.targets.he.levels import Leveled, LevelPlan
 
@@ -103,6 +103,7 @@ class _Scaling:
             leaves = step.kind == "leave" and masks(step.op)
             if step.kind != "leave":
                 here = self.modulus[self.plan.after(step, level)] - HEADROOM - self.height[step.result]
+                here = min(here, MOST_SCALE_BITS)
                 found[step.result] = min(found.get(step.result, here), here)
             for name in step.operands:
                 limit = self.modulus[level] - (SHARE_HEADROOM if leaves else HEADROOM) - self.height[name]
@@ -114,13 +115,21 @@ class _Scaling:
     def _wanted(self) -> dict[str, float]:
         """log2 of the scale that the readers of each value want; absent where it only leaves."""
         found: dict[str, float] = {}
-        lined: set[str] = set()
+        lined: set[str] = set()  # what a map or a polynomial reads: other readers raise a copy
+        powers: set[str] = set()  # what a polynomial reads: each power doubles the bits that it has above the prime's
         for i in reversed(range(len(self.steps))):
             step, level = self.steps[i], self.plan.run[i]
             for name in step.operands:
-                if step.kind == "linear":
+                want: float | None
+                if step.kind == "polynomial":
+                    want = self.prime[self._start(step, level)]
+                    found[name] = self._even(name, min(found[name], want) if name in lined else want)
                     lined.add(name)
-                    found[name] = self._even(name, self._water(name, level))
+                    powers.add(name)
+                elif step.kind == "linear":
+                    want = self._water(name, level)
+                    found[name] = self._even(name, min(found[name], want) if name in powers else want)
+                    lined.add(name)
                 elif step.kind != "leave" and name not in lined:
                     want = self._want(step, level, found)
                     if want is not None:
@@ -130,8 +139,6 @@ class _Scaling:
         return found
 
     def _want(self, step: Bounded, level: int, found: Mapping[str, float]) -> float | None:
-        if step.kind == "polynomial":
-            return self.prime[self._start(step, level)]
         mine = found.get(step.result)
         if step.kind in ("square", "mul"):
             after = self._even(step.result, self._water(step.result, level - 1)) if mine is None else mine

@@ -29,6 +29,10 @@ BEAM = 32
 HOPELESS = 2.0
 #: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
+#: Coefficients of a polynomial that may read slots without an element as they are: a square of the partial sums there
+#: keeps within the headroom of the scales. One of a higher degree grows beyond the modulus on what is outside its
+#: range, which spoils every slot.
+MOST_GROWING = 3
 #: Seconds that a byte takes between client and server, at 1 Gbit/s.
 TRANSFER = 8e-9
 
@@ -136,6 +140,8 @@ class Search:
             return self._pair(state, node)
         if node.kind == "leave":
             return [self._leave(state, node)]
+        if node.kind == "polynomial" and len(polynomial(node.op)[0]) > MOST_GROWING:
+            state, _ = self._cleaned(state, node)
         packing = state.packings[node.operands[0]]
         return [state.take(self._plain(node, packing, node.operands), self._elementwise_cost(node, packing))]
 
@@ -206,7 +212,7 @@ class Search:
         return state.take(self._plain(node, packing, operands), self._elementwise_cost(node, packing))
 
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
-        """Mask the slots that hold more than the result, which takes a level.
+        """Mask the slots that hold more than the operand's elements, which takes a level.
 
         The masked value takes the name, and the step the node, of what it masks: a policy grants a value by these.
         """

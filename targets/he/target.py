@@ -13,7 +13,7 @@ from ppc.targets.he import batch_cost
 from ppc.targets.he.alike import grown, signature, smaller
 from ppc.targets.he.diagonals import cover
 from ppc.targets.he.entries import entries
-from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial
+from ppc.targets.he.graph import PAIRS, Node, nodes_of, polynomial, polynomial_levels
 from ppc.targets.he.layouts import placements
 from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.packing import Batching, Packing
@@ -78,7 +78,12 @@ class HETarget:
         coefficients, _, _ = polynomial(op)
         made = self._neighbours(module)[0].get(op.operands[0])
         alone = len(self._neighbours(module)[1].get(op.operands[0], ())) == 1
-        absorbed = made is not None and alone and made.name in LINEAR and "he_coefficients" not in made.attrs
+        linear = made is not None and made.name in LINEAR and "he_coefficients" not in made.attrs
+        if "inner" in op.attrs:  # its change of range is a map of its own, unless the one before takes it
+            nodes = nodes_of(op, Samples(module))
+            inside = sum(polynomial_levels(n.op) if n.kind == "polynomial" else int(n.kind == "mul") for n in nodes)
+            return inside + int(linear and not alone)
+        absorbed = linear and alone
         if absorbed and len(coefficients) == 3:
             return 1  # a square
         return polynomial_depth(max(len(coefficients) - 1, 1), absorbed or polynomial(op)[1:] == (-1.0, 1.0))
@@ -151,10 +156,6 @@ class HETarget:
     def _counted(self, op: Op, samples: Samples, rung: HeRung) -> Work | None:
         largest = max(samples.size(v) for v in (*samples.secrets(op), *op.results))
         batching = Batching.choose(rung.slots, samples.batch, largest)
-        if "coefficients" in op.attrs:
-            node = Node("polynomial", op, samples.secrets(op), op.results[0], op.results[0])
-            count = Packing.dense(samples.size(op.results[0]), batching.ring).ciphertexts * batching.groups
-            return Work(polynomials=((node, count),), results=count)
         try:
             nodes = nodes_of(op, samples)
         except Refusal:
@@ -164,6 +165,8 @@ class HETarget:
     def _node(self, node: Node, samples: Samples, batching: Batching, degree: int) -> Work:
         size = samples.size(node.like)
         count = Packing.dense(size, batching.ring).ciphertexts * batching.groups
+        if node.kind == "polynomial":
+            return Work(polynomials=((node, count),), results=count)
         if node.kind in ("square", "mul"):
             return Work(products=count, results=count)
         if node.kind in ("add", "sub"):

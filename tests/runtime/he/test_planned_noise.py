@@ -7,8 +7,11 @@ parameters are chosen by. The means of the digits of a key switch add up in slot
 import numpy as np
 import pytest
 import tenseal.sealapi as seal
+from numpy.polynomial.chebyshev import chebval
 
+from ppc.ir.module import Op
 from ppc.runtime.he import steps, vector
+from ppc.runtime.levels import polynomial_depth
 from ppc.targets.he.noise import TAIL, Error, Noise
 
 PEAKED = (
@@ -117,3 +120,25 @@ def test_square(two, bits):
     grown = Error(noise.fresh / scale).times(2 * np.sqrt(np.mean(x**2)))
     predicted = grown.plus(noise.switching(1).times(1 / scale**2), Error(noise.rounding / out))
     agrees(got - x * x, predicted)
+
+
+@pytest.mark.parametrize("interval", [(-1.0, 1.0), (-6.0, 10.0)])
+@pytest.mark.parametrize("bits", [47, 41])
+@pytest.mark.parametrize("degree", [3, 7, 15])
+def test_polynomial(deep, degree, bits, interval):
+    """Two scales: that of the primes, where the powers keep theirs, and a smaller one, where each loses twice the bits.
+
+    Errors that meet again add up, so the estimate is far nearer than a sum of the largest: 0.9 to 1.1 here.
+    """
+    rng, n, (lo, hi), noise = np.random.default_rng(degree), deep.context.slots, interval, planned(deep)
+    coefficients = (rng.normal(size=degree + 1) / np.arange(1, degree + 2)).tolist()
+    x, scale, out = rng.uniform(lo, hi, n), 2.0**bits, 2.0**40
+    level, depth = 6, polynomial_depth(degree, interval == (-1.0, 1.0))
+    attrs = {"level": level, "out_level": level - depth, "coefficients": coefficients, "lo": lo, "hi": hi}
+    c = deep.encrypt(x, level, scale=scale)
+    got = steps.polynomial(deep.server, deep.step("he.polynomial", (n,), c, **attrs, scale=out), c).data[0]
+    error = deep.decrypt(got) - chebval((2 * x - lo - hi) / (hi - lo), coefficients)
+    op = Op("Polynomial", ("x",), ("y",), {"coefficients": tuple(coefficients), "lo": lo, "hi": hi})
+    predicted = noise.polynomial(op, level, Error(noise.fresh / scale), scale, out)
+    assert 0.4 <= np.sqrt(np.mean(error**2)) / predicted.worst <= 2.0
+    assert np.quantile(np.abs(error), 0.995) <= TAIL * predicted.worst

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev as C
 
+from ppc.runtime import chebyshev as algorithm
 from ppc.runtime.errors import PartyError
-from ppc.runtime.he import polynomial as algorithm
 from ppc.runtime.he import steps
 from ppc.runtime.levels import polynomial_depth
 

@@ -7,7 +7,8 @@ no coefficient takes a level of its own and the result has exactly the planned s
 relinearised and rescaled once.
 
 The recursion runs on any `Arithmetic`: ciphertexts (`CipherArithmetic`), slot vectors with noise
-(`ppc.runtime.he.simulate`), or nothing at all, to count products (`product_count`).
+(`ppc.runtime.he.simulate`), the compiler's estimate of noise (`ppc.targets.he.polynomial_noise`), or nothing at all, to
+count products (`product_count`). A leaf: the compiler runs it too.
 """
 
 from collections.abc import Sequence
