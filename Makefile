@@ -2,6 +2,7 @@
 # make demo    compile and run a model across processes that do not trust each other
 # make test    lint and the fast tests; make test-all adds the long proofs; make test-onnx runs the node tests of ONNX
 # make bench-he measures HE on small networks beside TenSEAL's own interface: PPC_CORPUS=... make bench-he
+# make bench-mpc measures MPC beside CrypTen, on loopback and on an emulated WAN
 # PYTHON=python3.12 make setup   uses another interpreter
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_VERSION := 26.3
 TORCH_VERSION := 2.13.0
 
-.PHONY: setup demo test test-all test-onnx lint bench-he bench-corpus clean
+.PHONY: setup demo test test-all test-onnx lint bench-he bench-mpc bench-corpus clean
 .DEFAULT_GOAL := help
 
 help:
@@ -55,6 +56,9 @@ lint: setup
 
 bench-he: setup
 	$(BIN)/python -m benchmarks.he
+
+bench-mpc: setup
+	$(BIN)/python -m benchmarks.mpc
 
 bench-corpus: setup
 	$(BIN)/python -m benchmarks.corpus

@@ -18,6 +18,7 @@ from ppc.ir.label import PUBLIC, Label, join
 from ppc.ir.module import Module, Op, Stage
 from ppc.ir.ops import OPS
 from ppc.ir.parameters import parameters_of
+from ppc.ir.partial import CARRIERS, partial_values
 from ppc.ir.policy.ast import Line
 from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
 from ppc.ir.policy.integrity import altered_by
@@ -39,9 +40,6 @@ FLOOD_BITS = 30
 
 #: Modulus of a mask that hides a result perfectly, but for wrapping with a chance of 2^-40.
 MASK_MODULUS_BITS = 100
-
-#: Steps that compute nothing new: the value stays what it was.
-CARRIERS = ("mpc.checked", "he.drop", "he.upscale", "he.batch_drop", "he.view")
 
 
 def check(module: Module, policy: ResolvedPolicy) -> Views:
@@ -75,7 +73,7 @@ class _Check:
             if not op.name.startswith(("convert.", "reveal.", "he.drop", "he.upscale", "he.batch_drop"))
         )
         self.present = {node_name(op) for op in steps} & self.policy.flow.keys()
-        self.partial = _partial(self.module)
+        self.partial = partial_values(self.module)
         for name in self.module.inputs:
             self._input(name)
         for op in self.module.ops:
@@ -400,17 +398,3 @@ class _Check:
         node = node_name(op) if op is not None else None
         source = str(line) if line else None
         self.found.append(Diagnostic(code, message, node=node, value=value, source=source, excerpt=excerpt or None))
-
-
-def _partial(module: Module) -> frozenset[str]:
-    """Values inside a node: another step of the same node reads them. None of them is what the node results in."""
-    made = {r: (r, op.loc) for op in module.ops for r in op.results}
-    found = set[str]()
-    for op in module.ops:
-        carries = op.name.startswith(("convert.", "reveal.")) or op.name in CARRIERS
-        for o in op.operands:
-            if carries and o in made:
-                made |= dict.fromkeys(op.results, made[o])
-            elif o in made and op.loc and made[o][1] == op.loc:
-                found.add(made[o][0])
-    return frozenset(found)

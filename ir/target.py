@@ -88,10 +88,17 @@ class ConversionCosts(Protocol):
     """Cost of moving a value between domains."""
 
     def cost(
-        self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung, level: int | None = None
+        self,
+        source: Domain,
+        target: Domain,
+        value: str,
+        module: Module,
+        rung: HeRung,
+        level: int | None = None,
+        laid_out: int | None = None,
     ) -> Cost | None:
         """Cost, or None where there is no such conversion. `level`: at which the value arrives in HE (None: the rung's
-        highest); from HE to HE is a refresh."""
+        highest); from HE to HE is a refresh. `laid_out`: ciphertexts that the value takes (None: as few as can be)."""
         ...
 
 

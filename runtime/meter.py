@@ -75,7 +75,7 @@ class Meter:
         self._rows: dict[tuple[int, str], Row] = {}
         self._credited = Spent()
         self._passes: dict[str, dict[int, float]] = {}
-        self.phases: dict[str, float] = {}
+        self.spans: dict[str, list[float]] = {}  # seconds of each time that a phase was gone through: online, each pass
         self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
 
     @contextmanager
@@ -104,7 +104,12 @@ class Meter:
     def phase(self, name: str) -> Iterator[None]:
         t = time.perf_counter()
         yield
-        self.phases[name] = self.phases.get(name, 0.0) + time.perf_counter() - t
+        self.spans.setdefault(name, []).append(time.perf_counter() - t)
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Seconds by phase, waiting included."""
+        return {name: sum(spans) for name, spans in self.spans.items()}
 
     def passes(self) -> dict[str, list[float]]:
         """Busy seconds of each pass, in order, by the domain of the steps ("he", "convert", ...)."""

@@ -155,13 +155,18 @@ def _take_stock(session: Session, stock: "Stock", runs: int, when_empty: "WhenEm
 
 
 def _prepare(session: Session, run: int) -> None:
-    """Expand the material of a pass before it begins: it depends on nobody's input."""
+    """Expand the material of a pass before it begins: it depends on nobody's input. The client begins when the server
+    is ready too, or its online time would have the server's preparation in it."""
     if "mpc" in session.engines:
         from ppc.runtime.mpc.state import state_of
 
         supply = state_of(session).supply
         if supply is not None:
             supply.prepare(run)
+            if session.role == "server":
+                session.channel("client").send_bytes("mpc.ready", b"")
+            else:
+                session.channel("server").receive_bytes("mpc.ready", 0)
 
 
 def new_session(
@@ -180,6 +185,7 @@ def summary(session: Session) -> dict[str, Any]:
     channels = session.channels.values()
     return {
         "phases": session.meter.phases,
+        "online": session.meter.spans.get("online", []),
         "notes": session.meter.notes,
         "steps": session.meter.rows(),
         "passes": session.meter.passes(),

@@ -114,6 +114,7 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     phases = {p: max(r["phases"].get(p, 0.0) for r in found.values()) for p in ("setup", "offline", "online")}
     seconds: dict[str, Any] = {**phases, "total": sum(phases.values())}
     seconds["parties"] = {party: dict(r["phases"]) for party, r in found.items()}
+    seconds["online_passes"] = {party: r["online"] for party, r in found.items() if party != "dealer"}
     seconds["busy"] = {party: sum(s["seconds"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}
     seconds["passes"] = {party: r["passes"] for party, r in found.items() if party != "dealer"}
     seconds["waited"] = {party: sum(s["waited"] for s in r["steps"]) for party, r in found.items() if party != "dealer"}

@@ -23,11 +23,18 @@ class Conversions:
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
 
     def cost(
-        self, source: Domain, target: Domain, value: str, module: Module, rung: HeRung, level: int | None = None
+        self,
+        source: Domain,
+        target: Domain,
+        value: str,
+        module: Module,
+        rung: HeRung,
+        level: int | None = None,
+        laid_out: int | None = None,
     ) -> Cost | None:
         size = module.type_of(value).size
         shares = size * SHARE_BYTES
-        ciphertexts = _elements(value, module) if rung.batch else ceil(size / rung.slots)
+        ciphertexts = laid_out or (_elements(value, module) if rung.batch else ceil(size / rung.slots))
         he, handling = self.prices.he, self.prices.link["byte"]  # a byte is masked or sealed, sent and added
         degree, top = rung.degree, rung.levels if level is None else level
         level_bytes = 8 * degree  # one prime of one polynomial

@@ -7,17 +7,15 @@ from typing import Any
 
 from ppc.compiler.report.he import he_section
 from ppc.compiler.report.reasons import amount
-from ppc.compiler.report.timeline import timeline
+from ppc.compiler.report.timeline import KEYS, timeline
 from ppc.ir.module import Module, Op
 from ppc.ir.refresh import refreshed
-from ppc.ir.target import Cost, HeRung
+from ppc.ir.target import Cost
 from ppc.ir.types import Domain
 from ppc.ir.views import Views
 from ppc.passes.assign.build import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome
-from ppc.targets.he.count import counted
 from ppc.targets.he.primitives import Primitives
-from ppc.targets.mpc.schedule import in_lockstep
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
 
@@ -157,45 +155,10 @@ def _segments(module: Module) -> list[dict[str, Any]]:
 
 
 def predicted(f: Findings) -> dict[str, Any]:
-    """Totals of the plan as it will run: every node and every conversion of the assigned module.
-
-    What is under HE counts as it was lowered (merged, laid out, at its levels) where elements share ciphertexts; what
-    is under MPC as it was lowered (fused, with its tables), and independent steps share their rounds.
-    """
-    total = {"seconds": 0.0, "bytes": 0.0, "rounds": 0.0, "offline_bytes": 0.0}
-    module, rung = f.assigned.module, f.assigned.rung
-    degree, top = f.lowered.attrs.get("he.degree"), f.lowered.attrs.get("he.top_level")
-    batch = f.lowered.attrs.get("he.packing") == "batch"
-    if isinstance(degree, int) and isinstance(top, int):
-        rung = HeRung(degree, top, batch)
-    as_lowered = degree is not None and not batch
-
-    def add(cost: Any) -> None:
-        total["seconds"] += f.pricing.network.seconds(cost)
-        for key in ("bytes", "rounds", "offline_bytes"):
-            total[key] += getattr(cost, key)
-
-    for v, op in op_nodes(module).items():
-        assert op.domain is not None
-        if op.domain is not Domain.MPC and (op.domain is not Domain.HE or not as_lowered):
-            level = min(f.assigned.solution.labels[v][1], rung.levels)
-            add(f.pricing.targets[op.domain].cost(op, module, rung, level))
-    add(in_lockstep(f.lowered, f.mpc))
-    if as_lowered:
-        add(Cost(seconds=sum(step.seconds for step in counted(f.lowered, f.he))))
-    for source, target, value, level in moves(f.assigned):
-        cost = f.pricing.conversions.cost(source, target, value, module, rung, min(level, rung.levels))
-        if cost is not None:
-            add(cost)
-    return {**total, "network": f.pricing.network.name}
-
-
-def moves(outcome: Outcome) -> list[tuple[Domain, Domain, str, int]]:
-    """The conversions an assignment pays for: (from, to, value, level of arrival), each once; HE to HE is a refresh."""
-    places, labels = outcome.rules.places, outcome.solution.labels
-    found = [(places[labels[v][0]], places[k], outcome.problem.names[v], level) for (v, k), level in
-             outcome.copies.items()]  # fmt: skip
-    return [m for m in found if m[0] is not m[1] or m[0] is Domain.HE]
+    """Totals of the plan as it will run: the sums of its timeline, with what the network adds to the seconds."""
+    total = {key: sum(row[key] for row in timeline(f)) for key in KEYS}
+    seconds = f.pricing.network.seconds(Cost(**total))
+    return {**total, "seconds": seconds, "network": f.pricing.network.name}
 
 
 def _without_pins(f: Findings) -> dict[str, Any] | None:

@@ -19,8 +19,7 @@ def _seconds(step: Chosen, level: int, program: Program, primitives: Primitives)
         return count * primitives.enter(degree, program.parameters.plan.of[step.result])
     if step.kind == "leave":
         elements = step.packing.size * program.batching.batch
-        shared = primitives.to_shares(elements, count, degree, level) if masks(step.op) else None
-        return count * primitives.leave(degree, level) if shared is None else shared
+        return primitives.exit(elements, count, degree, level, masks(step.op))
     if step.kind == "linear" and step.lowered is not None:
         lowered = step.lowered
         outputs = lowered.out.ciphertexts

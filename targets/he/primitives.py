@@ -52,6 +52,11 @@ class Primitives:
         """A ciphertext at the server to a slot vector at the client."""
         return sum(self.at(name, degree, level) for name in ("save", "load", "decrypt", "decode"))
 
+    def exit(self, elements: int, ciphertexts: int, degree: int, level: int, masked: bool) -> float:
+        """A value at the server to the client, or under a mask (`masked`) to shares."""
+        shared = self.to_shares(elements, ciphertexts, degree, level) if masked else None
+        return ciphertexts * self.leave(degree, level) if shared is None else shared
+
     def to_shares(self, elements: int, ciphertexts: int, degree: int, level: int) -> float | None:
         """`convert.he_to_mpc`, both parties on the critical path; None at a ring that is too small for its modulus."""
         if str(degree) not in self.table["to_shares"]:

@@ -7,11 +7,12 @@ from math import prod
 
 from ppc.ir.label import PUBLIC, Label
 from ppc.ir.module import Op
+from ppc.ir.target import EXIT_LEVEL
 from ppc.runtime.layout import Digits
 from ppc.targets.he.diagonals import Cover, Lowered, cover
 from ppc.targets.he.entries import entries
 from ppc.targets.he.geometry import Geometry
-from ppc.targets.he.graph import Kind, Node, polynomial, polynomial_levels
+from ppc.targets.he.graph import Kind, Node, masks, polynomial, polynomial_levels
 from ppc.targets.he.layouts import placements
 from ppc.targets.he.linear_map import LinearMap, identity
 from ppc.targets.he.maps.movement import permutation, slices
@@ -28,8 +29,8 @@ BEAM = 32
 HOPELESS = 2.0
 #: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
-#: Seconds that a byte takes from the client, at 1 Gbit/s.
-UPLOAD = 8e-9
+#: Seconds that a byte takes between client and server, at 1 Gbit/s.
+TRANSFER = 8e-9
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,8 @@ class Search:
             return self._view(state, node)
         if node.kind in ("add", "sub", "mul"):
             return self._pair(state, node)
-        if node.kind == "leave" and node.operands[0] in self.masked:
-            state, name = self._cleaned(state, node)
-            return [state.take(self._plain(node, state.packings[name], (name,)), 0.0)]
+        if node.kind == "leave":
+            return [self._leave(state, node)]
         packing = state.packings[node.operands[0]]
         return [state.take(self._plain(node, packing, node.operands), self._elementwise_cost(node, packing))]
 
@@ -143,8 +143,18 @@ class Search:
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
         level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        each = self.primitives.enter(self.degree, level) + UPLOAD * ciphertext_bytes(self.degree, level, seeded=True)
+        each = self.primitives.enter(self.degree, level) + TRANSFER * ciphertext_bytes(self.degree, level, seeded=True)
         return state.take(self._plain(node, packing, ()), count * each)
+
+    def _leave(self, state: State, node: Node) -> State:
+        name = node.operands[0]
+        if name in self.masked:
+            state, name = self._cleaned(state, node)
+        packing = state.packings[name]
+        count, elements = packing.ciphertexts * self.batching.groups, packing.size * self.batching.batch
+        seconds = self.primitives.exit(elements, count, self.degree, EXIT_LEVEL, masks(node.op))
+        seconds += count * TRANSFER * ciphertext_bytes(self.degree, EXIT_LEVEL)
+        return state.take(self._plain(node, packing, (name,)), seconds)
 
     def _linear(self, state: State, node: Node) -> list[State]:
         assert node.map is not None

@@ -1,6 +1,6 @@
 """What the MPC steps of a plan take together: independent ones share rounds (`ppc.runtime.mpc.lockstep`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -10,13 +10,13 @@ from ppc.targets.mpc.counts import CHECKED, NOTHING, Count
 from ppc.targets.mpc.rules import count
 
 
-def in_lockstep(lowered: Module, prices: Mapping[str, float]) -> Cost:
-    """Of all MPC steps of a plan: work and bytes add up, rounds count along the longest path of each row of steps."""
-    total = NOTHING
+def in_lockstep(lowered: Module, prices: Mapping[str, float]) -> Iterator[tuple[Op, Cost]]:
+    """Each row of MPC steps, by its first, with the cost of all: work and bytes add up, rounds count along the longest
+    path."""
     for of_mpc, row in groupby(lowered.ops, lambda op: op.name.startswith("mpc.")):
         if of_mpc:
-            total += _row([*row], lowered)
-    return total.priced(prices)
+            ops = [*row]
+            yield ops[0], _row(ops, lowered).priced(prices)
 
 
 def _row(ops: list[Op], lowered: Module) -> Count:

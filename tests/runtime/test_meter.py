@@ -22,6 +22,7 @@ def outcome(seconds: float, memory: int) -> Outcome:
     row = {"id": 1, "name": "he.add", "node": "n", "seconds": seconds, "waited": 0.5, "bytes_sent": 3, "rounds": 1}
     results = {
         "phases": {"online": 1.0},
+        "online": [0.75, 0.25],
         "steps": [row],
         "passes": {"he": [seconds / 4, seconds * 3 / 4]},
         "bytes_sent": 3,
@@ -36,6 +37,7 @@ def test_each_party_by_itself() -> None:
     report = combine({"client": outcome(1.0, 10), "server": outcome(2.0, 20), "dealer": outcome(4.0, 40)})
     assert report["seconds"]["busy"] == {"client": 1.0, "server": 2.0}  # the dealer worked ahead
     assert report["seconds"]["passes"] == {"client": {"he": [0.25, 0.75]}, "server": {"he": [0.5, 1.5]}}
+    assert report["seconds"]["online_passes"] == {"client": [0.75, 0.25], "server": [0.75, 0.25]}
     assert report["peak_memory"] == {"client": 10, "server": 20, "dealer": 40}
     assert report["steps"][0]["seconds"] == 2.0
 
@@ -58,3 +60,12 @@ def test_without_proc_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("builtins.open", refused)
     assert peak_memory() > 1 << 20
+
+
+def test_each_time_of_a_phase_is_kept() -> None:
+    meter = Meter()
+    for name in ("setup", "online", "online"):
+        with meter.phase(name):
+            pass
+    assert {name: len(spans) for name, spans in meter.spans.items()} == {"setup": 1, "online": 2}
+    assert meter.phases["online"] == sum(meter.spans["online"])

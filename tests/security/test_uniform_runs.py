@@ -14,6 +14,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from scipy.stats import chi2
 from small_models import make_model
 
 import ppc
+from ppc.runtime.mpc.lockstep import Part
 from ppc.runtime.net.memory import MemoryChannel, pair
 from ppc.runtime.party import Session
 from ppc.runtime.phases import new_session, pairs, roles, run_party
@@ -115,7 +117,7 @@ class Runs:
 
 
 class Watched(Session):
-    """A session that notes the party's share of every value."""
+    """A session that notes the party's share of every value: at once, or when its step ends (`Lockstep`)."""
 
     def __init__(self, held: Any, **fields: Any):
         super().__init__(**fields)
@@ -123,9 +125,19 @@ class Watched(Session):
 
     def take(self, spec: Any, step: Any, *operands: Any) -> Any:
         result = super().take(spec, step, *operands)
-        if spec.writes == "mpc" and self.role in ("client", "server"):
-            self.__dict__["held"][self.role, f"its share of {step.id} ({step.name})"].append(result.data.copy())
+        values = result if isinstance(result, tuple) else (result,)
+        for i, value in enumerate(values if spec.writes == "mpc" and self.role in ("client", "server") else ()):
+            held = self.__dict__["held"][self.role, f"its share of {step.id}.{i} ({step.name})"]
+            if isinstance(value.data, Part):
+                value.data.task.finish = partial(_noting, held, value.data, value.data.task.finish)
+            else:
+                held.append(value.data.copy())
         return result
+
+
+def _noting(held: list[np.ndarray], part: Part, finish: Any, shares: tuple[np.ndarray, ...]) -> None:
+    held.append(shares[part.index].copy())
+    finish(shares)
 
 
 def bits_of(arrays: list[np.ndarray]) -> np.ndarray:

@@ -9,7 +9,7 @@ from ppc.targets.he.merge import merge
 from ppc.targets.he.packing import Batching
 from ppc.targets.he.primitives import ciphertext_bytes
 from ppc.targets.he.sample import Samples
-from ppc.targets.he.select import UPLOAD, Search
+from ppc.targets.he.select import TRANSFER, Search
 from ppc.targets.prices import Prices
 
 RNG = np.random.default_rng(17)
@@ -107,10 +107,11 @@ def test_as_good_as_by_hand(builder, net):
     make, degree, uploads, layers = NETS[net]
     found = searched(make(builder), degree)
     top = len(layers) - 1
-    by_hand = uploads * (TABLE.enter(degree, top) + UPLOAD * ciphertext_bytes(degree, top, seeded=True))
+    by_hand = uploads * (TABLE.enter(degree, top) + TRANSFER * ciphertext_bytes(degree, top, seeded=True))
     for i, (rotations, products) in enumerate(layers):
         by_hand += TABLE.linear(rotations, products, 1, degree, top - i)
         by_hand += TABLE.square(degree, top - i) if i < top else 0.0
+    by_hand += TABLE.exit(10, 1, degree, 1, masked=True) + TRANSFER * ciphertext_bytes(degree, 1)
     counts = [(s.lowered.rotations, s.lowered.products) for s in found.steps if s.lowered is not None]
     assert len(counts) == len(layers)
     assert found.cost <= 1.2 * by_hand, f"{counts}: {found.cost:.4f} s, by hand {by_hand:.4f} s"

@@ -111,7 +111,7 @@ def test_tables_follow_the_objective() -> None:
 def test_independent_steps_share_rounds_in_the_prediction() -> None:
     m = module("a = Relu x", "b = Abs x", "c = Add a b", "d = Relu c", "e = Relu x", "y = Add d e")
     lowered = Lower().run(MpcTarget().lower(m))
-    found = in_lockstep(lowered, Prices.shipped().mpc)
+    ((_, found),) = in_lockstep(lowered, Prices.shipped().mpc)
     alone = [count(op, m) for op in m.ops]
     assert found.rounds == 6 and sum(c.rounds for c in alone) == 12
     assert found.bytes == sum(c.bytes for c in alone) and found.offline_bytes == sum(c.offline for c in alone)

@@ -1,0 +1,41 @@
+"""A pass begins at the client when the server has expanded its material too: online time is that of the pass alone."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.state import MpcState
+from ppc.runtime.net.memory import pair
+from ppc.runtime.party import Session
+from ppc.runtime.phases import _prepare
+
+
+def parties() -> dict[str, Session]:
+    found = {role: Session(role, {}) for role in ("client", "server")}
+    found["client"].channels["server"], found["server"].channels["client"] = pair("client", "server", 0.05)
+    for session in found.values():
+        session.engines["mpc"] = MpcState(supply=SimpleNamespace(prepare=lambda run: None))  # type: ignore[arg-type]
+    return found
+
+
+def test_the_client_waits_for_the_server() -> None:
+    session = parties()["client"]
+    with pytest.raises(PartyError) as refused:
+        _prepare(session, 0)
+    assert refused.value.code == "PPC6002"
+
+
+def test_the_server_waits_for_nobody() -> None:
+    found = parties()
+    for run in range(2):
+        _prepare(found["server"], run)
+    for run in range(2):
+        _prepare(found["client"], run)
+
+
+def test_without_material_nobody_waits() -> None:
+    session = Session("client", {})
+    session.engines["mpc"] = MpcState()
+    _prepare(session, 0)
+    assert not session.channels
