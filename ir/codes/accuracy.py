@@ -37,7 +37,7 @@ CODES: list[Code] = [
         "PPC4005",
         "polynomials within the error budget are too deep",
         "Polynomials of high degree, or compositions of several, would change the outputs on the calibration data by "
-        "no more than the policy allows (`limit error`, else 1 %), but no plan has the levels for them. The plan "
+        "no more than the policy allows (`error <= ...`, else 1 %), but no plan has the levels for them. The plan "
         "has those that fit, and the message says what they change.",
         "Offer mpc, tee or client for the activations, allow a larger error, or train with polynomial activations.",
     ),
@@ -47,7 +47,7 @@ CODES: list[Code] = [
         "The stages of a composition grow far faster outside their range than one polynomial does: an input of the "
         "activation beyond the calibrated range (which is wider than the data by a tenth of its width on either side) "
         "makes the whole result of that run wrong, not only this element.",
-        "Calibrate on data that covers what the plan will see, or allow a larger error (`limit error`).",
+        "Calibrate on data that covers what the plan will see, or allow a larger error (`error <= ...`).",
     ),
     Code(
         "PPC4101",

@@ -14,6 +14,7 @@ is carried beside the noise of all slots; a linear map multiplies one that it is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor, hypot, log2, sqrt
 
 import numpy as np
@@ -23,7 +24,7 @@ from ppc.runtime.levels import MOST_HIDDEN_BITS, Chain
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.he.graph import polynomial, polynomial_levels
 from ppc.targets.he.levels import LevelPlan
-from ppc.targets.he.polynomial_noise import polynomial_noise
+from ppc.targets.he.polynomial_noise import PolynomialNoise, polynomial_noise
 from ppc.targets.he.scales import ScalePlan
 from ppc.targets.he.select import Chosen
 
@@ -134,10 +135,21 @@ class Noise:
     def polynomial(self, op: Op, level: int, error: Error, scale: float, out: float) -> Error:
         """Of a polynomial of an argument at this level and scale, with this error; the result has scale `out`."""
         coefficients, lo, hi = polynomial(op)
-        levels = level, level - polynomial_levels(op)
-        argument = error.spread, error.peak
-        spread, peak = polynomial_noise(self, argument, coefficients, (lo, hi), levels, (scale, out))
-        return Error(float(np.quantile(spread, STEEP)), float(np.quantile(peak, STEEP)))
+        found = self._polynomial(coefficients, (lo, hi), (level, level - polynomial_levels(op)), (scale, out))
+        spread = np.sort(np.hypot(found.slope * error.spread, found.spread))
+        peak = np.sort(np.hypot(found.slope * error.peak, found.peak))
+        at = int(STEEP * (len(spread) - 1))
+        return Error(float(spread[at]), float(peak[at]))
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - the search for parameters tries most steps again as they were
+    def _polynomial(
+        self,
+        coefficients: tuple[float, ...],
+        interval: tuple[float, float],
+        levels: tuple[int, int],
+        scales: tuple[float, float],
+    ) -> PolynomialNoise:
+        return polynomial_noise(self, coefficients, interval, levels, scales)
 
     def prime(self, level: int) -> float:
         return float(self.chain.primes[level])

@@ -14,7 +14,7 @@ from ppc.runtime.chebyshev import evaluate
 from ppc.targets.he.linear_map import Floats
 
 #: Arguments that errors are looked at for, evenly over the range.
-ARGUMENTS = 65
+ARGUMENTS = 21
 
 
 class Sources(Protocol):
@@ -29,7 +29,7 @@ class Sources(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A value at each argument, and its derivative by the argument and by each source so far: (sources, arguments).
+    """A value at each argument, and its derivative by the argument and by each source: (sources, arguments).
 
     `loose`: the variance of errors that are taken as independent, of rounded coefficients.
     """
@@ -43,11 +43,17 @@ class Tracked:
 
 
 class NoiseArithmetic:
-    """The arithmetic of `ppc.runtime.chebyshev` on values with their errors."""
+    """The arithmetic of `ppc.runtime.chebyshev` on values with their errors, of at most `most` sources."""
 
-    def __init__(self, sources: Sources):
-        self._sources = sources
+    def __init__(self, sources: Sources, most: int):
+        self._sources, self._most = sources, most
         self.spread, self.peak = [0.0], [0.0]  # of each source; the first stands for the argument
+
+    def start(self, level: int, scale: float, x: Floats) -> Tracked:
+        """The argument."""
+        by = np.zeros((self._most, len(x)))
+        by[0] = 1.0
+        return Tracked(level, scale, x, by, np.zeros(len(x)))
 
     def level(self, a: Tracked) -> int:
         return a.level
@@ -66,56 +72,53 @@ class NoiseArithmetic:
         return Tracked(level, scale, a.values * number, a.by * number, loose)
 
     def product(self, a: Tracked, b: Tracked) -> Tracked:
-        left, right = self._aligned(a, b)
-        by = left * b.values + right * a.values
+        by = a.by * b.values + b.by * a.values
         loose = a.loose * b.values**2 + b.loose * a.values**2
         return Tracked(min(a.level, b.level), a.scale * b.scale, a.values * b.values, by, loose, True)
 
     def add(self, a: Tracked, b: Tracked) -> Tracked:
-        left, right = self._aligned(a, b)
-        product = a.product or b.product
-        return Tracked(a.level, a.scale, a.values + b.values, left + right, a.loose + b.loose, product)
+        either = a.product or b.product
+        return Tracked(a.level, a.scale, a.values + b.values, a.by + b.by, a.loose + b.loose, either)
 
     def add_number(self, a: Tracked, number: float) -> Tracked:
         return Tracked(a.level, a.scale, a.values + number, a.by, a.loose, a.product)
 
     def finish(self, raw: Tracked, scale: float) -> Tracked:
         spread, peak = self._sources.finish(raw.level, raw.scale if raw.product else None, scale)
+        by = raw.by.copy()
+        by[len(self.spread)] = 1.0
         self.spread.append(spread)
         self.peak.append(peak)
-        by = np.zeros((len(self.spread), len(raw.values)))
-        by[: len(raw.by)] = raw.by
-        by[-1] = 1.0
         return Tracked(raw.level - 1, scale, raw.values, by, raw.loose)
 
     def zero(self, level: int, scale: float) -> Tracked:
         nothing = np.zeros(ARGUMENTS)
-        return Tracked(level, scale, nothing, nothing[None], nothing)
+        return Tracked(level, scale, nothing, np.zeros((self._most, ARGUMENTS)), nothing)
 
-    @staticmethod
-    def _aligned(a: Tracked, b: Tracked) -> tuple[Floats, Floats]:
-        """Derivatives by the same sources."""
-        count = max(len(a.by), len(b.by))
-        left, right = (np.pad(x.by, ((0, count - len(x.by)), (0, 0))) for x in (a, b))
-        return left, right
+
+@dataclass(frozen=True, slots=True)
+class PolynomialNoise:
+    """At arguments evenly over the interval: how much an error of the argument grows, and what comes with it."""
+
+    slope: Floats
+    spread: Floats
+    peak: Floats
 
 
 def polynomial_noise(
     sources: Sources,
-    argument: tuple[float, float],
     coefficients: tuple[float, ...],
     interval: tuple[float, float],
     levels: tuple[int, int],
     scales: tuple[float, float],
-) -> tuple[Floats, Floats]:
-    """(spread, peak) of the result at arguments evenly over the interval, for an argument with these errors.
-
-    `levels`, `scales`: of the argument and of the result.
-    """
-    arithmetic = NoiseArithmetic(sources)
-    arithmetic.spread[0], arithmetic.peak[0] = argument
-    x, one = np.linspace(*interval, ARGUMENTS), np.ones((1, ARGUMENTS))
-    start = Tracked(levels[0], scales[0], x, one, np.zeros(ARGUMENTS))
-    found = evaluate(arithmetic, start, coefficients, *interval, levels[1], scales[1])
-    spread, peak = (np.array(s)[: len(found.by), None] for s in (arithmetic.spread, arithmetic.peak))
-    return np.sqrt(((found.by * spread) ** 2).sum(0) + found.loose), np.sqrt(((found.by * peak) ** 2).sum(0))
+) -> PolynomialNoise:
+    """`levels`, `scales`: of the argument and of the result."""
+    # each finished sum has a coefficient or a power of its own; and the change of range
+    arithmetic = NoiseArithmetic(sources, len(coefficients) + 3)
+    x = arithmetic.start(levels[0], scales[0], np.linspace(*interval, ARGUMENTS))
+    found = evaluate(arithmetic, x, coefficients, *interval, levels[1], scales[1])
+    by = found.by[1 : len(arithmetic.spread)] ** 2
+    spread, peak = (np.square(s[1:])[:, None] for s in (arithmetic.spread, arithmetic.peak))
+    return PolynomialNoise(
+        np.abs(found.by[0]), np.sqrt((by * spread).sum(0) + found.loose), np.sqrt((by * peak).sum(0))
+    )
