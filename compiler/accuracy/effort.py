@@ -19,6 +19,9 @@ MOST_SAMPLES, MOST_SECONDS = 64, 4.0
 #: Of a term of a he.linear on slot vectors (roll, multiply, add), a slot.
 SECONDS_A_SLOT = 4e-9
 
+#: Of a node or a step, besides its arithmetic: numpy in small pieces, the interpreter's own work.
+SECONDS_A_NODE = 3e-4
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -30,10 +33,11 @@ class Effort:
     @staticmethod
     def of(assigned: Module, lowered: Module) -> "Effort":
         target, rung = client_target(Prices.shipped()), _any_rung()
-        model = sum(target.cost(op, assigned, rung).seconds for op in assigned.ops)
+        model = sum(target.cost(op, assigned, rung).seconds + SECONDS_A_NODE for op in assigned.ops)
         degree: Any = lowered.attrs.get("he.degree", 0)
         terms: Any = [op.attrs.get("terms", ()) for op in lowered.ops]
-        return Effort(model, model + sum(map(len, terms)) * degree / 2 * SECONDS_A_SLOT)
+        slots = sum(map(len, terms)) * degree / 2
+        return Effort(model, model + len(lowered.ops) * SECONDS_A_NODE + slots * SECONDS_A_SLOT)
 
     def passes(self, batch: int) -> int:
         """Passes on which the plan is compared with the model; 0 where one takes too long."""

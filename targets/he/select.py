@@ -29,12 +29,12 @@ BEAM = 32
 HOPELESS = 2.0
 #: What a level that a realignment adds is taken to cost: a share of what came before, and rotations at the top.
 LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
-#: Seconds that a byte takes between client and server, at 1 Gbit/s.
-TRANSFER = 8e-9
 #: Coefficients of a polynomial that may read slots without an element as they are: a square of the partial sums there
 #: keeps within the headroom of the scales. One of a higher degree grows beyond the modulus on what is outside its
 #: range, which spoils every slot.
 MOST_GROWING = 3
+#: Seconds that a byte takes between client and server, at 1 Gbit/s.
+TRANSFER = 8e-9
 
 
 @dataclass(frozen=True)
