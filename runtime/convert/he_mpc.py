@@ -77,7 +77,7 @@ def _mask(session: Session, step: Step, x: Value) -> Shares:
     """The server's part: sends the masked ciphertexts."""
     scale, server = scale_of(step), server_engine(session)
     context, low = server.context, _exit_level(server.context, level_of(step), scale, step)
-    mask = server.exits.take(step.id, lambda: _exit_mask(server, step))
+    mask = server.exits.take(step.id, lambda: exit_mask(server, step))
     masked = []
     for added, ciphertext in zip(mask.ciphertexts, batch_border.ciphertexts(server, x), strict=True):
         lowered = vector.lower(context, ciphertext, low)
@@ -94,11 +94,11 @@ def prepare_masks(session: Session, runs: int) -> None:
     masked = [s for s in steps if s.name == "convert.he_to_mpc" or s.attrs.get("privacy") == "masking"]
     server = server_engine(session)
     for _, step in product(range(runs), masked):
-        if not server.exits.prepare(step.id, lambda step=step: _exit_mask(server, step)):  # type: ignore[misc]
+        if not server.exits.prepare(step.id, lambda step=step: exit_mask(server, step)):  # type: ignore[misc]
             return
 
 
-def _exit_mask(server: ServerEngine, step: Step) -> ExitMask:
+def exit_mask(server: ServerEngine, step: Step) -> ExitMask:
     """R for a value's ciphertexts, and the server's share: what −R decodes to."""
     context, scale = server.context, scale_of(step)
     layout, low = packed_layout(step, context.slots), _exit_level(context, level_of(step), scale, step)
