@@ -1,21 +1,17 @@
 """Tables of accuracy for a terminal."""
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from ppc.compiler.accuracy.trial import CLEAR, MODEL, SIMULATE, Trial
-from ppc.compiler.report.terminal import safe
+from ppc.compiler.report.terminal import safe, titled
 
 WORDS = {MODEL: "onnxruntime", CLEAR: "plan in clear", SIMULATE: "plan simulated"}
 
 
 def render_trial(trial: Trial) -> RenderableType:
     first = trial.rows[0]
-    table = Table(
-        title=f"{safe(trial.plan)} on {trial.samples} samples, against: {WORDS[first.way]}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
+    table = titled(
+        f"{safe(trial.plan)} on {trial.samples} samples, against: {WORDS[first.way]}",
         pad_edge=False,
         header_style="dim",
     )

@@ -3,12 +3,11 @@
 from importlib.resources import files
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from ppc.compiler.explore.plot import distinct, kinds, panel
 from ppc.compiler.explore.run import Exploration
 from ppc.compiler.explore.words import headline, note, relies, where
-from ppc.compiler.report.terminal import safe, seconds, size
+from ppc.compiler.report.terminal import safe, seconds, size, titled
 from ppc.ir.render import printable
 
 
@@ -16,11 +15,8 @@ def render(found: Exploration) -> RenderableType:
     """A table a network and batch size; `*` marks plans that no other one beats."""
     parts: list[RenderableType] = []
     for (network, batch), rows in found.groups().items():
-        table = Table(
-            title=f"\nNetwork {network}, batch {batch}",
-            title_justify="left",
-            title_style="bold",
-            box=None,
+        table = titled(
+            f"\nNetwork {network}, batch {batch}",
             pad_edge=False,
             header_style="dim",
             caption=safe(headline(found, network, batch)),

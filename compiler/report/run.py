@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from ppc.compiler.report.compare import Costs
-from ppc.compiler.report.terminal import safe, seconds, size
+from ppc.compiler.report.terminal import safe, seconds, size, titled
 
 if TYPE_CHECKING:
     from ppc.compiler.runner import RunOutcome
@@ -22,11 +22,8 @@ def render_run(run: "RunOutcome") -> RenderableType:
 
 
 def _summary(run: "RunOutcome") -> RenderableType:
-    table = Table(
-        title=f"\nRun: {run.samples} samples, mode {run.mode}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
+    table = titled(
+        f"\nRun: {run.samples} samples, mode {run.mode}",
         show_header=False,
     )
     t, predicted = run.measured["seconds"], run.manifest["report"]["predicted"]
@@ -66,11 +63,8 @@ def _summary(run: "RunOutcome") -> RenderableType:
 
 def _segments(run: "RunOutcome") -> RenderableType:
     """Predicted beside measured, a row a segment."""
-    table = Table(
-        title="\nPredicted beside measured, all passes (computation of the busiest party; bytes without the dealer's)",
-        title_justify="left",
-        title_style="bold",
-        box=None,
+    table = titled(
+        "\nPredicted beside measured, all passes (computation of the busiest party; bytes without the dealer's)",
         header_style="dim",
     )
     table.add_column("segment")
@@ -110,11 +104,8 @@ def _compared(table: Table, place: str, steps: str, predicted: Costs, measured: 
 
 
 def _steps(rows: list[dict[str, Any]]) -> RenderableType:
-    table = Table(
-        title="\nPer step, all passes (busiest party, waiting left out; bytes of all parties but the dealer)",
-        title_justify="left",
-        title_style="bold",
-        box=None,
+    table = titled(
+        "\nPer step, all passes (busiest party, waiting left out; bytes of all parties but the dealer)",
         header_style="dim",
     )
     for column in ("step", "", "node", "seconds", "sent"):

@@ -83,8 +83,13 @@ def _verdict(manifest: Mapping[str, Any]) -> RenderableType:
     return Panel("\n".join(lines), title="ppc plan", title_align="left")
 
 
+def titled(title: str, **options: Any) -> Table:
+    """A table as all reports in the terminal have it; `options` are rich's."""
+    return Table(title=title, title_justify="left", title_style="bold", box=None, **options)
+
+
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    table = titled(title, pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

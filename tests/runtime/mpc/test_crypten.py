@@ -5,14 +5,10 @@ import socket
 import subprocess
 import sys
 import textwrap
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
-
-if find_spec("crypten") is None:
-    pytest.skip("CrypTen is not installed", allow_module_level=True)
 
 from ppc.runtime.mpc.crypten_import import load
 from ppc.runtime.mpc.crypten_layer import CrypTen

@@ -117,7 +117,8 @@ def test_a_batch_costs_no_more_than_a_sample_where_it_fits(builder):
         dense(b, 16, 30)
         square(b)
         dense(b, 2, 16)
-        return count(lower_he(b.module()))
+        # a result that leaves as shares would take no rotations for its sums
+        return count(lower_he(b.module("reveal.he_to_client", {"privacy": "public weights"})))
 
     one, many = lowered(1), lowered(64)
-    assert sum(many[:2]) <= 3 * sum(one[:2])
+    assert sum(many[:2]) <= 2 * sum(one[:2])
