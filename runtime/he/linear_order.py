@@ -8,6 +8,7 @@ after another, each added to the next of its tree as soon as it is there.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.attrs import Term
@@ -68,6 +69,14 @@ class Finish:
 
 
 Operation = Turn | Multiply | TurnSum | Merge | Finish
+
+
+@lru_cache(maxsize=256)
+def once_ordered(
+    terms: tuple[Term, ...], outputs: int, keys: frozenset[int], slots: int, threads: int
+) -> tuple[Operation, ...]:
+    """`order`, remembered from pass to pass."""
+    return tuple(order(terms, outputs, keys, slots, threads))
 
 
 def order(terms: Sequence[Term], outputs: int, keys: frozenset[int], slots: int, threads: int = 1) -> list[Operation]:

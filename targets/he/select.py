@@ -35,6 +35,9 @@ LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
 MOST_GROWING = 3
 #: Seconds that a byte takes between client and server, at 1 Gbit/s.
 TRANSFER = 8e-9
+#: What a second of the client or of the network counts beside one of the server: that one serves many clients, each of
+#: which brings its own processor.
+CLIENT_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -148,9 +151,10 @@ class Search:
     # one kind of node each
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
-        level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        each = self.primitives.enter(self.degree, level) + TRANSFER * ciphertext_bytes(self.degree, level, seeded=True)
-        return state.take(self._plain(node, packing, ()), count * each)
+        count = packing.ciphertexts * self.batching.groups
+        return state.take(
+            self._plain(node, packing, ()), count * upload(self.primitives, self.degree, self._level(node))
+        )
 
     def _leave(self, state: State, node: Node) -> State:
         name = node.operands[0]
@@ -286,6 +290,13 @@ class Search:
         if id(found) not in self.splits:
             self.splits[id(found)] = found.lowered()
         return self.splits[id(found)]
+
+
+def upload(primitives: Primitives, degree: int, level: int) -> float:
+    """What a ciphertext that enters counts."""
+    load = primitives.at("load_seeded", degree, level)
+    client = primitives.enter(degree, level) - load + TRANSFER * ciphertext_bytes(degree, level, seeded=True)
+    return load + CLIENT_SHARE * client
 
 
 _identity = lru_cache(maxsize=64)(identity)  # one object a size: the memo goes by object
