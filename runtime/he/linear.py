@@ -22,7 +22,6 @@ from ppc.runtime.he.linear_order import (
     Turn,
     TurnSum,
     once_ordered,
-    reads_of,
 )
 from ppc.runtime.he.schedule import Task, Workers
 
@@ -48,8 +47,8 @@ def evaluate(
     """
     inputs = workers.map(lambda c: rotate_and_add(context, keys, c, pre), inputs)
     layer = _Layer(context, keys, inputs, diagonals, bias, post, weight_scale, result)
-    operations = once_ordered(tuple(terms), len(bias), layer.steps, context.slots, workers.threads)
-    layer.readers = reads_of(operations)
+    operations, readers = once_ordered(tuple(terms), len(bias), layer.steps, context.slots, workers.threads)
+    layer.readers = dict(readers)
     workers.run([Task(layer.work(op), op.after) for op in operations])
     return layer.results
 

@@ -6,7 +6,7 @@ after another, each added to the next of its tree as soon as it is there.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -74,9 +74,10 @@ Operation = Turn | Multiply | TurnSum | Merge | Finish
 @lru_cache(maxsize=256)
 def once_ordered(
     terms: tuple[Term, ...], outputs: int, keys: frozenset[int], slots: int, threads: int
-) -> tuple[Operation, ...]:
-    """`order`, remembered from pass to pass."""
-    return tuple(order(terms, outputs, keys, slots, threads))
+) -> tuple[Sequence[Operation], Mapping[Baby, int]]:
+    """`order` and `reads_of`, remembered from pass to pass."""
+    operations = order(terms, outputs, keys, slots, threads)
+    return operations, reads_of(operations)
 
 
 def order(terms: Sequence[Term], outputs: int, keys: frozenset[int], slots: int, threads: int = 1) -> list[Operation]:
