@@ -218,16 +218,17 @@ class Search:
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
         """Mask the slots that hold more than the operand's elements, which takes a level.
 
-        The masked value takes the name, and the step the node, of what it masks: a policy grants a value by these.
+        The masked value takes the name, and the step the node and the label, of what it masks: a policy grants a value
+        by these, and judges constants by the weights of their node.
         """
         name = node.operands[0]
         packing = state.packings[name]
         if packing.clean:
             return state, name
         raw = f"{name}.unmasked"
-        made = next(step.op for step in state.steps if step.result == name)
-        sizes = self.sizes[name]
-        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing, sizes)
+        made = next(step for step in state.steps if step.result == name)
+        sizes, as_made = self.sizes[name], replace(node, op=made.op, label=made.label)
+        moved, masked = self._realigned(state.renamed(name, raw), as_made, raw, packing, sizes)
         return moved.renamed(masked, name), name
 
     def _realigned(
@@ -235,7 +236,7 @@ class Search:
     ) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""
         moved = f"{name}.at{len(state.steps)}"
-        step = Node("linear", node.op, (name,), moved, node.like)
+        step = Node("linear", node.op, (name,), moved, node.like, label=node.label)
         places = Placement(target.digits, target.offset)
         map = _identity(target.size)
         found = self._cover(map, state.packings[name], places)
