@@ -80,6 +80,11 @@ class Lowered:
             most = max(most, int(filled[self.terms[mine, 0], slots].sum()))
         return most
 
+    @cached_property
+    def spans(self) -> int:
+        """Slots that are read for one element of the result, whether something lies in them or not."""
+        return int(np.bincount(self.terms[:, 1]).max()) << len(self.cover.placed.post)
+
     def diagonals(self) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the baby step moves its input to,
         and the giant step the product from."""
