@@ -85,9 +85,9 @@ def run_party(
     status.phase("online")
     for run in range(runs):
         with meter.phase("offline"):
+            status.run(run, runs)
             _prepare(session, run)
         with meter.phase("online"):
-            status.run(run, runs)
             session.start_run(run, batches[run] if batches else {})
             program(session)
             results.append(session.outputs)
