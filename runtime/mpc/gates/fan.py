@@ -110,6 +110,52 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
     onehot, table = p.share((words, gates), dtype), p.share((words, gates), dtype)
     used = np.dtype(fan.opened).type((1 << (width + fan.fan_in)) - 1)
     opened = yield from p.open_xor(_pack([*equal, *less], fan.opened) ^ (mask & used))
+    return _by_masks(fan, onehot[0], table[0], opened) if words == 1 else _by_halves(fan, onehot, table, opened)
+
+
+def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
+    """The sum is one parity over the entries that what was opened picks, and so is the product."""
+    opened = opened.astype(np.intp)
+    picked = np.take(_masks(fan), opened) & onehot
+    e = opened & ((1 << fan.width) - 1)
+    picked ^= table & np.take(_single(fan), e)
+    product = np.zeros(onehot.size, np.uint8)
+    if not fan.last:
+        product = parity(onehot & np.take(_complement(fan), e))
+    return parity(picked), product
+
+
+@cache
+def _single(fan: Fan) -> NDArray[Any]:
+    """The bit of a table that belongs to each e."""
+    return (np.uint64(1) << np.arange(1 << fan.width, dtype=np.uint64)).astype(fan.table[0])
+
+
+@cache
+def _complement(fan: Fan) -> NDArray[Any]:
+    """The one-hot bit of a where a is the complement of e, for each e."""
+    size = 1 << fan.width
+    return _single(fan)[_places(fan.width)[~np.arange(size) & (size - 1)]]
+
+
+@cache
+def _masks(fan: Fan) -> NDArray[Any]:
+    """For each opened word: the XOR, over the bits g_j that are set, of the entries of a whose first j bits are the
+    complement of e's. Those with the same first j bits lie side by side (`_places`)."""
+    size = 1 << fan.width
+    place = _places(fan.width)[~np.arange(size) & (size - 1)]
+    cells = np.arange(size)
+    masks = np.zeros((1, size), np.uint64)
+    for j in range(fan.fan_in):
+        same = (cells[None] >> (fan.width - j)) == (place[:, None] >> (fan.width - j))
+        row = (same.astype(np.uint64) << cells.astype(np.uint64)).sum(axis=1, dtype=np.uint64)
+        masks = np.concatenate([masks, masks ^ row])  # g_j clear, set
+    return masks.reshape(-1).astype(fan.table[0])
+
+
+def _by_halves(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
+    """The same one j after the other: the masks would not fit in the cache."""
+    gates, width, (dtype, _) = onehot.shape[1], fan.width, fan.table
     e = (opened & opened.dtype.type((1 << width) - 1)).astype(np.int64)
     chosen = opened >> opened.dtype.type(width)
     row = table[e >> 6, np.arange(gates)] >> (e & 63).astype(dtype)
@@ -125,8 +171,8 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
 
 def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
     """Row j becomes bit j."""
-    packed = np.zeros(bits[0].shape, dtype)
-    for j, row in enumerate(bits):
+    packed = bits[0].astype(dtype)
+    for j, row in enumerate(bits[1:], 1):
         packed |= row.astype(dtype) << packed.dtype.type(j)
     return packed
 

@@ -16,7 +16,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.compare import compared_bits
 from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
-from ppc.runtime.mpc.gates.truncate import Truncation, Undo
+from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
 
@@ -91,23 +91,18 @@ class Maximum:
         less = yield from signs(p, self.how, digits, top, self._differences(c[0].public))
         lost = yield from p.open_bits(less ^ p.random(pairs, "bit"))
         row = self._row(lost)
-        won = _picked(p.share((self.candidates, self.rows, self.n)), row)
+        won = np.take(p.share((self.candidates, self.rows, self.n)), row)
         found = []
         for mask, value in zip(masks, c, strict=True):
-            undo = mask.take(p, None, (self.candidates, self.rows, self.n))
-            high, wrap = _picked(undo.high, row), None if undo.wrap is None else _picked(undo.wrap, row)
-            found.append(value.less(Undo(high, wrap), won).sum(axis=0, dtype=np.uint64))
+            undo = mask.take_at(p, (self.candidates, self.rows, self.n), row)
+            found.append(value.less(undo, won).sum(axis=0, dtype=np.uint64))
         return np.stack(found)
 
-    def _row(self, lost: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Which row of each candidate's table the opened bits pick: (candidates, n)."""
-        row = np.zeros((self.candidates, self.n), np.int64)
+    def _row(self, lost: NDArray[np.uint8]) -> NDArray[np.intp]:
+        """The place, in a flat table (candidates, rows, n), of the row that the opened bits pick: (candidates, n)."""
+        row = np.zeros((self.candidates, self.n), np.uint8)
         for i in range(self.candidates):
             for place, (pair, _) in enumerate(self._of(i)):
-                row[i] |= lost[pair].astype(np.int64) << place
-        return row
-
-
-def _picked(table: Ring, row: NDArray[np.int64]) -> Ring:
-    """(candidates, rows, n) at one row each -> (candidates, n)."""
-    return np.take_along_axis(table, row[:, None], axis=1)[:, 0]
+                row[i] |= lost[pair] << np.uint8(place)
+        first = np.arange(self.candidates)[:, None] * self.rows
+        return (first + row) * self.n + np.arange(self.n)

@@ -6,6 +6,7 @@ combines the digits (`fan`) and gives [c < r], hence the sign of x. A threshold 
 the same mask under c − t, and reads the same tables elsewhere.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -49,12 +50,11 @@ class Digits:
         size = 1 << self.digit
         return fan.narrowest(size), max(1, size // 64)
 
-    def cut(self, x: Ring) -> Ring:
-        """The digits of all but the top bit, most significant first: (count, *shape)."""
-        low = x & word((1 << (self.bits - 1)) - 1)
-        places = range(self.digit * (self.count - 1), -1, -self.digit)
-        mask = word((1 << self.digit) - 1)
-        return np.stack([(low >> word(at)) & mask if at < 64 else np.zeros_like(low) for at in places])
+    def cut(self, x: Ring) -> Iterator[Ring]:
+        """The digits of all but the top bit, most significant first: one at a time, so that they stay in the cache."""
+        for at in range(self.digit * (self.count - 1), -1, -self.digit):
+            left = max(0, min(self.digit, self.bits - 1 - at))
+            yield (x >> word(min(at, 63))) & word((1 << left) - 1)
 
     def top(self, x: Ring) -> Bits:
         returned: Bits = (x >> word(self.bits - 1)).astype(np.uint8) & np.uint8(1)
@@ -76,11 +76,11 @@ def digits_for(bits: int, small: bool = False) -> Digits:
 def deal_digits(d: Dealer, how: Digits, r: Ring) -> None:
     """One-hot digits of r (XOR-shared) and its top bit."""
     dtype, words = how.table
-    value = how.cut(r)
     table = np.empty((how.count, words, *r.shape), dtype)
-    bit, high = word(1) << (value & word(63)), value >> word(6)
-    for i in range(words):
-        table[:, i] = bit * (high == word(i))
+    for rows, value in zip(table, how.cut(r), strict=True):
+        bit, high = word(1) << (value & word(63)), value >> word(6)
+        for i in range(words):
+            rows[i] = bit * (high == word(i)) if words > 1 else bit
     d.share_xor(table)
     d.share_bits(how.top(r))
 
@@ -93,15 +93,22 @@ def take_digits(p: Party, how: Digits, shape: Shape) -> tuple[Ring, Bits]:
 def _pick(how: Digits, table: Ring, c: Ring) -> tuple[Bits, Bits]:
     """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (count, *c.shape) each. `table[:, 0]` broadcasts against
     c."""
-    value = how.cut(c)
     one = np.uint8(1)
-    if table.shape[1] == 1:
-        row = table[:, 0] >> value.astype(table.dtype)
-        return row.astype(np.uint8) & one, fan.parity(row >> table.dtype.type(1))
-    high = value >= word(64)
-    row = np.where(high, table[:, 1], table[:, 0]) >> (value & word(63))
-    less: Bits = fan.parity(row >> word(1)) ^ (fan.parity(table[:, 1]) & ~high)
-    return row.astype(np.uint8) & one, less
+    equal, less = np.empty((2, how.count, *c.shape), np.uint8)
+    for j, value in enumerate(how.cut(c)):
+        low = table[j, 0]
+        if table.shape[1] > 1:
+            high = value >= word(64)
+            low = np.where(high, table[j, 1], low)
+            value &= word(63)
+        row = low >> value.astype(low.dtype)
+        np.bitwise_and(row.astype(np.uint8), one, out=equal[j])
+        np.bitwise_count(row, out=less[j])  # the parity of what lies at c_j and above, or above it
+        if table.shape[1] > 1:
+            less[j] += fan.parity(table[j, 1]) & ~high
+        less[j] ^= equal[j]
+        less[j] &= one
+    return equal, less
 
 
 def deal_signs(d: Dealer, how: Digits, shape: Shape) -> None:

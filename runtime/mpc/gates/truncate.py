@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
@@ -63,6 +64,11 @@ class Truncation:
         assert shape is not None
         high = p.share(shape)
         return Undo(high, p.share(shape, self.wrap).astype(np.uint64) if self.bits else None)
+
+    def take_at(self, p: Party, shape: Shape, place: NDArray[np.intp]) -> Undo:
+        """The same of a product's shape, but of the elements at flat places alone."""
+        high = np.take(p.share(shape), place)
+        return Undo(high, np.take(p.share(shape, self.wrap), place).astype(np.uint64) if self.bits else None)
 
     def masked(self, p: Party, x: Ring, r: Ring) -> Ring:
         return x + r + p.first * word(1 << 62) if self.bits else x + r
