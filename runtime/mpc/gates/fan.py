@@ -21,7 +21,6 @@ from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.turn import Rounds
 
 Bits = NDArray[np.uint8]
-_BLOCK = 1 << 15
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 
 
@@ -60,18 +59,16 @@ class Fan:
 
 
 def deal(d: Dealer, fan: Fan, gates: int) -> None:
-    size, (dtype, words) = 1 << fan.width, fan.table
-    mask = d.random_xor((gates,), fan.opened)
-    a = mask.astype(np.int64) & (size - 1)
-    b = (mask.astype(np.int64) >> fan.width) & ((1 << fan.fan_in) - 1)
-    onehot = np.zeros((words, gates), np.uint64)
-    place = _places(fan.width)[a]
-    onehot[place >> 6, np.arange(gates)] = np.uint64(1) << (place & 63).astype(np.uint64)
-    d.share_xor(onehot.astype(dtype))
-    table = np.empty((words, gates), dtype)
-    for start in range(0, gates, _BLOCK):  # bounds the memory: a byte a bit
-        part = slice(start, start + _BLOCK)
-        table[:, part] = _sums(a[part], b[part], fan).T
+    dtype, words = fan.table
+    mask = d.random_xor((gates,), fan.opened).astype(np.intp) & ((1 << (fan.width + fan.fan_in)) - 1)
+    a = mask & ((1 << fan.width) - 1)
+    d.share_xor(np.take(_onehot(fan), a, axis=1))
+    if words == 1:
+        d.share_xor(np.take(_tables(fan), mask)[None])
+        return
+    table = np.zeros((words, gates), dtype)
+    for j, terms in enumerate(_terms(fan)):
+        table ^= np.take(terms, a, axis=1) * ((mask >> (fan.width + j)) & 1).astype(dtype)
     d.share_xor(table)
 
 
@@ -85,19 +82,39 @@ def _places(width: int) -> NDArray[np.int64]:
     return place
 
 
-def _sums(a: NDArray[np.int64], b: NDArray[np.int64], fan: Fan) -> NDArray[Any]:
-    """W[E] for every E, as packed rows."""
-    dtype, _ = fan.table
-    opened = np.arange(1 << fan.width, dtype=np.uint16)
-    product = np.ones((a.size, opened.size), np.uint8)
-    total = np.zeros((a.size, opened.size), np.uint8)
-    differ = opened[None] ^ a.astype(np.uint16)[:, None]
+@cache
+def _onehot(fan: Fan) -> NDArray[Any]:
+    """The one-hot form of each a: (words, 2^width)."""
+    return _bitsets(fan, np.eye(1 << fan.width, dtype=np.uint8)[_places(fan.width)])
+
+
+@cache
+def _terms(fan: Fan) -> list[NDArray[Any]]:
+    """For each j, and each a: the bits E for which Π_{i<j} (E_i ⊕ a_i) is one, (words, 2^width)."""
+    values = np.arange(1 << fan.width)
+    product = np.ones((values.size, values.size), np.uint8)
+    found = []
     for j in range(fan.fan_in):
-        total ^= product & ((b >> j) & 1).astype(np.uint8)[:, None]
-        if j < fan.width:
-            product &= (differ >> np.uint16(j)).astype(np.uint8) & np.uint8(1)
-    packed = np.packbits(total, axis=1, bitorder="little")
-    return packed.view(np.dtype(dtype).newbyteorder("<"))
+        found.append(_bitsets(fan, product))
+        product = product & ((values[None] ^ values[:, None]) >> j).astype(np.uint8) & np.uint8(1)
+    return found
+
+
+@cache
+def _tables(fan: Fan) -> NDArray[Any]:
+    """W for each mask, where a table is one word."""
+    found = np.zeros((1, 1 << fan.width), fan.table[0])
+    for terms in _terms(fan):
+        found = np.concatenate([found, found ^ terms])  # b_j clear, set
+    return found.reshape(-1)
+
+
+def _bitsets(fan: Fan, bits: Bits) -> NDArray[Any]:
+    """Rows of 2^width bits as words: (words, rows)."""
+    dtype, words = fan.table
+    packed = np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little"))
+    packed = packed.view(np.dtype(dtype).newbyteorder("<"))
+    return np.ascontiguousarray(packed[:, :words].T.astype(dtype))
 
 
 def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bits]]:
@@ -115,9 +132,8 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
 
 def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
     """The sum is one parity over the entries that what was opened picks, and so is the product."""
-    opened = opened.astype(np.intp)
     picked = np.take(_masks(fan), opened) & onehot
-    e = opened & ((1 << fan.width) - 1)
+    e = opened & opened.dtype.type((1 << fan.width) - 1)
     picked ^= table & np.take(_single(fan), e)
     product = np.zeros(onehot.size, np.uint8)
     if not fan.last:
@@ -128,29 +144,25 @@ def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArr
 @cache
 def _single(fan: Fan) -> NDArray[Any]:
     """The bit of a table that belongs to each e."""
-    return (np.uint64(1) << np.arange(1 << fan.width, dtype=np.uint64)).astype(fan.table[0])
+    return _bitsets(fan, np.eye(1 << fan.width, dtype=np.uint8))[0]
 
 
 @cache
 def _complement(fan: Fan) -> NDArray[Any]:
     """The one-hot bit of a where a is the complement of e, for each e."""
-    size = 1 << fan.width
-    return _single(fan)[_places(fan.width)[~np.arange(size) & (size - 1)]]
+    return _onehot(fan)[0, ::-1].copy()
 
 
 @cache
 def _masks(fan: Fan) -> NDArray[Any]:
     """For each opened word: the XOR, over the bits g_j that are set, of the entries of a whose first j bits are the
-    complement of e's. Those with the same first j bits lie side by side (`_places`)."""
-    size = 1 << fan.width
-    place = _places(fan.width)[~np.arange(size) & (size - 1)]
-    cells = np.arange(size)
-    masks = np.zeros((1, size), np.uint64)
+    complement of e's."""
+    values, place = np.arange(1 << fan.width), _places(fan.width)
+    masks = np.zeros((1, values.size), fan.table[0])
     for j in range(fan.fan_in):
-        same = (cells[None] >> (fan.width - j)) == (place[:, None] >> (fan.width - j))
-        row = (same.astype(np.uint64) << cells.astype(np.uint64)).sum(axis=1, dtype=np.uint64)
-        masks = np.concatenate([masks, masks ^ row])  # g_j clear, set
-    return masks.reshape(-1).astype(fan.table[0])
+        same = ((values[None] ^ values[:, None]) & ((1 << j) - 1)) == (1 << j) - 1  # (e, a)
+        masks = np.concatenate([masks, masks ^ _bitsets(fan, same[:, np.argsort(place)].astype(np.uint8))])
+    return masks.reshape(-1)
 
 
 def _by_halves(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
