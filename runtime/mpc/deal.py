@@ -81,7 +81,7 @@ def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
         for role in RANKS:
             send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))
     if dealer.shipped:
-        session.channel("server").send(f"mpc.material.{run}.{step}", *dealer.shipped)
+        session.channel("server").give(f"mpc.material.{run}.{step}", *dealer.shipped)
 
 
 def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:

@@ -70,15 +70,10 @@ class Maximum:
         deal_digits(d, self.how, difference)
         deal_signs(d, self.how, difference.shape)
         flips = d.random(difference.shape, "bit")
-        onehot = np.zeros((self.candidates, self.rows, self.n), np.uint64)
-        for i in range(self.candidates):
-            wins = np.zeros(self.n, np.int64)
-            for place, (pair, second) in enumerate(self._of(i)):
-                wins |= (flips[pair] ^ np.uint8(second)).astype(np.int64) << place
-            onehot[i, wins, np.arange(self.n)] = 1
-        d.share(onehot)
+        shape, winning = (self.candidates, self.rows, self.n), self._row(flips, wins=True)
+        d.share_at(shape, winning, np.ones(winning.shape, np.uint64))
         for value, mask in zip(r, self._masks(), strict=True):
-            mask.deal(d, value[:, None], onehot)
+            mask.deal_at(d, value, shape, winning)
         return make_zero((self.values, self.n))
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
@@ -98,11 +93,13 @@ class Maximum:
             found.append(value.less(undo, won).sum(axis=0, dtype=np.uint64))
         return np.stack(found)
 
-    def _row(self, lost: NDArray[np.uint8]) -> NDArray[np.intp]:
-        """The place, in a flat table (candidates, rows, n), of the row that the opened bits pick: (candidates, n)."""
+    def _row(self, bits: NDArray[np.uint8], wins: bool = False) -> NDArray[np.intp]:
+        """The place, in a flat table (candidates, rows, n), of the row that the pairs' bits pick: (candidates, n).
+        `wins`: where it is the one at which the candidate wins, the bits being those that hide the signs."""
         row = np.zeros((self.candidates, self.n), np.uint8)
         for i in range(self.candidates):
-            for place, (pair, _) in enumerate(self._of(i)):
-                row[i] |= lost[pair] << np.uint8(place)
+            for place, (pair, second) in enumerate(self._of(i)):
+                bit = bits[pair] ^ np.uint8(second) if wins else bits[pair]
+                row[i] |= bit << np.uint8(place)
         first = np.arange(self.candidates)[:, None] * self.rows
         return (first + row) * self.n + np.arange(self.n)

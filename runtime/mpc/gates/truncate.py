@@ -56,6 +56,12 @@ class Truncation:
         if self.bits:
             d.share(((r >> word(63)) * factor).astype(self.wrap))
 
+    def deal_at(self, d: Dealer, r: Ring, shape: Shape, place: NDArray[np.intp]) -> None:
+        """The same times a factor (of that shape) that is one at the flat places of r's elements, and zero elsewhere."""
+        d.share_at(shape, place, r >> word(self.bits))
+        if self.bits:
+            d.share_at(shape, place, (r >> word(63)).astype(self.wrap))
+
     def take(self, p: Party, r: Ring | None, shape: Shape | None = None) -> Undo:
         """What `deal` gave: without a factor for this party's share of r, else of the product's shape."""
         if r is not None and not self.bits:
