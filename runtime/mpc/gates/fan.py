@@ -57,14 +57,19 @@ class Fan:
         size = 1 << self.width
         return narrowest(size), max(1, size // 64)
 
+    @property
+    def listed(self) -> bool:
+        """Whether what belongs to each opened word is looked up: half a megabyte at most, which caches hold."""
+        return self.width + self.fan_in <= 15
+
 
 def deal(d: Dealer, fan: Fan, gates: int) -> None:
     dtype, words = fan.table
     mask = d.random_xor((gates,), fan.opened).astype(np.intp) & ((1 << (fan.width + fan.fan_in)) - 1)
     a = mask & ((1 << fan.width) - 1)
     d.share_xor(np.take(_onehot(fan), a, axis=1))
-    if words == 1:
-        d.share_xor(np.take(_tables(fan), mask)[None])
+    if fan.listed:
+        d.share_xor(np.take(_tables(fan), mask, axis=1))
         return
     table = np.zeros((words, gates), dtype)
     for j, terms in enumerate(_terms(fan)):
@@ -102,11 +107,12 @@ def _terms(fan: Fan) -> list[NDArray[Any]]:
 
 @cache
 def _tables(fan: Fan) -> NDArray[Any]:
-    """W for each mask, where a table is one word."""
-    found = np.zeros((1, 1 << fan.width), fan.table[0])
+    """W for each mask: (words, masks)."""
+    dtype, words = fan.table
+    found = np.zeros((words, 1, 1 << fan.width), dtype)
     for terms in _terms(fan):
-        found = np.concatenate([found, found ^ terms])  # b_j clear, set
-    return found.reshape(-1)
+        found = np.concatenate([found, found ^ terms[:, None]], axis=1)  # b_j clear, set
+    return found.reshape(words, -1)
 
 
 def _bitsets(fan: Fan, bits: Bits) -> NDArray[Any]:
@@ -127,42 +133,49 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
     onehot, table = p.share((words, gates), dtype), p.share((words, gates), dtype)
     used = np.dtype(fan.opened).type((1 << (width + fan.fan_in)) - 1)
     opened = yield from p.open_xor(_pack([*equal, *less], fan.opened) ^ (mask & used))
-    return _by_masks(fan, onehot[0], table[0], opened) if words == 1 else _by_halves(fan, onehot, table, opened)
+    return _by_masks(fan, onehot, table, opened) if fan.listed else _by_halves(fan, onehot, table, opened)
 
 
 def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
     """The sum is one parity over the entries that what was opened picks, and so is the product."""
-    picked = np.take(_masks(fan), opened) & onehot
     e = opened & opened.dtype.type((1 << fan.width) - 1)
-    picked ^= table & np.take(_single(fan), e)
-    product = np.zeros(onehot.size, np.uint8)
+    picked = np.take(_masks(fan), opened, axis=1) & onehot
+    picked ^= table & np.take(_single(fan), e, axis=1)
+    product = np.zeros(opened.size, np.uint8)
     if not fan.last:
-        product = parity(onehot & np.take(_complement(fan), e))
-    return parity(picked), product
+        product = _parity_of_all(onehot & np.take(_complement(fan), e, axis=1))
+    return _parity_of_all(picked), product
+
+
+def _parity_of_all(words: NDArray[Any]) -> Bits:
+    """Of all words of a column."""
+    return parity(words[0] if len(words) == 1 else np.bitwise_xor.reduce(words, axis=0))
 
 
 @cache
 def _single(fan: Fan) -> NDArray[Any]:
-    """The bit of a table that belongs to each e."""
-    return _bitsets(fan, np.eye(1 << fan.width, dtype=np.uint8))[0]
+    """The bit of a table that belongs to each e: (words, 2^width)."""
+    return _bitsets(fan, np.eye(1 << fan.width, dtype=np.uint8))
 
 
 @cache
 def _complement(fan: Fan) -> NDArray[Any]:
     """The one-hot bit of a where a is the complement of e, for each e."""
-    return _onehot(fan)[0, ::-1].copy()
+    return np.ascontiguousarray(_onehot(fan)[:, ::-1])
 
 
 @cache
 def _masks(fan: Fan) -> NDArray[Any]:
     """For each opened word: the XOR, over the bits g_j that are set, of the entries of a whose first j bits are the
-    complement of e's."""
+    complement of e's; (words, opened words)."""
+    dtype, words = fan.table
     values, place = np.arange(1 << fan.width), _places(fan.width)
-    masks = np.zeros((1, values.size), fan.table[0])
+    masks = np.zeros((words, 1, values.size), dtype)
     for j in range(fan.fan_in):
         same = ((values[None] ^ values[:, None]) & ((1 << j) - 1)) == (1 << j) - 1  # (e, a)
-        masks = np.concatenate([masks, masks ^ _bitsets(fan, same[:, np.argsort(place)].astype(np.uint8))])
-    return masks.reshape(-1)
+        entries = _bitsets(fan, same[:, np.argsort(place)].astype(np.uint8))
+        masks = np.concatenate([masks, masks ^ entries[:, None]], axis=1)
+    return masks.reshape(words, -1)
 
 
 def _by_halves(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
@@ -192,12 +205,12 @@ def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
 def _parities(onehot: NDArray[Any], place: NDArray[np.int64], width: int) -> Iterator[Bits]:
     """For j = 0 .. width: the parity over the entries whose first j bits are those of `place`."""
     words, left = len(onehot), width
-    yield parity(np.bitwise_xor.reduce(onehot, axis=0))
+    yield _parity_of_all(onehot)
     while words > 1:
         words //= 2
         left -= 1
         onehot = np.where((place >> left) & 1, onehot[words:], onehot[:words])
-        yield parity(np.bitwise_xor.reduce(onehot, axis=0))
+        yield _parity_of_all(onehot)
     cell = onehot[0]
     word = cell.dtype.type
     while left:
