@@ -78,7 +78,7 @@ class Status:
     def step(self, index: int, count: int, name: str) -> None:
         """Step `index` (from 0) of `count` begins."""
         now = time.monotonic()
-        if now - self._last >= _INTERVAL or index + 1 == count:
+        if now - self._last >= _INTERVAL:
             self._last = now
             self._write(event="step", index=index, count=count, name=name)
 
