@@ -21,6 +21,8 @@ from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.turn import Rounds
 
 Bits = NDArray[np.uint8]
+#: So many gates are packed all at once: the calls take longer than the work.
+_FEW = 1 << 11
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 
 
@@ -196,6 +198,10 @@ def _by_halves(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDAr
 
 def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
     """Row j becomes bit j."""
+    if bits[0].size <= _FEW:
+        shifts = np.arange(len(bits), dtype=dtype)[:, None]
+        together: NDArray[Any] = np.bitwise_or.reduce(np.array(bits, dtype) << shifts, axis=0)
+        return together
     packed = bits[0].astype(dtype)
     for j, row in enumerate(bits[1:], 1):
         packed |= row.astype(dtype) << packed.dtype.type(j)

@@ -8,6 +8,7 @@ the same mask under c − t, and reads the same tables elsewhere.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -50,15 +51,30 @@ class Digits:
         size = 1 << self.digit
         return fan.narrowest(size), max(1, size // 64)
 
-    def cut(self, x: Ring) -> Iterator[Ring]:
-        """The digits of all but the top bit, most significant first: one at a time, so that they stay in the cache."""
-        for at in range(self.digit * (self.count - 1), -1, -self.digit):
-            left = max(0, min(self.digit, self.bits - 1 - at))
-            yield (x >> word(min(at, 63))) & word((1 << left) - 1)
+    def cut(self, x: Ring) -> Iterator[tuple[slice, Ring]]:
+        """The digits of all but the top bit, most significant first, (some, *shape): as many at a time as stay in the
+        cache, with their places."""
+        at, mask = (row.reshape(-1, *[1] * x.ndim) for row in _places(self))
+        some = max(1, _CACHED // max(1, x.size))
+        for first in range(0, self.count, some):
+            part = slice(first, first + some)
+            yield part, (x >> at[part]) & mask[part]
 
     def top(self, x: Ring) -> Bits:
         returned: Bits = (x >> word(self.bits - 1)).astype(np.uint8) & np.uint8(1)
         return returned
+
+
+#: Ring elements of a temporary array that a core's own cache holds.
+_CACHED = 1 << 14
+
+
+@cache
+def _places(how: Digits) -> tuple[Ring, Ring]:
+    """By how much a number is shifted for each digit, and the mask that is left: (count,) each."""
+    at = range(how.digit * (how.count - 1), -1, -how.digit)
+    left = [max(0, min(how.digit, how.bits - 1 - place)) for place in at]
+    return np.array([min(place, 63) for place in at], np.uint64), np.array([(1 << n) - 1 for n in left], np.uint64)
 
 
 #: What one round of combination takes, by the bits of the number: the fewest bytes of the dealer.
@@ -77,10 +93,10 @@ def deal_digits(d: Dealer, how: Digits, r: Ring) -> None:
     """One-hot digits of r (XOR-shared) and its top bit."""
     dtype, words = how.table
     table = np.empty((how.count, words, *r.shape), dtype)
-    for rows, value in zip(table, how.cut(r), strict=True):
+    for part, value in how.cut(r):
         bit, high = word(1) << (value & word(63)), value >> word(6)
         for i in range(words):
-            rows[i] = bit * (high == word(i)) if words > 1 else bit
+            table[part, i] = bit * (high == word(i)) if words > 1 else bit
     d.share_xor(table)
     d.share_bits(how.top(r))
 
@@ -95,19 +111,20 @@ def _pick(how: Digits, table: Ring, c: Ring) -> tuple[Bits, Bits]:
     c."""
     one = np.uint8(1)
     equal, less = np.empty((2, how.count, *c.shape), np.uint8)
-    for j, value in enumerate(how.cut(c)):
-        low = table[j, 0]
+    for part, value in how.cut(c):
+        low = table[part, 0]
         if table.shape[1] > 1:
             high = value >= word(64)
-            low = np.where(high, table[j, 1], low)
+            low = np.where(high, table[part, 1], low)
             value &= word(63)
         row = low >> value.astype(low.dtype)
-        np.bitwise_and(row.astype(np.uint8), one, out=equal[j])
-        np.bitwise_count(row, out=less[j])  # the parity of what lies at c_j and above, or above it
+        at, below = equal[part], less[part]
+        np.bitwise_and(row.astype(np.uint8), one, out=at)
+        np.bitwise_count(row, out=below)  # the parity of what lies at c_j and above, or above it
         if table.shape[1] > 1:
-            less[j] += fan.parity(table[j, 1]) & ~high
-        less[j] ^= equal[j]
-        less[j] &= one
+            below += fan.parity(table[part, 1]) & ~high
+        below ^= at
+        below &= one
     return equal, less
 
 
