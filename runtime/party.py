@@ -102,6 +102,13 @@ class Session:
         self._let_go(operands, results)
         return results
 
+    def load(self) -> None:
+        """Import what this party's steps run, so that no pass has to."""
+        for name in {line["step"] for line in self.manifest["steps"]}:
+            spec = step_spec(name)
+            if self.role in spec.roles:
+                implementation(spec.run)
+
     def _steps_of_run(self) -> list[Step]:
         """The plan's steps in this pass: read from the manifest once, then numbered anew for each pass."""
         if self._steps is None or self._steps[0] is not self.manifest:
