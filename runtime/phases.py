@@ -126,11 +126,13 @@ def _set_up_engines(session: Session, root: bytes) -> None:
     if "mpc" in uses and session.role != "enclave":
         from ppc.runtime.mpc import protocols, ring
         from ppc.runtime.mpc import state as mpc
+        from ppc.runtime.mpc.gates import sign
 
         mpc.setup(session)
         if needs_dealer(session.manifest):
             ring.preload()
             protocols.load(mpc_steps(session.manifest))
+            sign.preload()
 
 
 def _prepare_masks(session: Session, runs: int) -> None:

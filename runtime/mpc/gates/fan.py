@@ -138,6 +138,12 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
     return _by_masks(fan, onehot, table, opened) if fan.listed else _by_halves(fan, onehot, table, opened)
 
 
+def preload(fan: Fan) -> None:
+    """Make what is looked up online before a pass needs it."""
+    if fan.listed:
+        _masks(fan), _single(fan), _complement(fan)
+
+
 def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
     """The sum is one parity over the entries that what was opened picks, and so is the product."""
     e = opened & opened.dtype.type((1 << fan.width) - 1)

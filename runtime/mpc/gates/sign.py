@@ -89,6 +89,13 @@ def digits_for(bits: int, small: bool = False) -> Digits:
     return Digits(bits, digit, fans)
 
 
+def preload() -> None:
+    """Make what comparisons look up online before a pass needs it."""
+    for _, digit, fans in (*_LARGE, *_SMALL):
+        for gate, _ in Digits(1, digit, fans).levels:
+            fan.preload(gate)
+
+
 def deal_digits(d: Dealer, how: Digits, r: Ring) -> None:
     """One-hot digits of r (XOR-shared) and its top bit."""
     dtype, words = how.table

@@ -105,7 +105,8 @@ class Truncation:
         if not self.wraps:
             return Opened(c, None)
         wrapped = (word(1) - (c >> word(self.width - 1))) << word(self.width - self.bits)
-        return Opened((c >> word(self.bits)) - word(1 << (self.width - 2 - self.bits)), wrapped)
+        shifted = c >> word(self.bits) if self.bits else c
+        return Opened(shifted - word(1 << (self.width - 2 - self.bits)), wrapped)
 
     def open(self, p: Party, x: Ring, r: Ring) -> Rounds[Opened]:
         """x + r to both parties: one round, width / 8 bytes an element each way."""
