@@ -160,9 +160,17 @@ def _levels(m: int) -> int:
 def _all_pairs(m: int, n: int, values: int, shift: int, relu: bool, small: bool) -> Count:
     t, pairs = signs(shift, small), n * (m * (m - 1) // 2 + (m if relu else 0))
     work = {"compare": pairs, "sign": pairs, "select": m * n}
-    rows = 2 ** (m - 1 + relu)
-    offline = pairs * (t.digits + t.sign) + m * n * rows * (8 + 8 * (values - 1) + (undo(shift) or 8))
-    return Count(work, 8 * values * m * n + pairs * (t.opened + 1 / 8), 2 + t.rounds, offline)
+    online, offline = 8 * values * m * n + pairs * t.opened, pairs * (t.digits + t.sign)
+    undone = undo(shift) + (undo(shift) or 8) + 8 * (values - 1)
+    if not small:
+        rows = 2 ** (m - 1 + relu)
+        each = 8 + 8 * (values - 1) + (undo(shift) or 8)
+        return Count(work, online + pairs / 8, 2 + t.rounds, offline + m * n * rows * each)
+    own = m - 1 + relu  # pairs of a candidate
+    product = (1, 1) if own < 4 else (1, 2)  # bytes opened, and of the table: 2^own bits
+    if own > 1:
+        online, offline = online + m * n * product[0], offline + m * n * product[1]
+    return Count(work, online + m * n / 8, 2 + t.rounds + (own > 1), offline + m * n * (8 + undone))
 
 
 def table(n: int, k: int, cut: int = 34) -> Count:

@@ -79,6 +79,11 @@ def deal(d: Dealer, fan: Fan, gates: int) -> None:
     d.share_xor(table)
 
 
+def deal_product(d: Dealer, fan: Fan, gates: int) -> None:
+    a = d.random_xor((gates,), narrowest(fan.width)).astype(np.intp) & ((1 << fan.width) - 1)
+    d.share_xor(np.take(_onehot(fan), a, axis=1))
+
+
 @cache
 def _places(width: int) -> NDArray[np.int64]:
     """Where the one-hot bit of a lies: a with its bits reversed, so that fixing the first bits of a leaves a range."""
@@ -136,6 +141,15 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
     used = np.dtype(fan.opened).type((1 << (width + fan.fan_in)) - 1)
     opened = yield from p.open_xor(_pack([*equal, *less], fan.opened) ^ (mask & used))
     return _by_masks(fan, onehot, table, opened) if fan.listed else _by_halves(fan, onehot, table, opened)
+
+
+def product(p: Party, fan: Fan, equal: Bits) -> Rounds[Bits]:
+    """XOR shares (gates,) of the product of `equal` alone, (width, gates) shares: one round."""
+    gates, (dtype, words), opened = equal.shape[1], fan.table, narrowest(fan.width)
+    mask = p.random((gates,), opened) & np.dtype(opened).type((1 << fan.width) - 1)
+    onehot = p.share((words, gates), dtype)
+    e = yield from p.open_xor(_pack([*equal], opened) ^ mask)
+    return _parity_of_all(onehot & np.take(_complement(fan), e, axis=1))
 
 
 def preload(fan: Fan) -> None:
