@@ -18,12 +18,12 @@ from functools import lru_cache
 from math import floor, hypot, log2, sqrt
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from ppc.ir.module import Op
 from ppc.runtime.levels import MOST_HIDDEN_BITS, Chain
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.he.graph import polynomial, polynomial_levels
+from ppc.targets.he.idle import idle_values
 from ppc.targets.he.levels import LevelPlan
 from ppc.targets.he.polynomial_noise import PolynomialNoise, polynomial_noise
 from ppc.targets.he.scales import ScalePlan
@@ -37,6 +37,9 @@ TAIL = 4.5
 #: A polynomial's noise depends on its argument; this share of the range has no more than what is taken of it. The ends,
 #: where it may be many times that, are margin: few values of a run lie there.
 STEEP = 0.9
+
+#: Of the elements that a linear map reads for one result, one is taken to be this share of the bound of all.
+SINGLE = 1 / 3
 
 #: Rotations in a chain of the key tree, in the mean over the rotations of a step (at most `keytree.MOST_HOPS`).
 TYPICAL_HOPS = 3
@@ -96,19 +99,20 @@ class Noise:
         """The error of each value."""
         of: dict[str, Error] = {}
         size = {s.result: s.typical for s in steps if s.kind != "leave"}
-        largest = {s.result: s.largest for s in steps if s.kind != "leave"}
-        blank = blanks(steps)
+        largest = {s.result: s.largest for s in steps}
+        idle = idle_values(steps)
         for i, (step, level) in enumerate(zip(steps, plan.run, strict=True)):
             if step.kind == "leave":
                 continue
             inputs = [of[name] for name in step.operands]
             sizes = [size[name] for name in step.operands]
             read = [scales.read(i, k, name) for k, name in enumerate(step.operands)]
-            of[step.result] = self._step(step, level, inputs, sizes, read, scales)
             if step.kind == "linear":
-                (name,) = step.operands
-                encoding = self._encoding(step, scales, size[name], largest[name], blank[name])
-                of[step.result] = of[step.result].plus(encoding)
+                x = step.operands[0]
+                lying = size[x], idle[x], SINGLE * largest[x]
+                of[step.result] = self._linear(step, level, inputs[0], lying, read[0], scales)
+            else:
+                of[step.result] = self._step(step, level, inputs, sizes, read, scales)
         return of
 
     def _step(
@@ -123,8 +127,6 @@ class Noise:
         out = scales.of[step.result]
         if step.kind == "enter":
             return Error(self.fresh / out)
-        if step.kind == "linear":
-            return self._linear(step, level, inputs[0], read[0], scales)
         if step.kind in ("square", "mul"):
             if step.kind == "square":
                 grown = inputs[0].times(2 * sizes[0])
@@ -168,16 +170,16 @@ class Noise:
             found = found.plus(self.switching(level).times(1 / raw_scale))
         return found.spread, found.peak
 
-    def _encoding(self, step: Chosen, scales: ScalePlan, size: float, largest: float, blank: float) -> Error:
-        """Of the rounding of a map's weights, also where they are 0: multiplied with the elements that a result reads
-        (of one of them the largest may be read), and with what slots without an element hold."""
-        assert step.lowered is not None
-        reads, spans = step.lowered.reads, step.lowered.spans
-        read = size**2 * max(reads - 1, 0) + largest**2 + blank**2 * max(spans - reads, 0)
-        return Error(self.encoding / scales.weights[step.result] * sqrt(read))
-
-    def _linear(self, step: Chosen, level: int, error: Error, scale: float, scales: ScalePlan) -> Error:
-        """Without the rounding of weights."""
+    def _linear(
+        self,
+        step: Chosen,
+        level: int,
+        error: Error,
+        lying: tuple[float, float, float],
+        scale: float,
+        scales: ScalePlan,
+    ) -> Error:
+        """`lying`: size of the elements, of what lies in slots without one, and of a large element."""
         map, lowered = step.map, step.lowered
         assert map is not None and lowered is not None
         weights, out = scales.weights[step.result], scales.of[step.result]
@@ -194,7 +196,10 @@ class Noise:
             switch.peak * sqrt(lowered.giants + len(lowered.post)),
         )
         moved = each.times(1 / (scale * weights))
-        return inside.plus(moved, Error(self.rounding / out * sqrt(late)))
+        # each is multiplied with the rounding error of a weight, also where the weight is 0
+        multiplied = sqrt(sum(n * x * x for n, x in zip((*lowered.reads, 1), lying, strict=True)))
+        encoding = Error(self.encoding / weights * multiplied)
+        return inside.plus(moved, encoding, Error(self.rounding / out * sqrt(late)))
 
     @staticmethod
     def hidden_bits(error: float) -> int:
@@ -209,26 +214,3 @@ class Noise:
     def flooded(self, bits: int, scale: float) -> float:
         """Standard deviation that flooding adds to a slot."""
         return 2.0**bits * sqrt(self.degree / 2) / scale
-
-
-def blanks(steps: Sequence[Chosen]) -> Mapping[str, float]:
-    """What slots without an element hold of each value, in absolute value: a polynomial of 0 is its constant term."""
-    of: dict[str, float] = {}
-    for step in steps:
-        if step.kind == "leave":
-            continue
-        operands = [of[name] for name in step.operands]
-        if step.kind in ("enter", "linear"):
-            found = 0.0 if step.packing.clean else step.typical
-        elif step.kind == "polynomial":
-            coefficients, lo, hi = polynomial(step.op)
-            ends = np.array([-operands[0], 0.0, operands[0]])
-            found = float(np.abs(chebyshev.chebval((2 * ends - lo - hi) / (hi - lo), coefficients)).max())
-        elif step.kind == "square":
-            found = operands[0] ** 2 + abs(step.square[1])
-        elif step.kind == "mul":
-            found = operands[0] * operands[1]
-        else:
-            found = sum(operands)
-        of[step.result] = found
-    return of
