@@ -118,7 +118,7 @@ class Trial:
         """(error, noise, whether each sample has the expected argmax or label; None where the output is neither a
         label nor one vector of scores)."""
         count, every = len(got), self.expected[name]
-        every = every.reshape(len(every), -1)
+        every = every.reshape(self.stored, -1)
         want, flat = every[:count], got.reshape(count, -1)
         if want.dtype.kind != "f":
             return 0.0, 0.0, (want == flat).all(axis=1)
