@@ -39,8 +39,8 @@ def main() -> int:
     policies = asked.policy or list(LIGHT if asked.light else CORPUS)
     modes = ("simulate",) if asked.light else ("clear", "simulate", "secure") if asked.secure else ("clear",)
     if asked.fresh:
-        OUT.unlink(missing_ok=True)
-    kept = Rows(OUT, modes, keep=asked.keep)
+        asked.json.unlink(missing_ok=True)
+    kept = Rows(asked.json, modes, keep=asked.keep)
     print("\n".join(explain(policies)) + f"\n\n{HEAD}", flush=True)
     rows = []
     for row in found([m for m in models if asked.only in m.name], policies, modes, kept, asked):
@@ -50,7 +50,7 @@ def main() -> int:
         print(f"{absent} models skipped: {folder} does not have them")
     lines, met = totals(rows, modes[-1])
     print("\n".join(["", *lines]), flush=True)
-    print(f"wrote {OUT} (load average {os.getloadavg()[0]:.1f}: times of a busy machine are upper bounds)")
+    print(f"wrote {asked.json} (load average {os.getloadavg()[0]:.1f}: times of a busy machine are upper bounds)")
     return 0 if met and all(r.outcome != "failed" and not r.broken for r in rows) else 1
 
 
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--policy", choices=POLICIES, action="append")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds that a row may take")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time; times are those of a busy machine then")
+    parser.add_argument("--json", type=Path, default=OUT, help="where rows are kept")
     parser.add_argument("--keep", action="store_true", help="rows that other sources made hold as well")
     parser.add_argument("--fresh", action="store_true", help="forget the rows of earlier runs")
     return parser
