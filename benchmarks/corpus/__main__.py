@@ -65,7 +65,7 @@ def found(
 
     def one(model: Model) -> None:
         try:
-            for row in worker.rows(model, waiting[model.name], modes, asked.limit):
+            for row in worker.rows(model, waiting[model.name], modes, asked.limit, asked.samples):
                 ready.put(row)
         finally:
             ready.put(None)
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--light", action="store_true", help="the architectures of the onnx wheel instead")
     parser.add_argument("--only", default="", help="models whose name contains this")
     parser.add_argument("--policy", choices=POLICIES, action="append")
+    parser.add_argument("--samples", type=int, help="at most so many of the stored ones")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds that a row may take")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time; times are those of a busy machine then")
     parser.add_argument("--json", type=Path, default=OUT, help="where rows are kept")

@@ -24,8 +24,9 @@ LONG, FEW = 60.0, 4
 SILENCE = 300.0
 
 
-def measure(row: Row, model: Model, modes: tuple[str, ...]) -> None:
-    """Fill the row as far as one comes; whatever goes wrong becomes part of it."""
+def measure(row: Row, model: Model, modes: tuple[str, ...], most: int | None = None) -> None:
+    """Fill the row as far as one comes; whatever goes wrong becomes part of it. `most`: of the stored
+    samples."""
     start = perf_counter()
     try:
         compiled = compiled_under(model, POLICIES[row.policy])
@@ -43,7 +44,7 @@ def measure(row: Row, model: Model, modes: tuple[str, ...]) -> None:
         path = Path(folder) / "plan.py"
         compiled.save(path)
         del compiled
-        trial = Trial.of(model, path)
+        trial = Trial.of(model, path, most)
         for mode in modes:
             try:
                 row.runs[mode] = trial.run(mode)
@@ -66,22 +67,24 @@ class Trial:
     path: Path
     feed: Arrays
     expected: Arrays
+    most: int  # samples of a run
 
     @staticmethod
-    def of(model: Model, path: Path) -> "Trial":
+    def of(model: Model, path: Path, most: int | None) -> "Trial":
         plan, _ = Plan.load(path)
         feed = model.samples(plan.manifest["model"]["inputs"])
-        return Trial(path, feed, model.expected(feed))
+        stored = len(next(iter(feed.values())))
+        return Trial(path, feed, model.expected(feed), min(most or stored, stored))
 
     @property
     def stored(self) -> int:
         return len(next(iter(self.feed.values())))
 
     def run(self, mode: str) -> Run:
-        """On a few samples; where all of them would not take LONG, on all of them."""
-        run = self._run(mode, min(FEW, self.stored))
-        if run.samples < self.stored and run.pass_seconds * self.stored <= LONG:
-            run = self._run(mode, self.stored)
+        """On a few samples; where all that are asked for would not take LONG, on these."""
+        run = self._run(mode, min(FEW, self.most))
+        if run.samples < self.most and run.pass_seconds * self.most <= LONG:
+            run = self._run(mode, self.most)
         return run
 
     def _run(self, mode: str, samples: int) -> Run:

@@ -1,6 +1,6 @@
 """A process of its own for the rows of one model, so that none can take the others with it.
 
-    python -m benchmarks.corpus.worker GROUP MODEL MODES SECONDS POLICY...
+    python -m benchmarks.corpus.worker GROUP MODEL MODES SECONDS SAMPLES POLICY...
 
 prints one row a line as JSON. The parties of a run end with the process that started them.
 """
@@ -28,13 +28,13 @@ class TooLong(BaseException):
     """The time limit of a row; no Exception, so that no code that answers for errors takes it for one."""
 
 
-def rows(model: Model, policies: list[str], modes: tuple[str, ...], limit: float) -> Iterator[Row]:
+def rows(model: Model, policies: list[str], modes: tuple[str, ...], limit: float, most: int | None) -> Iterator[Row]:
     """Rows as they come, one for each policy: where the process dies, the row that it was at says so, and another
     process goes on."""
     waiting = list(policies)
     while waiting:
         command = [sys.executable, "-m", "benchmarks.corpus.worker", model.group, model.name]
-        command += [",".join(modes), str(limit), *waiting]
+        command += [",".join(modes), str(limit), str(most or 0), *waiting]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             errors = _Drain(process)
             guard = _Guard(process, limit + PATIENCE)
@@ -90,7 +90,7 @@ def _alarm(*_: object) -> None:
 def main() -> int:
     from benchmarks.corpus.measure import measure
 
-    group, name, modes, limit, *policies = sys.argv[1:]
+    group, name, modes, limit, most, *policies = sys.argv[1:]
     models = light() if group == "light" else corpus(Path(os.environ["PPC_CORPUS"]))
     model = next(m for m in models if (m.group, m.name) == (group, name))
     signal.signal(signal.SIGALRM, _alarm)
@@ -99,7 +99,7 @@ def main() -> int:
         signal.setitimer(signal.ITIMER_REAL, float(limit))
         row = Row(name, group, policy)
         try:
-            measure(row, model, tuple(modes.split(",")))
+            measure(row, model, tuple(modes.split(",")), int(most) or None)
         except TooLong:
             row.broken["limit"] = f"took more than {limit} s"
         signal.setitimer(signal.ITIMER_REAL, 0.0)
