@@ -1,7 +1,7 @@
 """The policies of the table: who may compute, what is placed by hand, and what the search is to be best in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.corpus.models import Model
 from ppc.compiler.frontend.onnx_import import import_model
@@ -20,19 +20,18 @@ LINEAR = frozenset({"Conv", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool"
 
 @dataclass(frozen=True)
 class Rules:
-    """A policy of the table: the default one, these targets, and what is added to it."""
+    """A policy of the table: `text` (the default one), these targets, and what is added to it."""
 
     about: str
     targets: tuple[str, ...]
     lines: tuple[str, ...] = ()
     pins: Callable[[Model], list[str]] | None = None
-    network: str | None = None
-    objective: str | None = None
+    text: str = field(default_factory=lambda: print_policy(DEFAULT))
+    secure: bool = True  # else plans are compiled and run in clear mode only
 
     def policy(self, model: Model) -> Policy:
         pins = self.pins(model) if self.pins else []
-        text = "\n".join([print_policy(DEFAULT), *self.lines, *pins, ""])
-        return parse_policy(text, "benchmark") if self.lines or pins else DEFAULT
+        return parse_policy("\n".join([self.text, *self.lines, *pins, ""]), "benchmark")
 
 
 def linear_in_he(model: Model) -> list[str]:
@@ -56,12 +55,26 @@ def _linear(model: Model) -> list[Op]:
 
 SHARES, HE, ALL = ("mpc", "client"), ("he", "mpc", "client"), ("he", "mpc", "tee", "client")
 ENCLAVE = ("allow simulated tee",)
+#: Without somebody who deals randomness there is no MPC; what HE cannot do the client does, who therefore sees it.
+AIDED = """party client, server
+input * secret of client
+weight * secret of server
+output * reveal to client because "the client asked for its own prediction"
+allow client to see activations because "the client computes what HE cannot"
+trust client semi_honest
+trust server semi_honest
+"""
 
 CORPUS: Mapping[str, Rules] = {
     "tee": Rules("everything allowed, the enclave simulated", (*ALL, "server"), ENCLAVE),
     "mpc": Rules("MPC + client", SHARES),
     "he pinned": Rules("HE + MPC + client, linear layers placed in HE", HE, pins=linear_in_he),
-    "he+mpc": Rules("HE + MPC + client, the optimum (latency, LAN)", HE),
+    "he+mpc": Rules(
+        "HE + MPC + client, the optimum (latency, LAN): not run, most plans are those of mpc", HE, secure=False
+    ),
+    "no dealer": Rules(
+        "HE + client, the optimum where there is no dealer and the client sees activations", HE, text=AIDED
+    ),
 }
 LIGHT: Mapping[str, Rules] = {
     "light": Rules("HE + MPC + TEE, the optimum", ALL, ENCLAVE),
