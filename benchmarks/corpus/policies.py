@@ -25,31 +25,33 @@ class Rules:
     about: str
     targets: tuple[str, ...]
     lines: tuple[str, ...] = ()
-    pins: Callable[[Model], list[str]] | None = None
+    pins: Callable[[Model, Policy], list[str]] | None = None
     text: str = field(default_factory=lambda: print_policy(DEFAULT))
     secure: bool = True  # else plans are compiled and run in clear mode only
 
     def policy(self, model: Model) -> Policy:
-        pins = self.pins(model) if self.pins else []
-        return parse_policy("\n".join([self.text, *self.lines, *pins, ""]), "benchmark")
+        policy = parse_policy("\n".join([self.text, *self.lines, ""]), "benchmark")
+        if self.pins is None:
+            return policy
+        return parse_policy("\n".join([print_policy(policy), *self.pins(model, policy), ""]), "benchmark")
 
 
-def linear_in_he(model: Model) -> list[str]:
+def linear_in_he(model: Model, policy: Policy) -> list[str]:
     """Every node of LINEAR that HE can run, by the candidates of the compiler's own judgement."""
-    return [f'place node "{name}" in he' for name in dict.fromkeys(map(node_name, _linear(model)))]
+    return [f'place node "{name}" in he' for name in dict.fromkeys(map(node_name, _linear(model, policy)))]
 
 
-def last_block_shared(model: Model) -> list[str]:
-    """The last linear node in HE, what it reads in MPC, the rest where it is cheapest: all engines in one plan."""
-    *_, last = _linear(model)
+def last_in_he(model: Model, policy: Policy) -> list[str]:
+    """The last linear node in HE, the rest where it is cheapest."""
+    *_, last = _linear(model, policy)
     return [f'place node "{node_name(last)}" in he']
 
 
-def _linear(model: Model) -> list[Op]:
+def _linear(model: Model, policy: Policy) -> list[Op]:
     imported = import_model(model.path, **model.options)
     folded = Fold()(imported)
-    module = Approximate().run(LabelFlow(DEFAULT, imported).run(folded))
-    table = Placing(DEFAULT.resolve(folded, imported)).candidates(module)
+    module = Approximate().run(LabelFlow(policy, imported).run(folded))
+    table = Placing(policy.resolve(folded, imported)).candidates(module)
     return [o for o in module.ops if o.name in LINEAR and Domain.HE in table.of(o)]
 
 
@@ -78,7 +80,7 @@ CORPUS: Mapping[str, Rules] = {
 }
 LIGHT: Mapping[str, Rules] = {
     "light": Rules("HE + MPC + TEE, the optimum", ALL, ENCLAVE),
-    "light mixed": Rules("HE + MPC + TEE, the last linear layer placed in HE", ALL, ENCLAVE, last_block_shared),
+    "light mixed": Rules("HE + MPC + TEE, the last linear layer placed in HE", ALL, ENCLAVE, last_in_he),
     "light mpc": Rules("MPC + client", SHARES),
 }
 POLICIES: Mapping[str, Rules] = {**CORPUS, **LIGHT}

@@ -11,7 +11,7 @@ JUDGED = ("models-ours", "models-public")
 #: Largest error over the range of the output, and the share of samples with the expected argmax or label.
 ERROR, AGREEMENT = 1e-2, 0.99
 #: How many of the judged models a policy has to carry, and whether only plans with HE nodes count.
-WANTED = {"mpc": (55, False), "he pinned": (40, True)}
+WANTED = {"mpc": (55, False), "he pinned": (40, True), "no dealer": (40, True)}
 
 HEAD = (
     f"{'model':32} {'policy':14} {'plan':12} {'compile':>8}  {'mode':8} {'samples':>9} {'error':>8} {'argmax':>9} "
