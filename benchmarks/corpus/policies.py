@@ -81,6 +81,5 @@ CORPUS: Mapping[str, Rules] = {
 LIGHT: Mapping[str, Rules] = {
     "light": Rules("HE + MPC + TEE, the optimum", ALL, ENCLAVE),
     "light mixed": Rules("HE + MPC + TEE, the last linear layer placed in HE", ALL, ENCLAVE, last_in_he),
-    "light mpc": Rules("MPC + client", SHARES),
 }
 POLICIES: Mapping[str, Rules] = {**CORPUS, **LIGHT}
