@@ -1,6 +1,6 @@
 """Every model of $PPC_CORPUS under several policies: `make bench-corpus`, or
 
-    PPC_CORPUS=... python -m benchmarks.corpus [--secure] [--light] [--only PART] [--policy NAME] [--limit 1800]
+    PPC_CORPUS=... python -m benchmarks.corpus [--secure] [--light] [--only PART] [--policy NAME] [--limit 3600]
 
 Compiles each model, runs the plan in clear mode (with --secure: also in simulate mode, and all parties as processes)
 on the samples stored with the model, and compares with onnxruntime: the largest error over the range of the output,
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help="models whose name contains this")
     parser.add_argument("--policy", choices=POLICIES, action="append")
     parser.add_argument("--samples", type=int, help="at most so many of the stored ones")
-    parser.add_argument("--limit", type=float, default=1800.0, help="seconds that a row may take")
+    parser.add_argument("--limit", type=float, default=3600.0, help="seconds that a row may take")
     parser.add_argument("--jobs", type=int, default=1, help="models at a time; times are those of a busy machine then")
     parser.add_argument("--json", type=Path, default=OUT, help="where rows are kept")
     parser.add_argument("--keep", action="store_true", help="rows that other sources made hold as well")

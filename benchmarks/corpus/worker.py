@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.corpus.models import Model, corpus, light
-from benchmarks.corpus.row import Row
+from benchmarks.corpus.row import ROOT, Row
 
 #: A native call may hold off the alarm: so long after it the process is killed (seconds).
 PATIENCE = 30.0
@@ -35,7 +35,7 @@ def rows(model: Model, policies: list[str], modes: tuple[str, ...], limit: float
     while waiting:
         command = [sys.executable, "-m", "benchmarks.corpus.worker", model.group, model.name]
         command += [",".join(modes), str(limit), str(most or 0), *waiting]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
             errors = _Drain(process)
             guard = _Guard(process, limit + PATIENCE)
             for line in process.stdout or ():
