@@ -3,10 +3,12 @@
     PPC_CORPUS=... python -m benchmarks.corpus [--secure] [--light] [--only PART] [--policy NAME] [--limit 3600]
 
 Compiles each model, runs the plan in clear mode (with --secure: also in simulate mode, and all parties as processes)
-on the samples stored with the model, and compares with onnxruntime: the largest error over the range of the output,
-the argmax of outputs that are one vector of scores and labels as they are. Where all stored samples would take more
-than a minute, 4 are run. --light is about the nine architectures of the onnx wheel, in simulate mode on one sample:
-do they compile and run? Their weights are one number throughout and values reach 1e20, so that nobody judges errors.
+on the samples stored with the model, and compares with onnxruntime: the largest error over the range of the output;
+the argmax of outputs that are one vector of scores, a single score's side of one half, and labels as they are. Where
+all stored samples would take more than a minute, 4 are run.
+
+--light is about the nine architectures of the onnx wheel, in simulate mode on one sample: do they compile and run?
+Their weights are one number throughout and values reach 1e20, so that nobody judges errors.
 
 Rows are printed, and kept in build/bench/corpus.json, as they come: a run that was interrupted goes on where it was,
 as long as the sources are the same (--keep: rows of other sources hold too; --fresh: none does). A row is a process of

@@ -115,8 +115,8 @@ class Trial:
         return run_local(plan, program, feed, noise=noise)
 
     def _judge(self, name: str, got: Any, clear: Any) -> tuple[float, float, Any]:
-        """(error, noise, whether each sample has the expected argmax or label; None where the output is neither a
-        label nor one vector of scores)."""
+        """(error, noise, whether each sample has the expected argmax, side of one half (of a single score) or label;
+        None where the output is neither a label nor one vector of scores)."""
         count, every = len(got), self.expected[name]
         every = every.reshape(self.stored, -1)
         want, flat = every[:count], got.reshape(count, -1)
@@ -124,5 +124,7 @@ class Trial:
             return 0.0, 0.0, (want == flat).all(axis=1)
         extent = max(float(np.ptp(every)), 1e-6)
         error, noise = np.abs(flat - want).max() / extent, np.abs(flat - clear.reshape(count, -1)).mean() / extent
-        is_vector = flat.shape[1] > 1 and max(got.shape[1:]) == flat.shape[1]
+        if flat.shape[1] == 1:
+            return float(error), float(noise), (flat[:, 0] > 0.5) == (want[:, 0] > 0.5)
+        is_vector = max(got.shape[1:]) == flat.shape[1]
         return float(error), float(noise), flat.argmax(1) == want.argmax(1) if is_vector else None

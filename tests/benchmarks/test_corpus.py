@@ -92,4 +92,6 @@ def test_scores_are_judged_by_argmax_and_maps_are_not() -> None:
     trial = Trial(Path(), {"x": np.zeros((4, 1))}, {"y": want, "map": np.zeros((4, 1, 2, 2))}, 4)
     error, noise, votes = trial._judge("y", want[[0, 1, 2, 0]], want)
     assert (error, noise > 0, votes.tolist()) == (1.0, True, [True, True, True, False])
+    trial.expected["score"] = np.array([[0.1], [0.6], [0.4], [0.9]])
+    assert trial._judge("score", np.full((4, 1), 0.7), np.full((4, 1), 0.7))[2].tolist() == [False, True, False, True]
     assert trial._judge("map", np.zeros((4, 1, 2, 2)), np.zeros((4, 1, 2, 2)))[2] is None
