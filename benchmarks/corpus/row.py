@@ -77,9 +77,9 @@ class Rows:
                 self._rows[_key(row["model"], row["policy"])] = row
 
     def get(self, model: str, policy: str) -> Row | None:
-        """The row, if it was made in the modes that are asked for."""
+        """The row, if it was made in the modes that are asked for, and nothing failed: a failure is tried again."""
         row = self._rows.get(_key(model, policy))
-        if row is None or not set(self._modes) <= set(row["modes"]):
+        if row is None or not set(self._modes) <= set(row["modes"]) or row["outcome"] == "failed" or row["broken"]:
             return None
         return Row.of({k: v for k, v in row.items() if k not in ("sources", "modes", "load_average")})
 

@@ -51,6 +51,7 @@ def totals(rows: Iterable[Row], mode: str) -> tuple[list[str], bool]:
 
 
 def _total(policy: str, rows: list[Row], mode: str) -> tuple[str, bool]:
+    mode = mode if POLICIES[policy].secure else "clear"
     compiled = [r for r in rows if r.outcome == "compiled"]
     he = [r for r in compiled if "he" in r.domains]
     ran = [r.runs[mode] for r in compiled if mode in r.runs]

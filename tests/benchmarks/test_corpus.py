@@ -33,6 +33,8 @@ def test_rows_of_an_interrupted_run_are_kept_as_long_as_the_sources_are(
     again = Rows(path, ("secure",), keep=False)
     assert again.get("a", "mpc") == compiled("a", "mpc", ran(), "mpc") and again.get("a", "tee") is None
     assert Rows(path, ("simulate",), keep=False).get("a", "mpc") is None, "it was not run in this mode"
+    again.put(Row("b", "models-ours", "mpc", why="a bug"))
+    assert Rows(path, ("secure",), keep=False).get("b", "mpc") is None, "it may have been the machine"
     monkeypatch.setattr(rows_module, "sources", lambda: "others")
     assert Rows(path, ("secure",), keep=False).get("a", "mpc") is None
     assert Rows(path, ("secure",), keep=True).get("a", "mpc") is not None
