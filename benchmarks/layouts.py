@@ -3,12 +3,14 @@
 One sample, at the smallest ring whose modulus has room for the linear layers' levels. Activations count as squares that
 share the level of the layer before them, and the last layer runs on one prime, so the rows say what layouts cost
 whatever the parameters' planning makes of the levels. Rotations are listed by the data primes they run with; keys are
-seeded Galois and relinearisation keys; predicted times go by the table of primitives. Nothing runs.
+seeded Galois and relinearisation keys; predicted times go by the table of primitives; `by_hand` is the cost of uploads
+and linear layers over that of the layouts worked out by hand. Nothing runs.
 """
 
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
@@ -25,7 +27,7 @@ from ppc.targets.he.merge import merge
 from ppc.targets.he.packing import Batching
 from ppc.targets.he.primitives import key_bytes
 from ppc.targets.he.sample import Samples
-from ppc.targets.he.select import Chosen, Search
+from ppc.targets.he.select import Chosen, Search, upload
 from ppc.targets.prices import Prices
 
 #: (model, ring degree).
@@ -39,6 +41,14 @@ MODELS = (
     ("models-ours/mobilenet_tiny_cifar10", 32768),
 )
 ACTIVATIONS = ("Relu", "Clip")
+
+#: Of layouts worked out by hand: ciphertexts up, and rotations and products of each layer.
+BY_HAND: Mapping[str, tuple[int, tuple[tuple[int, int], ...]]] = {
+    "w1": (1, ((5, 1),)),
+    "w2_sq": (4, ((4, 4), (5, 1))),
+    "w3": (4, ((8, 25), (15, 32), (7, 1))),
+    "w4_sq": (1, ((10, 36), (21, 100), (27, 128), (7, 2), (12, 10))),
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,20 @@ class Found:
     @property
     def products(self) -> int:
         return sum(s.lowered.products for s in self.linear if s.lowered is not None)
+
+    def over_by_hand(self, name: str) -> float | None:
+        """What the linear layers and uploads count, over the same of the layouts worked out by hand."""
+        if name not in BY_HAND:
+            return None
+        table, (uploads, layers) = Prices.shipped().he, BY_HAND[name]
+
+        def counted(up: int, work: list[tuple[int, int]]) -> float:
+            top = len(work) - 1
+            linear = sum(table.linear(r, p, 1, self.degree, top - i) for i, (r, p) in enumerate(work))
+            return up * upload(table, self.degree, top) + linear
+
+        mine = [(s.lowered.rotations, s.lowered.products) for s in self.linear if s.lowered is not None]
+        return counted(self.uploads, mine) / counted(uploads, list(layers))
 
     @property
     def uploads(self) -> int:
@@ -105,10 +129,13 @@ def main() -> int:
 
 def row(name: str, found: Found) -> str:
     rotations = " ".join(f"{k}:{n}" for k, n in found.rotations.items())
+    ratio = found.over_by_hand(name)
+    beside = "" if ratio is None else f" by_hand=x{ratio:.2f}"
     return (
         f"{name}: N={found.degree} up={found.uploads} rotations={rotations} products={found.products} "
         f"galois={sum(found.keys().values())} keys={found.megabytes():.1f}MB predicted={1e3 * found.cost:.1f}ms "
         f"search={found.seconds:.1f}s"
+        f"{beside}"
     )
 
 
