@@ -6,7 +6,7 @@ travel once a session, are not in them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor, log2
 
 from ppc.ir.target import Cost
@@ -259,7 +259,7 @@ def top_k(n: int, row: int, k: int) -> Count:
 
 def lp_norm(n: int, row: int, p: int, small: bool = False) -> Count:
     if p == 2:
-        return norm(n, row, 0.0, centre=False, scaled=False, small=small)
+        return norm(n, row, 0.0, centre=False, scaled=False, small=small, numerator=1.0)
     rows = n // row
     inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True, small) + truncate(rows, 18)
     return compare(n, small=small) + inverse + product(n, rows, n, n) + truncate(n, 24)
@@ -293,12 +293,55 @@ def recurrent(op: str, time: int, batch: int, width: int, hidden: int, direction
     return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
 
 
-def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True, small: bool = False) -> Count:
-    """Rows of `row` elements over their deviation; `scaled`: times a weight."""
-    rows = n // row
-    more = max(0, (13 - ceil(log2(row))) // 2)
-    least = floor(log2(row * epsilon) + 2 * (16 + more)) if epsilon > 0 else 0
-    root = power_of(rows, 61 - max(17, least), True, small) + truncate(rows, 30)
-    mean = truncate(rows, 34 - more) if centre else NOTHING
-    after = weighted(n, n, n) if scaled else NOTHING
-    return mean + square(n) + root + product(n, rows, n, n) + truncate(n, 20 + more) + after
+#: Of `ppc.runtime.mpc.gates.windows`: octaves of a window, its cells of cubic polynomials, bits of its results.
+_WINDOW, _CELLS, _SCALE = 3, 64, 47
+
+
+def windows(n: int, octaves: int, zero: bool, cut: int, small: bool = False) -> Count:
+    """A function over so many octaves, its results truncated by `cut`; `zero`: a comparison with zero beside."""
+    t, tables = signs(0, small), ceil(octaves / _WINDOW)
+    all_signs, all_tables = n * (tables + 1 + zero), n * tables
+    work = {"compare": n, "sign": all_signs, "table": all_tables, "truncate": all_tables}
+    offline = n * t.digits + all_signs * (t.sign + 8) + all_tables * (32 * _CELLS + 3 * undo(cut))
+    return Count(work, 8 * n + 8 * all_tables + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
+
+
+def window_cut(smallest: float, bits: int) -> int:
+    """By how much the windows' results are truncated to `bits`, `smallest` being log2 of the function's value where the
+    last window begins."""
+    return _SCALE - floor(smallest) - bits
+
+
+#: Of `ppc.runtime.mpc.protocols.norm`: fractional bits of deviations, of reciprocal roots, and of results that keep
+#: those of the product.
+_WIDE, _ROOT = 22, 26
+NORM_BITS = _WIDE + _ROOT
+
+
+def norm(
+    n: int,
+    row: int,
+    epsilon: float,
+    centre: bool = True,
+    scaled: bool = True,
+    small: bool = False,
+    shift: int = 0,
+    keep: bool = False,
+    numerator: float | None = None,
+) -> Count:
+    """Rows of `row` elements over their deviation; `scaled`: times a weight, while the root is taken; `numerator`: of
+    the root, if not the root of `row`."""
+    rows, grown = n // row, ceil(log2(row)) if centre else 0
+    rest = row / 2.0**grown if centre else 1.0
+    bits = 16 + max(0, (13 - ceil(log2(row))) // 2)
+    spread = max(16 + shift + grown, _WIDE + 1)
+    squares = undo(spread - bits) + 8 + _wrap(spread - bits) + undo(spread - _WIDE)
+    total = Count({"product": n, "truncate": n}, 8 * n, 1, n * squares)
+    lo = max(17, floor(log2(row * epsilon * rest**2) + 2 * bits) if epsilon > 0 else 0)
+    last = lo + _WINDOW * ((60 - lo) // _WINDOW)
+    smallest = log2(row**0.5 if numerator is None else numerator) + bits - last / 2
+    root = windows(rows, 61 - lo, True, window_cut(smallest, _ROOT), small)
+    if scaled:  # in the rounds of the root
+        root = replace(root + weighted(n, n, n), rounds=root.rounds)
+    total += root + product(n, rows, n, n)
+    return total if keep else total + truncate(n, NORM_BITS - 16)

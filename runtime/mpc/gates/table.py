@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -124,6 +125,14 @@ class Lookup:
         r, table = p.random((n,), self._word), s.take(p, n)
         c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
         return s.read(table, c).reshape(self.shape)
+
+
+def units(table: Any, x: Ring, fraction: int) -> Ring:
+    """x, of `fraction` fractional bits, in units of a table with cells of 2^width read with g bits each; below
+    2^(k + g), flat."""
+    drop = fraction + table.width - table.g
+    moved = x >> word(drop) if drop >= 0 else x << word(-drop)
+    return moved.reshape(-1) & word((1 << (table.k + table.g)) - 1)
 
 
 def open_top(

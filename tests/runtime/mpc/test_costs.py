@@ -148,6 +148,9 @@ STEPS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("Softmax", [n(20, 1)], ROW | {"operand_bits": (32,)}, (20, 1)),
     ("Softmax", [n(4, 70)], ROW, (4, 70)),
     ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW | SMALL, (20, 32)),
+    ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW | LATE, (20, 32)),
+    ("LayerNormalization", [n(20, 32), (32,)], ROW | {"fraction_bits": 48}, (20, 32)),
+    ("MeanVarianceNormalization", [n(4, 3, 8, 9)], {"operand_bits": (32,), "fraction_bits": 48}, (4, 3, 8, 9)),
 ]
 
 
