@@ -55,8 +55,7 @@ def beside(rounds: Rounds[T], first: Turn, extra: Turn) -> Generator[Turn, Array
 
 
 def both(first: Rounds[T], second: Rounds[U]) -> Rounds[tuple[T, U]]:
-    """Two pieces of a protocol in the same turns, for as long as both last. `first` must take all of its material
-    before its first turn: the dealer makes the material of one after that of the other."""
+    """Two pieces of a protocol in the same turns, for as long as both last."""
     pieces: list[Rounds[Any]] = [first, second]
     turns: list[Turn | None] = [None, None]
     results: list[Any] = [None, None]

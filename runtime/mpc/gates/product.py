@@ -98,7 +98,6 @@ class Weighted:
     x: Shape
     form: WeightForm
     bits: int
-    out: Shape | None = None  # where it is given, all material is taken before the first turn (`turn.both`)
 
     def deal(self, d: Dealer) -> Ring:
         b = d.weight(self.form)
@@ -112,27 +111,18 @@ class Weighted:
         ours: Ring
         x, bias = shares  # the bias lies in the server's share, at the scale of the product
         w, a = p.weight(self.form), p.client(self.x)
-        early = None if self.out is None else self._take(p, self.out)
         if p.rank == CLIENT:
             yield from p.send(x - a)
             ours = self.f(a, w)
         else:
             (e,) = yield from p.receive(("uint64", x.shape))
             ours = self.f(e + x, w) + bias
-        half, r = self._take(p, ours.shape) if early is None else early
-        ours = ours + half
-        if r is None:
-            return ours
-        mask, undo = r
-        return (yield from _truncate_one_way(p, ours + mask, undo, self.bits))
-
-    def _take(self, p: Party, out: Shape) -> tuple[Ring, tuple[Ring, Undo] | None]:
-        """This party's half of f(a, B); a mask of the result and what undoes it, where that is truncated."""
-        half = p.share(out)
+        ours = ours + p.share(ours.shape)
         if not self.bits:
-            return half, None
-        r = p.random(out)
-        return half, (r, Truncation(self.bits).take(p, r))
+            return ours
+        r = p.random(ours.shape)
+        undo = Truncation(self.bits).take(p, r)
+        return (yield from _truncate_one_way(p, ours + r, undo, self.bits))
 
 
 def _truncate_one_way(p: Party, masked: Ring, undo: Undo, bits: int) -> Rounds[Ring]:

@@ -28,7 +28,7 @@ from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, TABLE_BITS, Below, no
 from ppc.runtime.mpc.protocols.scale import excess, keeps
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, Shape, word
-from ppc.runtime.mpc.turn import Rounds, both
+from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.mpc.weights import WEIGHT_BITS, WeightForm
 from ppc.runtime.ranges import RECIPROCAL_OCTAVES
 from ppc.runtime.schema import FRACTION_BITS
@@ -88,15 +88,15 @@ def standardise(
     squares, wide = yield from e.apply(gate, x << word(spread - given))
     total = squares.sum(axis=axes, keepdims=True, dtype=np.uint64) + e.public(count * epsilon * rest**2, 2 * bits)
     template = _roots(*octaves(count, epsilon * rest**2), 2 * bits, sqrt(count) if norm is None else norm)
-    reading = e.apply(replace(template, shape=total.shape, bits=ROOT_BITS, small=e.small), total)
+    reading = replace(template, shape=total.shape, bits=ROOT_BITS, small=e.small)
     outer = wide.reshape(affine or wide.shape)
     if scale is None:
-        found: Chosen = yield from reading
+        found: Chosen = yield from e.apply(reading, total)
     else:
-        scaling = e.apply(
-            Weighted(np.multiply, outer.shape, scale, WEIGHT_BITS, outer.shape), outer, np.zeros((), np.uint64)
+        scaling = Weighted(np.multiply, outer.shape, scale, WEIGHT_BITS)
+        outer, found = yield from e.beside(
+            lambda e: e.apply(scaling, outer, np.zeros((), np.uint64)), lambda e: e.apply(reading, total)
         )
-        outer, found = yield from both(scaling, reading)
     positive, least = found.bits[0], found.bits[1]
     e.outside(e.first - positive, found.bits[-1])
     largest = template.tables[0].function(np.array(float(template.limits[1])))
