@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.mpc.csprng import Csprng
-from ppc.runtime.mpc.material import MARK, STEP_STREAM, WEIGHT_STREAM, Row
+from ppc.runtime.mpc.material import STEP_STREAM, WEIGHT_STREAM, Row
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.weights import WeightForm
 
@@ -83,9 +83,10 @@ class Dealer:
         row = self._row("share", "bit", bits.shape)
         self.shipped.append(row.pack(bits ^ row.draw(self._client)))
 
-    def mark(self) -> None:
-        """The end of one of two branches that the parties follow side by side (`Engine.beside`)."""
-        self.rows.append(Row(*MARK))
+    def fork(self, start: int, middle: int) -> None:
+        """Rows from `start` and from `middle` on are two branches, which the parties follow side by side
+        (`Engine.beside`)."""
+        self.rows.insert(start, Row("fork", "bit", (middle - start, len(self.rows) - middle)))
 
     def weight(self, form: WeightForm) -> Ring:
         """The mask of a weight: the same in every pass of a lot, and wherever the step uses the weight."""

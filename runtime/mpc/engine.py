@@ -142,10 +142,11 @@ class Engine:
     ) -> Rounds[tuple[T, U]]:
         """Two pieces of a protocol that take their turns together; neither reads the other's result."""
         if self._dealer is not None:
+            start = len(self._dealer.rows)
             a = yield from first(self)
-            self._dealer.mark()
+            middle = len(self._dealer.rows)
             b = yield from second(self)
-            self._dealer.mark()
+            self._dealer.fork(start, middle)
             return a, b
         assert self._party is not None
         one, two = (self._of(party) for party in self._party.fork())

@@ -17,16 +17,15 @@ from ppc.runtime.mpc.csprng import Csprng
 
 #: What a row of material is: does the client / the server expand it from its seed, or is it sent ("ship")?
 #: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one
-#: party's own; `mark`: nothing, it ends a branch (`Chunk.fork`).
+#: party's own; `fork`: nothing; its shape is how many rows follow
+#: in each of two branches (`Chunk.fork`).
 KINDS: dict[str, tuple[str | None, str | None]] = {
     "random": ("seed", "seed"),
     "share": ("seed", "ship"),
     "client": ("seed", None),
     "server": (None, "seed"),
-    "mark": (None, None),
+    "fork": (None, None),
 }
-#: What ends each of two branches that take their material side by side.
-MARK = ("mark", "bit", (0,))
 DTYPES = ("bit", "uint8", "uint16", "uint32", "uint64")
 #: Elements of one array of material; what is announced beyond is refused before memory is allocated.
 LARGEST_ROW = 1 << 33
@@ -110,17 +109,16 @@ class Chunk:
         return array
 
     def fork(self) -> tuple["Chunk", "Chunk"]:
-        """The next two branches, each to take its own material in its own time. PPC6003 without the dealer's marks."""
-        found = []
-        for _ in range(2):
-            start = self._next
-            try:
-                end = self._rows.index(Row(*MARK), start)
-            except ValueError:
-                raise PartyError(
-                    "PPC6003", f"{self._where} takes two branches of material, the dealer made one"
-                ) from None
+        """The next two branches, each to take its own material in its own time. PPC6003 where the dealer made none."""
+        lengths = self._rows[self._next].shape if self._next < len(self._rows) else ()
+        row = Row("fork", "bit", lengths)
+        if len(lengths) != 2 or self._rows[self._next] != row or self._next + 1 + sum(lengths) > len(self._rows):
+            raise PartyError("PPC6003", f"{self._where} takes two branches of material, the dealer made one")
+        found, start = [], self._next + 1
+        for length in lengths:
+            end = start + length
             found.append(Chunk(self._rows[start:end], self._arrays[start:end], self._where))
-            self._arrays[start:end] = [None] * (end - start)
-            self._next = end + 1
+            self._arrays[start:end] = [None] * length
+            start = end
+        self._next = start
         return found[0], found[1]

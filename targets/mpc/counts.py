@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil, floor, log2
 
 from ppc.ir.target import Cost
-from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
+from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, ROW_SPREAD_BITS, SQRT_OCTAVES
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,23 @@ def softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
     return exponentials(n, row, small, shift) + inverse + product(n, rows, n, n) + truncate(n, 30)
 
 
+#: Of `ppc.runtime.mpc.protocols.softmax`: fractional bits of exponentials without a maximum, and of their quotients.
+_POWERS, _QUOTIENT = 52, 60
+
+
+def bounded_softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
+    """Of logits in a known range; the comparisons that check it take no round of their own."""
+    rows, t = n // row, signs(shift, small)
+    work = {"compare": n, "sign": 2 * n, "table": n}
+    offline = n * (t.digits + 8 * 2**5) + 2 * n * (t.sign + 8)
+    look = Count(work, 8 * n + 2 * n * (t.opened + 1 / 8), 1, offline)
+    top = ceil(log2(row)) + 1
+    bits = 18 + max(0, top - _WINDOW)
+    inverse = windows(rows, ROW_SPREAD_BITS + top, False, window_cut(_WINDOW - top, bits), small)
+    cut = replace(truncate(n, _POWERS - _QUOTIENT + bits), rounds=0.0)
+    return look + cut + inverse + product(n, rows, n, n) + truncate(n, _QUOTIENT - 16)
+
+
 def log_softmax(n: int, row: int, small: bool = False) -> Count:
     return exponentials(n, row, small) + octave(n // row, row_octaves(row), small=small)
 
@@ -338,8 +355,7 @@ def norm(
     squares = undo(spread - bits) + 8 + _wrap(spread - bits) + undo(spread - _WIDE)
     total = Count({"product": n, "truncate": n}, 8 * n, 1, n * squares)
     lo = max(17, floor(log2(row * epsilon * rest**2) + 2 * bits) if epsilon > 0 else 0)
-    last = lo + _WINDOW * ((60 - lo) // _WINDOW)
-    smallest = log2(row**0.5 if numerator is None else numerator) + bits - last / 2
+    smallest = log2(row**0.5 if numerator is None else numerator) + bits - (61 - _WINDOW) / 2
     root = windows(rows, 61 - lo, True, window_cut(smallest, _ROOT), small)
     if scaled:  # in the rounds of the root
         root = replace(root + weighted(n, n, n), rounds=root.rounds)

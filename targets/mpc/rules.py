@@ -102,6 +102,11 @@ def _arg_maximum(f: _Facts) -> Count:
     return counts.maximum(size, f.x // size, 2, f.shift, small=f.small)
 
 
+def _softmax(f: _Facts) -> Count:
+    counted = counts.bounded_softmax if "below" in f.op.attrs else counts.softmax
+    return counted(f.x, f.axis_size(-1), f.small, f.shift)
+
+
 def _log_softmax(f: _Facts) -> Count:
     row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
     return counts.log_softmax(f.x, row, f.small)
@@ -216,7 +221,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "root": lambda f: counts.root(f.out, f.op.name == "Sqrt", f.small),
     "log": lambda f: counts.logarithm(f.out, f.small),
     "softsign": lambda f: counts.softsign(f.out, f.small),
-    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small, f.shift),
+    "softmax": _softmax,
     "log_softmax": _log_softmax,
     "norm": _norm,
     "lp_norm": lambda f: counts.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.small),  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ is local, since the dealer has shared the products of these bits with what undoe
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import floor, log2, prod
+from math import ceil, floor, log2, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,12 +124,12 @@ class Windows:
 
 def windows(f: Callable[[Any], Any], lo: int, hi: int, floor_at_zero: bool = False) -> Windows:
     """Tables and limits of a falling function on [2^lo, 2^hi), for `Windows` of one element; `floor_at_zero`: zero is
-    one more limit, before the others."""
-    starts = range(lo, hi, OCTAVES)
+    one more limit, before the others. The windows end at 2^hi; the first may begin below 2^lo."""
+    starts = range(hi - OCTAVES * ceil((hi - lo) / OCTAVES), hi, OCTAVES)
     tables = []
     for a in starts:
         largest = floor(log2(float(f(2.0**a))))
         cell = 2.0 ** (a - OCTAVES)
         tables.append(Spline(f, 2.0**a - cell, a - OCTAVES, CELLS, _DEGREE, _GRAIN, _PRECISION - largest))
-    limits = (*([0] if floor_at_zero else []), *(1 << a for a in starts), 1 << hi)
+    limits = (*([0] if floor_at_zero else []), 1 << lo, *(1 << a for a in starts[1:]), 1 << hi)
     return Windows((), tuple(tables), limits, 0)

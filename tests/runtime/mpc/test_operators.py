@@ -219,6 +219,12 @@ CASES = [
     Case("Softmax", [n(5, 10)], {"axis": -1}, 2e-4),
     Case("Softmax", [n(2, 3, 4) * 30], {"axis": 1}, 2e-4),
     Case("Softmax", [n(5, 10) * 3], {"axis": -1, "operand_bits": [36]}, 2e-4, onnx_attrs={"axis": -1}),
+    *[
+        Case("Softmax", [logits], {"axis": axis, "below": 5, **more}, 2e-4, onnx_attrs={"axis": axis})
+        for logits, axis in ((np.clip(n(40, 33), -8, 4.9), -1), (np.clip(n(3, 32, 5) * 4, -25, 4.9), 1))
+        for more in ({}, {"tables": "small"}, {"operand_bits": [32]})
+    ],
+    *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1, "below": 3}, 2e-4, onnx_attrs={"axis": -1}) for k in (1, 2, 512)],
     *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1}, 2e-4) for k in (2, 63, 64, 65)],
     Case("Softmax", [np.zeros((2, 7))], {"axis": -1}, 2e-4),
     Case("Softmax", [n(3, 1)], {"axis": -1}, 2e-4),
