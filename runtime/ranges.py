@@ -22,7 +22,7 @@ LOG_OCTAVES = (-16, 24)
 #: 2^-ROW_SPREAD_BITS; a row has MOST_EXPONENTIALS at most.
 ROW_SPREAD_BITS, MOST_EXPONENTIALS = 21, 512
 #: Their exponents lie within so many units, and the largest of a row within fewer, below a bound.
-LOGITS, ROW_SPREAD = 31, 14
+LOGITS, ROW_SPREAD = 30, 14
 #: How far a bound lies above what calibration saw.
 LOGITS_MARGIN = 3
 #: exp is taken as that of this value above it; exp(14) is 1.2 million.
@@ -105,6 +105,8 @@ def declared(op: str, attrs: Mapping[str, Any]) -> Range | None:
 def logits_bound(least: float, most: float) -> int | None:
     """Below which the logits of a Softmax stay that calibration has seen in [least, most]; None where they lie too far
     apart to do without the maximum of a row."""
+    if not most - least < ROW_SPREAD:  # also where one of them is not finite
+        return None
     below = floor(most) + 1 + LOGITS_MARGIN
     return below if least >= below - ROW_SPREAD else None
 

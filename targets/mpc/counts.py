@@ -242,11 +242,14 @@ def bounded_softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Co
     """Of logits in a known range; the comparisons that check it take no round of their own."""
     rows, t = n // row, signs(shift, small)
     work = {"compare": n, "sign": 2 * n, "table": n}
-    offline = n * (t.digits + 8 * 2**5) + 2 * n * (t.sign + 8)
+    offline = n * (t.digits + 8 * 2**4) + 2 * n * (t.sign + 8)
     look = Count(work, 8 * n + 2 * n * (t.opened + 1 / 8), 1, offline)
     top = ceil(log2(row)) + 1
-    bits = 18 + max(0, top - _WINDOW)
-    inverse = windows(rows, ROW_SPREAD_BITS + top, False, window_cut(_WINDOW - top, bits), small)
+    bits = 17 + max(0, top - _WINDOW)
+    if small:
+        inverse = power_of(rows, ROW_SPREAD_BITS + top, small=True) + truncate(rows, 23 + top - bits)
+    else:
+        inverse = windows(rows, ROW_SPREAD_BITS + top, False, window_cut(_WINDOW - top, bits))
     cut = replace(truncate(n, _POWERS - _QUOTIENT + bits), rounds=0.0)
     return look + cut + inverse + product(n, rows, n, n) + truncate(n, _QUOTIENT - 16)
 
@@ -311,12 +314,12 @@ def recurrent(op: str, time: int, batch: int, width: int, hidden: int, direction
 
 
 #: Of `ppc.runtime.mpc.gates.windows`: octaves of a window, its cells of cubic polynomials, bits of its results.
-_WINDOW, _CELLS, _SCALE = 3, 64, 47
+_WINDOW, _CELLS, _SCALE = 2, 32, 47
 
 
-def windows(n: int, octaves: int, zero: bool, cut: int, small: bool = False) -> Count:
+def windows(n: int, octaves: int, zero: bool, cut: int) -> Count:
     """A function over so many octaves, its results truncated by `cut`; `zero`: a comparison with zero beside."""
-    t, tables = signs(0, small), ceil(octaves / _WINDOW)
+    t, tables = signs(), ceil(octaves / _WINDOW)
     all_signs, all_tables = n * (tables + 1 + zero), n * tables
     work = {"compare": n, "sign": all_signs, "table": all_tables, "truncate": all_tables}
     offline = n * t.digits + all_signs * (t.sign + 8) + all_tables * (32 * _CELLS + 3 * undo(cut))
@@ -355,8 +358,11 @@ def norm(
     squares = undo(spread - bits) + 8 + _wrap(spread - bits) + undo(spread - _WIDE)
     total = Count({"product": n, "truncate": n}, 8 * n, 1, n * squares)
     lo = max(17, floor(log2(row * epsilon * rest**2) + 2 * bits) if epsilon > 0 else 0)
-    smallest = log2(row**0.5 if numerator is None else numerator) + bits - (61 - _WINDOW) / 2
-    root = windows(rows, 61 - lo, True, window_cut(smallest, _ROOT), small)
+    of = log2(row**0.5 if numerator is None else numerator) + bits  # log2 of the root of 1
+    if small:
+        root = power_of(rows, 61 - lo, True, True) + truncate(rows, 40 + ceil(60 / 2 - of) - _ROOT)
+    else:
+        root = windows(rows, 61 - lo, True, window_cut(of - (61 - _WINDOW) / 2, _ROOT))
     if scaled:  # in the rounds of the root
         root = replace(root + weighted(n, n, n), rounds=root.rounds)
     total += root + product(n, rows, n, n)

@@ -23,8 +23,8 @@ from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.turn import Rounds, Turn, beside, specs_of
 
-#: Octaves of a window, and the bits of its number of cells: cells of an eighth of the window's lower end.
-OCTAVES, CELLS = 3, 6
+#: Octaves of a window, and the bits of its number of cells: cells of 2^-FINE of the window's lower end.
+OCTAVES, CELLS, FINE = 2, 5, 3
 _GRAIN, _DEGREE, _PRECISION = 10, 3, 17
 
 
@@ -44,11 +44,10 @@ class Windows:
     tables: tuple[Spline, ...]
     limits: tuple[int, ...]
     bits: int
-    small: bool = False
 
     @property
     def how(self) -> Digits:
-        return digits_for(compared_bits(0), self.small)
+        return digits_for(compared_bits(0))
 
     @property
     def _many(self) -> Shape:
@@ -129,7 +128,7 @@ def windows(f: Callable[[Any], Any], lo: int, hi: int, floor_at_zero: bool = Fal
     tables = []
     for a in starts:
         largest = floor(log2(float(f(2.0**a))))
-        cell = 2.0 ** (a - OCTAVES)
-        tables.append(Spline(f, 2.0**a - cell, a - OCTAVES, CELLS, _DEGREE, _GRAIN, _PRECISION - largest))
+        cell = 2.0 ** (a - FINE)
+        tables.append(Spline(f, 2.0**a - cell, a - FINE, CELLS, _DEGREE, _GRAIN, _PRECISION - largest))
     limits = (*([0] if floor_at_zero else []), 1 << lo, *(1 << a for a in starts[1:]), 1 << hi)
     return Windows((), tuple(tables), limits, 0)

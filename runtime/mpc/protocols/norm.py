@@ -24,7 +24,7 @@ from ppc.runtime.mpc.gates.product import Product, SelfProduct, Weighted
 from ppc.runtime.mpc.gates.windows import Chosen, Windows, windows
 from ppc.runtime.mpc.protocols.compare import absolute
 from ppc.runtime.mpc.protocols.linear import truncate
-from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, TABLE_BITS, Below, normalise, times_power
+from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, F_RSQRT, TABLE_BITS, Below, normalise, times_power
 from ppc.runtime.mpc.protocols.scale import excess, keeps
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, Shape, word
@@ -61,6 +61,23 @@ def _roots(lo: int, hi: int, bits: int, numerator: float) -> Windows:
     return windows(lambda v: numerator * 2.0 ** (bits / 2) * v**-0.5, lo, hi, floor_at_zero=True)
 
 
+def _root(e: Engine, total: Ring, lo_hi: tuple[int, int], bits: int, numerator: float) -> Rounds[Ring]:
+    """numerator / sqrt(total) at ROOT_BITS, for a total of `bits` fractional bits: in windows, three rounds; with small
+    tables by octaves, seven. Below 2^lo it is that of 2^lo; counts what is negative, or too large."""
+    if e.small:
+        n = yield from normalise(e, total, *lo_hi, Below.END)
+        e.outside(n.outside)
+        root, scale = yield from times_power(e, n, bits, F_RSQRT, -0.5, numerator)
+        return (yield from truncate(e, root, scale - ROOT_BITS))
+    template = _roots(*lo_hi, bits, numerator)
+    found: Chosen = yield from e.apply(replace(template, shape=total.shape, bits=ROOT_BITS), total)
+    positive, least = found.bits[0], found.bits[1]
+    e.outside(e.first - positive, found.bits[-1])
+    largest = template.tables[0].function(np.array(2.0 ** lo_hi[0]))
+    returned: Ring = found.value + (positive - least) * ring.encode(largest, ROOT_BITS)
+    return returned
+
+
 def standardise(
     e: Engine,
     x: Ring,
@@ -87,20 +104,16 @@ def standardise(
     gate = SelfProduct(x.shape, spread - bits, spread - _WIDE)
     squares, wide = yield from e.apply(gate, x << word(spread - given))
     total = squares.sum(axis=axes, keepdims=True, dtype=np.uint64) + e.public(count * epsilon * rest**2, 2 * bits)
-    template = _roots(*octaves(count, epsilon * rest**2), 2 * bits, sqrt(count) if norm is None else norm)
-    reading = replace(template, shape=total.shape, bits=ROOT_BITS, small=e.small)
+    numerator, lo_hi = sqrt(count) if norm is None else norm, octaves(count, epsilon * rest**2)
     outer = wide.reshape(affine or wide.shape)
     if scale is None:
-        found: Chosen = yield from e.apply(reading, total)
+        root = yield from _root(e, total, lo_hi, 2 * bits, numerator)
     else:
         scaling = Weighted(np.multiply, outer.shape, scale, WEIGHT_BITS)
-        outer, found = yield from e.beside(
-            lambda e: e.apply(scaling, outer, np.zeros((), np.uint64)), lambda e: e.apply(reading, total)
+        outer, root = yield from e.beside(
+            lambda e: e.apply(scaling, outer, np.zeros((), np.uint64)),
+            lambda e: _root(e, total, lo_hi, 2 * bits, numerator),
         )
-    positive, least = found.bits[0], found.bits[1]
-    e.outside(e.first - positive, found.bits[-1])
-    largest = template.tables[0].function(np.array(float(template.limits[1])))
-    root = found.value + (positive - least) * ring.encode(largest, ROOT_BITS)
     y: Ring = yield from e.apply(Product(np.multiply, wide.shape, root.shape), outer.reshape(wide.shape), root)
     y = y.reshape(outer.shape)
     kept = keeps(attrs, NORM_BITS)

@@ -1,4 +1,5 @@
-"""Softmax and its kin: the maximum of each row by a tree, one exponential table, one reciprocal a row.
+"""Softmax and its kin: the maximum of each row by a tree, one exponential table, one reciprocal a row. Where the plan
+knows what logits lie below, Softmax does without the maximum (`_bounded`).
 
 Differences to the maximum below −14 weigh nothing (10^-6). Error 2^-14; rounds: 7 (rows of more than 64
 elements: 11), and 3 a level of the maximum's tree of fours.
@@ -18,7 +19,7 @@ from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.product import Product
 from ppc.runtime.mpc.gates.ranged import Inside, Looked, Ranged
 from ppc.runtime.mpc.gates.table import Lookup, Spline
-from ppc.runtime.mpc.gates.windows import OCTAVES, Windows, windows
+from ppc.runtime.mpc.gates.windows import OCTAVES, Chosen, Windows, windows
 from ppc.runtime.mpc.protocols.linear import truncate
 from ppc.runtime.mpc.protocols.maximum import reduce_max
 from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, TABLE_BITS, log_by_octave, normalise, times_power
@@ -26,7 +27,7 @@ from ppc.runtime.mpc.protocols.scale import excess, operand_bits
 from ppc.runtime.mpc.protocols.shapes import axes_of
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
-from ppc.runtime.ranges import ROW_SPREAD_BITS
+from ppc.runtime.ranges import LOGITS, ROW_SPREAD_BITS
 from ppc.runtime.schema import FRACTION_BITS
 
 Attrs = Mapping[str, Any]
@@ -84,25 +85,38 @@ def softmax(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     return (yield from truncate(e, y, EXP_BITS + bits - FRACTION_BITS))
 
 
-#: Of exponentials without a maximum: cells of the table, and bits of its words and of their public factor.
-_CELLS, _WORD_BITS, _FACTOR_BITS = 5, 38, 14
+#: Of exponentials without a maximum: 16 cells of width 2, and bits of their words and of the public factor.
+_CELLS, _WIDTH, _GRAIN, _WORD_BITS, _FACTOR_BITS = 4, 1, 17, 38, 14
 _POWER_BITS = _WORD_BITS + _FACTOR_BITS
 #: Of the product of an exponential and an inverse, which is at most one.
 _PRODUCT_BITS = 60
 
 
+def _sum_octaves(count: int) -> tuple[int, int]:
+    """The range of a sum of `count` exponentials of _POWER_BITS."""
+    return _POWER_BITS - ROW_SPREAD_BITS, _POWER_BITS + ceil(log2(count)) + 1
+
+
 @cache
-def _sum_windows(count: int) -> tuple[Windows, int]:
-    """1 / s on the sums of `count` exponentials, and the fractional bits of the result: those that the largest sums
-    need, and more than the smallest do."""
-    lo = _POWER_BITS - ROW_SPREAD_BITS
-    hi = _POWER_BITS + ceil(log2(count)) + 1
-    return windows(lambda s: 2.0**_POWER_BITS / s, lo, hi), 18 + max(0, hi - OCTAVES - _POWER_BITS)
+def _sum_windows(count: int) -> Windows:
+    return windows(lambda s: 2.0**_POWER_BITS / s, *_sum_octaves(count))
+
+
+def _inverse_sum(e: Engine, total: Ring, count: int, bits: int) -> Rounds[Ring]:
+    """1 / total at `bits`: in windows, three rounds; with small tables by octaves, seven."""
+    if e.small:
+        n = yield from normalise(e, total, *_sum_octaves(count))
+        e.outside(n.outside)
+        y, scale = yield from times_power(e, n, _POWER_BITS, F_RECIPROCAL, -1.0)
+        return (yield from truncate(e, y, scale - bits))
+    found: Chosen = yield from e.apply(replace(_sum_windows(count), shape=total.shape, bits=bits), total)
+    e.outside(e.first - found.bits[0], found.bits[-1])
+    return found.value
 
 
 def _bounded(e: Engine, x: Ring, axis: int, below: int, shift: int) -> Rounds[Ring]:
     """exp(x − below) over its sum, for x in a known range: no maximum, six rounds."""
-    table = Powers(below - (1 << _CELLS) + 1, _CELLS, _WORD_BITS, _FACTOR_BITS, origin=below)
+    table = Powers(below - LOGITS, _CELLS, _WORD_BITS, _FACTOR_BITS, _GRAIN, _WIDTH, origin=below)
     look: Looked = yield from e.apply(Ranged(x.shape, table, FRACTION_BITS, shift, e.small), x)
     limits = ((table.start << FRACTION_BITS) + 2, (below << FRACTION_BITS) - 2)
     judge = Inside(look.argument, x.shape, limits, shift, e.small)
@@ -113,15 +127,13 @@ def _bounded(e: Engine, x: Ring, axis: int, below: int, shift: int) -> Rounds[Ri
 
 def _over_sum(e: Engine, powers: Ring, axis: int) -> Rounds[Ring]:
     """Exponentials at _POWER_BITS over their sum, which is read in windows while they are truncated."""
-    template, bits = _sum_windows(powers.shape[axis])
     total = powers.sum(axis=axis, keepdims=True, dtype=np.uint64)
-    reading = replace(template, shape=total.shape, bits=bits, small=e.small)
+    bits = 17 + max(0, _sum_octaves(powers.shape[axis])[1] - OCTAVES - _POWER_BITS)
     left = _PRODUCT_BITS - bits
-    cut, found = yield from e.beside(
-        lambda e: truncate(e, powers, _POWER_BITS - left), lambda e: e.apply(reading, total)
+    cut, inverse = yield from e.beside(
+        lambda e: truncate(e, powers, _POWER_BITS - left), lambda e: _inverse_sum(e, total, powers.shape[axis], bits)
     )
-    e.outside(e.first - found.bits[0], found.bits[-1])
-    y: Ring = yield from e.apply(Product(np.multiply, cut.shape, total.shape), cut, found.value)
+    y: Ring = yield from e.apply(Product(np.multiply, cut.shape, total.shape), cut, inverse)
     return (yield from truncate(e, y, _PRODUCT_BITS - FRACTION_BITS))
 
 
