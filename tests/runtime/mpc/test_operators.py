@@ -298,6 +298,17 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
     np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)
 
 
+@pytest.mark.parametrize("which", [(True, False), (False, True), (True, True), (False, False)])
+def test_a_choice_by_a_weight(which: tuple[bool, bool], step_of_mpc: Any) -> None:
+    """Constants are chosen exactly, whatever their size, and broadcast."""
+    keep, a, b = np.array([[1.0], [0.0]]), n(2, 5), np.array([[-np.inf, 2.0**28, 3.25, 0.0, -1.0]])
+    b = b if which[1] else np.clip(b, -100, 100)
+    weights = {"@k": keep} | {name: v for name, v, is_weight in (("@a", a, which[0]), ("@b", b, which[1])) if is_weight}
+    operands = ["@k", *(f"@{name}" if is_weight else v for name, v, is_weight in zip("ab", (a, b), which, strict=True))]
+    got = step_of_mpc("Where", *operands, weights=weights, shape=(2, 5)).value
+    np.testing.assert_allclose(got, np.where(keep > 0, a, np.maximum(b, -(2.0**29))), atol=3 * LSB)
+
+
 def test_every_protocol_is_tested() -> None:
     aliases = {"Flatten", "Squeeze", "Unsqueeze", "Cast"}  # the rows of Reshape and Identity
     aliases |= {"LSTM", "GRU", "RNN", "TopK", "Rsqrt"}  # test_recurrent.py, and above
