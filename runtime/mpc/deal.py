@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc import ahead
 from ppc.runtime.mpc.csprng import new_key
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
 from ppc.runtime.mpc.lot import Lot, MemoryLot, Offer, Outline, Shipped, describe, parse
@@ -83,7 +84,7 @@ def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
         for role in RANKS:
             send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))
     if dealer.shipped:
-        session.channel("server").send(f"mpc.material.{run}.{step}", *dealer.shipped)
+        session.channel("server").give(f"mpc.material.{run}.{step}", *dealer.shipped)
 
 
 def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:
@@ -132,6 +133,8 @@ def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
     for step, forms in lot.outline.forms.items():
         for index, form in enumerate(forms):
             _mask_weight(session, lot.weights_key, step, index, form)
+    if session.role == "client":
+        state.supply.ahead = ahead.parts(session)
 
 
 def receive_material(session: Session, runs: int) -> None:
