@@ -4,7 +4,7 @@ material and W − B was sent in the set-up.
 Which products there are the plan tells: each of its steps is taken up to its first gate, on zeros.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
