@@ -25,8 +25,11 @@ def entries(shape: tuple[int, ...], ring: int, outlook: Outlook | None = None) -
         lead, area = prod(shape[:2]), prod(shape[2:])
         found.append(_round(((lead, _block(area, ring)), (area, 1)), ring))
     if ahead.phases:
-        for factors in dict.fromkeys(((1,) * len(shape[2:]), *ahead.phases)):
-            if all(extent % f == 0 for extent, f in zip(shape[2:], factors, strict=True)):
+        space = shape[2:]
+        for factors in dict.fromkeys(((1,) * len(space), *ahead.phases)):
+            # a view may lie between: then the phases are those of another shape
+            fits = len(factors) == len(space) and all(n % f == 0 for n, f in zip(space, factors, strict=True))
+            if fits:
                 found += _phased(shape, factors, ahead, ring)
     elif ahead.rows > 1:
         spread = power_of_two_above(ahead.rows)
@@ -34,8 +37,19 @@ def entries(shape: tuple[int, ...], ring: int, outlook: Outlook | None = None) -
             spread //= 2
         if spread > 1:
             found.append(_round(((size, spread),), ring, ((spread, 1),)))
+        found += _dealt(size, power_of_two_above(ahead.rows), ring)
     least = min(p.ciphertexts for p in found)
     return [p for p in dict.fromkeys(found) if p.ciphertexts <= max(least, MOST_CIPHERTEXTS)]
+
+
+def _dealt(size: int, spread: int, ring: int) -> Iterator[Packing]:
+    """Spread out over several ciphertexts: what these bring together by additions needs no rotation."""
+    count = 2
+    while count <= MOST_CIPHERTEXTS:
+        if size % count == 0 and power_of_two_above(size // count * spread) <= ring:
+            inner = _round(((size // count, spread),), ring, ((spread, 1),))
+            yield Packing.of(((count, ring), (size // count, spread)), ring, 0, inner.copies)
+        count *= 2
 
 
 def _phased(shape: tuple[int, ...], factors: Factors, ahead: Outlook, ring: int) -> Iterator[Packing]:
