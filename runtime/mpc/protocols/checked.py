@@ -30,7 +30,7 @@ def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Rounds[Ring]:
         raise PartyError(
             "PPC6016",
             f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, nodes))}",
-            help="`ppc run --mode simulate` on this input names the node and the value; calibrate with data like it, or "
-            "let the node run elsewhere.",
+            help="`ppc run --mode simulate` on this input names the node and the value; calibrate with data like it, "
+            "or let the node run elsewhere.",
         )
     return x
