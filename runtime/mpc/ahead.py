@@ -11,14 +11,12 @@ from typing import Any
 from ppc.runtime.mpc.engine import Engine, Gate
 from ppc.runtime.mpc.gates.product import Weighted
 from ppc.runtime.mpc.lockstep import Operand, Task
+from ppc.runtime.mpc.material import Ahead, Row
 from ppc.runtime.mpc.protocols import protocol
 from ppc.runtime.mpc.ring import Ring, zeros
 from ppc.runtime.mpc.state import state_of
-from ppc.runtime.mpc.turn import Rounds, Turn
+from ppc.runtime.mpc.turn import Rounds, T, Turn, U
 from ppc.runtime.party import Session, Step
-
-#: From a step's first array of material, what stands ready for its first gate.
-Ahead = Callable[[Ring], Ring]
 
 
 class _Scout(Engine):
@@ -33,6 +31,12 @@ class _Scout(Engine):
         yield Turn((), ())
         raise AssertionError("a scout goes no further")
 
+    def beside(
+        self, first: Callable[[Engine], Rounds[T]], second: Callable[[Engine], Rounds[U]]
+    ) -> Rounds[tuple[T, U]]:
+        yield from first(self)
+        raise AssertionError("a scout goes no further")
+
 
 def parts(session: Session) -> dict[int, Ahead]:
     """At the client, by step: its part of the product with which the step begins. PPC6003 where shapes do not fit."""
@@ -43,8 +47,9 @@ def parts(session: Session) -> dict[int, Ahead]:
         operands = line.get("operands", ())
         if operands and line["id"] in masked and all(o.startswith("@") or o in shapes for o in operands if o):
             gate = _first_gate(Step.from_json(line), [_operand(session, o, shapes) for o in operands])
-            if isinstance(gate, Weighted):
-                found[line["id"]] = partial(_product, gate, masked[line["id"]][0])
+            weight = masked[line["id"]][0]
+            if isinstance(gate, Weighted) and gate.form.shape == weight.shape:
+                found[line["id"]] = Ahead(Row("client", "uint64", gate.x), partial(_product, gate, weight))
         shapes.update(zip(line.get("results", ()), map(tuple, line.get("shapes", ())), strict=False))
     return found
 

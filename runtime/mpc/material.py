@@ -4,7 +4,7 @@ The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (t
 from one 256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -17,12 +17,14 @@ from ppc.runtime.mpc.csprng import Csprng
 
 #: What a row of material is: does the client / the server expand it from its seed, or is it sent ("ship")?
 #: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one
-#: party's own.
+#: party's own; `fork`: nothing; its shape is how many rows follow
+#: in each of two branches (`Chunk.fork`).
 KINDS: dict[str, tuple[str | None, str | None]] = {
     "random": ("seed", "seed"),
     "share": ("seed", "ship"),
     "client": ("seed", None),
     "server": (None, "seed"),
+    "fork": (None, None),
 }
 DTYPES = ("bit", "uint8", "uint16", "uint32", "uint64")
 #: Elements of one array of material; what is announced beyond is refused before memory is allocated.
@@ -80,9 +82,21 @@ def expand(rows: Sequence[Row], rank: int, stream: Csprng, shipped: Sequence[NDA
     return arrays
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a party computes of a step's first array of material before the pass (`ppc.runtime.mpc.ahead`)."""
+
+    row: Row  # the array as the step will ask for it; another one is refused there
+    make: Callable[[NDArray[Any]], NDArray[Any]]
+
+    def of(self, rows: Sequence[Row], arrays: Sequence[Any]) -> Any:
+        """Of a step's material; None where the dealer made another first array."""
+        return self.make(arrays[0]) if self.row in rows[:1] else None
+
+
 class Chunk:
-    """The material of one step in one pass, handed out in order. `ahead`: what was computed from it before the pass
-    (`ppc.runtime.mpc.ahead`)."""
+    """The material of one step in one pass, handed out in order. `ahead`: what was computed of it before the
+    pass."""
 
     def __init__(self, rows: Sequence[Row], arrays: Sequence[Any], where: str, ahead: Any = None):
         self._rows, self._arrays, self._where, self._next = rows, list(arrays), where, 0
@@ -112,3 +126,18 @@ class Chunk:
         self._arrays[self._next] = None  # once
         self._next += 1
         return array
+
+    def fork(self) -> tuple["Chunk", "Chunk"]:
+        """The next two branches, each to take its own material in its own time. PPC6003 where the dealer made none."""
+        lengths = self._rows[self._next].shape if self._next < len(self._rows) else ()
+        row = Row("fork", "bit", lengths)
+        if len(lengths) != 2 or self._rows[self._next] != row or self._next + 1 + sum(lengths) > len(self._rows):
+            raise PartyError("PPC6003", f"{self._where} takes two branches of material, the dealer made one")
+        found, start = [], self._next + 1
+        for length in lengths:
+            end = start + length
+            found.append(Chunk(self._rows[start:end], self._arrays[start:end], self._where))
+            self._arrays[start:end] = [None] * length
+            start = end
+        self._next = start
+        return found[0], found[1]

@@ -10,7 +10,7 @@ from ppc.runtime.mpc.csprng import Csprng
 from ppc.runtime.mpc.deal import receive_material
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, step_stream
 from ppc.runtime.mpc.lot import MemoryLot, Offer, Outline
-from ppc.runtime.mpc.material import Chunk, Row, expand
+from ppc.runtime.mpc.material import Ahead, Chunk, Row, expand
 from ppc.runtime.mpc.ratchet import Ratchet
 from ppc.runtime.mpc.state import setup
 from ppc.runtime.mpc.steps import run as run_step
@@ -214,6 +214,17 @@ def test_material_of_a_pass_that_was_sent_before_is_refused() -> None:
     assert code_of(caught) == "PPC6003"
 
 
+def test_nothing_is_computed_ahead_of_another_array_than_is_due() -> None:
+    """The gate that takes the array refuses it then; nothing that a dealer describes makes the preparation fail."""
+    ahead = Ahead(Row("client", "uint64", (3,)), lambda a: a * np.uint64(2))
+    due, other = Row("client", "uint64", (3,)), Row("client", "uint64", (4,))
+    np.testing.assert_array_equal(ahead.of([due], [np.arange(3, dtype=np.uint64)]), [0, 2, 4])
+    assert ahead.of([other], [np.zeros(4, np.uint64)]) is None
+    assert ahead.of([], []) is None
+    chunk = Chunk([due], [np.zeros(3)], "x", "ready")
+    assert (chunk.take_ahead(), chunk.take_ahead()) == ("ready", None)
+
+
 def test_a_short_key_is_refused() -> None:
     client = Session("client", {})
     client.channels["server"], server = pair("client", "server", 1.0)
@@ -260,3 +271,24 @@ def test_wrong_shapes_are_refused_before_any_message(step_of_mpc: Any) -> None:
     with pytest.raises(PartyError) as caught:
         run_step(session, Step(1, "mpc.Nonsense", "", "", (2,), "f32", {}))
     assert code_of(caught) == "PPC6006"
+
+
+def test_branches_take_their_material_in_their_own_time() -> None:
+    rows = [Row("fork", "bit", (3, 1)), Row("share", "uint8", (1,)), Row("fork", "bit", (1, 0))]
+    rows += [Row("random", "uint16", (2,)), Row("share", "uint64", (3,)), Row("random", "bit", (4,))]
+    arrays = [None, "a", None, "b", "c", "d"]
+    chunk = Chunk(rows, arrays, "step 1")
+    one, two = chunk.fork()
+    assert two.take("share", "uint64", (3,)) == "c" and one.take("share", "uint8", (1,)) == "a"
+    inner, empty = one.fork()
+    assert inner.take("random", "uint16", (2,)) == "b" and chunk.take("random", "bit", (4,)) == "d"
+    for spent in (one, two, inner, empty, chunk):
+        with pytest.raises(PartyError, match="PPC6009"):
+            spent.take("share", "uint8", (1,))
+
+
+@pytest.mark.parametrize("row", [("share", "bit", (1, 0)), ("fork", "bit", (9, 9)), ("fork", "bit", (1,)), None])
+def test_branches_that_the_dealer_did_not_make(row: tuple[str, str, tuple[int, ...]] | None) -> None:
+    rows = [Row(*row), Row("share", "uint8", (1,))] if row else []
+    with pytest.raises(PartyError, match=r"PPC6003.*two branches"):
+        Chunk(rows, [None] * len(rows), "step 1").fork()
