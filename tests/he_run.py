@@ -90,7 +90,7 @@ class Encrypted:
 
 def encrypted(module: Module, x: Array) -> Encrypted:
     plan = manifest(module)
-    a, b = pair("client", "server")
+    a, b = pair("client", "server", 600.0)  # large keys on a busy machine
     client, server = Session("client", plan, {"server": a}), Session("server", plan, {"client": b})
     at_once(lambda: engine.setup(client), lambda: engine.setup(server))
 
