@@ -15,6 +15,7 @@ from ppc.runtime.keys import make_keys, private_folder
 from ppc.runtime.launch import Outcome, launch, reserve_ports
 from ppc.runtime.net.address import Address, show
 from ppc.runtime.phases import needs_dealer, pairs, roles
+from ppc.runtime.places import holders
 from ppc.runtime.plan import Plan
 from ppc.runtime.progress import Progress
 from ppc.runtime.tee.roots import write_roots
@@ -56,10 +57,11 @@ def run_secure(
         shown = stack.enter_context(Progress(parties, quiet=not progress))
         dialled = {party: link(address) if link else address for party, address in addresses.items()}
         stored = ["--material", str(material), "--when-empty", when_empty] if stocked else []
+        stocks = holders(plan.manifest)
 
         def command(party: str) -> list[str]:
             line = _command(path, party, keys, timeout, {**dialled, party: addresses[party]}, talk)
-            line += stored if party in ("client", "server") else []
+            line += stored if party in stocks else []
             return line + (["--data", str(data), "-o", str(output)] if party == "client" else [])
 
         outcomes = launch(command, parties, on_event=shown)

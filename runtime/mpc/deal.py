@@ -1,9 +1,9 @@
 """From the dealer to the computing parties: one lot of material.
 
 deal(session, program, runs)     the dealer: runs the program once a pass, ships as it goes
-receive_lot(session, keep)       client and server: take everything that the dealer ships
-use_lot(session, lot, ...)       client and server: the passes of a lot that this session may use
-receive_material(session, runs)  client and server: a lot in memory, for this session alone
+receive_lot(session, keep)       holders of shares: take everything that the dealer ships
+use_lot(session, lot, ...)       holders of shares: the passes of a lot that this session may use
+receive_material(session, runs)  holders of shares: a lot in memory, for this session alone
 
 Party 0 gets a key and expands its half; party 1 gets a key and the corrections that make its half fit. The material of
 a pass is the same in shape for every pass of a plan, so it is described once, with pass 0.
@@ -20,11 +20,12 @@ from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
 from ppc.runtime.mpc.lot import Lot, MemoryLot, Offer, Outline, Shipped, describe, parse
 from ppc.runtime.mpc.material import Row
 from ppc.runtime.mpc.ratchet import Ratchet
-from ppc.runtime.mpc.state import RANKS, receive_key, state_of
+from ppc.runtime.mpc.state import receive_key, state_of
 from ppc.runtime.mpc.supply import Supply
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.message import receive_object, send_object
 from ppc.runtime.party import Session
+from ppc.runtime.places import holders, rank_of
 
 #: Passes that a dealer may announce in one lot: a bound on what a hostile one can make the others wait for.
 MOST_RUNS = 1_000_000
@@ -42,8 +43,8 @@ def deal(
     `on_run` is told of every pass and of how many.
     """
     state, lot = state_of(session), new_name()
-    client, server, weights = Ratchet(new_key()), Ratchet(new_key()), new_key()
-    for role, chain in (("client", client), ("server", server)):
+    zero, one, weights = Ratchet(new_key()), Ratchet(new_key()), new_key()
+    for role, chain in zip(holders(session.manifest), (zero, one), strict=True):
         channel = session.channel(role)
         send_object(channel, "mpc.lot", {"lot": lot, "runs": runs})
         channel.send_bytes("mpc.key.chain", chain.key)
@@ -51,11 +52,11 @@ def deal(
     for run in range(runs):
         if on_run is not None:
             on_run(run, runs)
-        client.forward(run)
-        server.forward(run)
+        zero.forward(run)
+        one.forward(run)
         state.dealt.clear()
         _check_peers(session)
-        state.keys = PassKeys(client.derive(b"material"), server.derive(b"material"), weights)
+        state.keys = PassKeys(zero.derive(b"material"), one.derive(b"material"), weights)
         session.start_run(run, {})
         program(session)
 
@@ -72,20 +73,20 @@ def new_name() -> str:
 
 
 def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
-    """Send one step's material: its description with the first pass, corrections to the server with every pass."""
-    state = state_of(session)
+    """Send one step's material: its description with the first pass, corrections to party 1 with every pass."""
+    state, pair = state_of(session), holders(session.manifest)
     if step in state.dealt:
         raise PartyError("PPC6009", f"material for step {step} of pass {run} was dealt before in this session")
     state.dealt.add(step)
     if run == 0:
-        for role in RANKS:
+        for role in pair:
             send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))
     if dealer.shipped:
-        session.channel("server").send(f"mpc.material.{run}.{step}", *dealer.shipped)
+        session.channel(pair[1]).send(f"mpc.material.{run}.{step}", *dealer.shipped)
 
 
 def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:
-    """At client and server: all that the dealer ships for one lot; `keep` makes the place for it."""
+    """At a holder of shares: all that the dealer ships for one lot; `keep` makes the place for it."""
     offer = _offer(session)
     steps = [j["id"] for j in session.manifest["steps"] if j["step"].startswith("mpc.")]
     outline, shipped = _first_pass(session, steps)
@@ -119,25 +120,31 @@ def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped]:
 
 
 def _arrays(session: Session, outline: Outline, run: int, step: int) -> tuple[Any, ...]:
-    due = outline.due(step, RANKS[session.role])
+    due = outline.due(step, _rank(session))
     return session.channel("dealer").receive(f"mpc.material.{run}.{step}", *due) if due else ()
 
 
 def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
-    """At client and server: let this session use passes first .. first+count-1; the weights are masked for this lot."""
+    """At a holder of shares: let this session use passes first .. first+count-1; weights are masked for this lot."""
     state = state_of(session)
-    state.supply = Supply(RANKS[session.role], lot, first, count)
+    state.supply = Supply(_rank(session), lot, first, count)
     for step, forms in lot.outline.forms.items():
         for index, form in enumerate(forms):
             _mask_weight(session, lot.weights_key, step, index, form)
 
 
 def receive_material(session: Session, runs: int) -> None:
-    """At client and server, the dealer being online: the material of a session of so many passes."""
+    """At a holder of shares, the dealer being online: the material of a session of so many passes."""
     offer, lot = receive_lot(session, MemoryLot)
     if offer.runs != runs:
         raise PartyError("PPC6003", f"the dealer made {offer.runs} passes where this session has {runs}")
     use_lot(session, lot, 0, runs)
+
+
+def _rank(session: Session) -> int:
+    rank = rank_of(session.manifest, session.role)
+    assert rank is not None  # only holders of shares are given material
+    return rank
 
 
 def _mask_weight(session: Session, key: bytes, step: int, index: int, form: WeightForm) -> None:

@@ -17,10 +17,10 @@ Any_ = NDArray[Any]
 
 
 class PassKeys(NamedTuple):
-    """What the dealer derives the randomness of one pass from: a key of each party, and the server's for weights."""
+    """What the dealer derives the randomness of one pass from: a key of each holder, and the one for weights."""
 
-    client: bytes
-    server: bytes
+    zero: bytes
+    one: bytes
     weights: bytes
 
 
@@ -39,7 +39,7 @@ class Dealer:
 
     def __init__(self, keys: PassKeys, step: int):
         self._weights_key, self._step = keys.weights, step
-        self._client, self._server = step_stream(keys.client, step), step_stream(keys.server, step)
+        self._zero, self._one = step_stream(keys.zero, step), step_stream(keys.one, step)
         self.rows: list[Row] = []
         self.shipped: list[Any_] = []
         self.weights: list[WeightForm] = []
@@ -54,34 +54,34 @@ class Dealer:
     def random(self, shape: tuple[int, ...], dtype: str = "uint64") -> Any_:
         """A uniform value, additively shared mod its word (bits: by XOR); costs no traffic."""
         row = self._row("random", dtype, shape)
-        one, two = row.draw(self._client), row.draw(self._server)
+        one, two = row.draw(self._zero), row.draw(self._one)
         returned: Any_ = one ^ two if dtype == "bit" else one + two
         return returned
 
     def random_xor(self, shape: tuple[int, ...], dtype: str) -> Any_:
         """A uniform value, XOR-shared; costs no traffic."""
         row = self._row("random", dtype, shape)
-        returned: Any_ = row.draw(self._client) ^ row.draw(self._server)
+        returned: Any_ = row.draw(self._zero) ^ row.draw(self._one)
         return returned
 
     def client(self, shape: tuple[int, ...]) -> Ring:
         """Ring elements that the client knows whole; costs no traffic."""
-        return self._row("client", "uint64", shape).draw(self._client)
+        return self._row("client", "uint64", shape).draw(self._zero)
 
     def share(self, value: Any_) -> None:
         """Additive shares of a computed value, mod its word; its bytes travel to the server."""
         row = self._row("share", value.dtype.name, value.shape)
-        self.shipped.append(row.pack(value - row.draw(self._client)))
+        self.shipped.append(row.pack(value - row.draw(self._zero)))
 
     def share_xor(self, value: Any_) -> None:
         """XOR shares of a computed value."""
         row = self._row("share", value.dtype.name, value.shape)
-        self.shipped.append(row.pack(value ^ row.draw(self._client)))
+        self.shipped.append(row.pack(value ^ row.draw(self._zero)))
 
     def share_bits(self, bits: Any_) -> None:
         """XOR shares of computed bits (uint8, 0 or 1); they travel packed."""
         row = self._row("share", "bit", bits.shape)
-        self.shipped.append(row.pack(bits ^ row.draw(self._client)))
+        self.shipped.append(row.pack(bits ^ row.draw(self._zero)))
 
     def weight(self, form: WeightForm) -> Ring:
         """The mask of a weight: the same in every pass of a lot, and wherever the step uses the weight."""

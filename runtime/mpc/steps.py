@@ -1,4 +1,4 @@
-"""`mpc.*` steps of a plan, at all three roles."""
+"""`mpc.*` steps of a plan: at the two holders of shares, and at the dealer."""
 
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -12,9 +12,10 @@ from ppc.runtime.mpc.engine import Engine, Party
 from ppc.runtime.mpc.lockstep import Lockstep, Operand, Part, Results, Task
 from ppc.runtime.mpc.protocols import STEPS, Implementation, protocol
 from ppc.runtime.mpc.ring import Ring
-from ppc.runtime.mpc.state import RANKS, MpcState, state_of, supply_of
+from ppc.runtime.mpc.state import MpcState, state_of, supply_of
 from ppc.runtime.mpc.turn import Rounds, dealt
 from ppc.runtime.party import Session, Step
+from ppc.runtime.places import other_holder, rank_of
 from ppc.runtime.value import Value, Weight
 
 
@@ -40,9 +41,9 @@ def run_alone(session: Session, step: Step, *operands: Value | Weight | None) ->
 
 def settle(session: Session) -> None:
     """Run the steps that were put off."""
-    state, peer = state_of(session), "client" if session.role == "server" else "server"
+    state, peer = state_of(session), session.channel(other_holder(session.manifest, session.role))
     tasks, state.due = state.due, []
-    Lockstep(session.channel(peer), session.meter, tasks).run()
+    Lockstep(peer, session.meter, tasks).run()
 
 
 def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | None]) -> Any:
@@ -87,9 +88,10 @@ def _told_of(due: Sequence[Task], step: Step) -> list[Task]:
 
 
 def _party(session: Session, state: MpcState, step: Step) -> Party:
-    rank = RANKS[session.role]
+    rank = rank_of(session.manifest, session.role)
+    assert rank is not None  # only holders of shares and the dealer take MPC steps
     chunk = supply_of(session).open(step.run, step.id)
-    peer = session.channel("client" if rank else "server")
+    peer = session.channel(other_holder(session.manifest, session.role))
     return Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
 
 
