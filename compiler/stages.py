@@ -23,6 +23,7 @@ from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.check_ranges import CheckRanges
 from ppc.passes.convert import Convert
 from ppc.passes.lower import Lower
+from ppc.runtime.places import OUTSOURCED
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
@@ -59,13 +60,18 @@ class Placing:
         return bool(self.resolved.any_weight.owners)
 
     @property
+    def outsourced(self) -> bool:
+        """Two parties that own nothing hold the shares."""
+        return self.resolved.share_holders == OUTSOURCED
+
+    @property
     def error_budget(self) -> float:
         """What polynomials may change the outputs by, relative to their ranges."""
         return self.resolved.limits.get("error", APPROXIMATION_ERROR)
 
     @property
     def pricing(self) -> Pricing:
-        conversions = Conversions(self.hides_weights, self.prices)
+        conversions = Conversions(self.hides_weights, self.prices, self.outsourced)
         targets: Targets = {**self.targets, Domain.MPC: self._mpc}
         return Pricing(targets, conversions, self._network(), SETUP, self.objective)
 
@@ -113,7 +119,7 @@ class Placing:
             table.shared,
             self.recipients(module),
             interactive=self.resolved.non_interactive is None,
-            refreshes=Domain.MPC in self.wanted,
+            refreshes=Domain.MPC in self.wanted and not self.outsourced,
             limits=self.resolved.limits,
         )
         return Assign(rules, self.pricing, tuple(rungs_)).search(module)

@@ -27,6 +27,7 @@ from ppc.ir.slices import made_by, reveals_of
 from ppc.ir.trust import missing_trust
 from ppc.ir.types import Domain
 from ppc.ir.views import Fact, RevealLine, Views, views_of
+from ppc.runtime.places import OWNERS
 from ppc.runtime.schema import FUSED, StepSpec, step_spec
 
 #: Who sees a value in clear, by the representation it is in. `he` and `mpc` are missing: nobody does.
@@ -116,7 +117,7 @@ class _Check:
         sources = frozenset[str]().union(*(f.sources for f in operands))
         sources = sources.union(*(self.policy.weight_sources(*w) for w in made_from))
         late = spec.reveals or any(f.late for f in operands)
-        altered = altered_by(spec, ((f.altered_by, f.late) for f in operands))
+        altered = altered_by(spec, ((f.altered_by, f.late) for f in operands), self.policy.share_holders)
         fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late, altered)
         carried: Fact | None = None
         if op.name.startswith(("convert.", "reveal.")) or self._only_carries(op, operands):
@@ -247,6 +248,9 @@ class _Check:
 
     def _conversion(self, op: Op, spec: StepSpec, operand: Fact) -> None:
         """A value changes its representation: out of HE only with circuit privacy, to a party only as a reveal."""
+        if {spec.reads, spec.writes} in ({"he", "mpc"}, {"tee", "mpc"}) and self.policy.share_holders != OWNERS:
+            named = " and ".join(self.policy.share_holders)
+            self._refuse("PPC2019", f"{op.name} is for shares that client and server hold; here {named} do", op)
         if spec.reads == "he" and op.name not in HE_EXITS:
             self._refuse("PPC2014", f"a result leaves HE by {op.name}", op)
         party = spec.writes

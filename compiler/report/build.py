@@ -16,6 +16,7 @@ from ppc.ir.types import Domain
 from ppc.ir.views import Views
 from ppc.passes.assign.build import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome
+from ppc.runtime.places import OUTSOURCED
 from ppc.targets.he.primitives import Primitives
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
@@ -92,9 +93,10 @@ def build(f: Findings) -> dict[str, Any]:
 
 def _parties(views: Views, lowered: Module) -> dict[str, list[dict[str, str]]]:
     """What each party of the plan sees in clear; the server's weights are one row, not one a tensor. A plan without a
-    step on shares has no dealer, one without a TEE step no enclave."""
+    step on shares has no dealer and none that only holds shares, one without a TEE step no enclave."""
     engines = {op.name.split(".")[0] for op in lowered.ops}
-    absent = {party for party, engine in (("dealer", "mpc"), ("enclave", "tee")) if engine not in engines}
+    of = {"mpc": ("dealer", *OUTSOURCED), "tee": ("enclave",)}
+    absent = {party for engine, parties in of.items() for party in parties if engine not in engines}
     found: dict[str, list[dict[str, str]]] = {}
     for party, sights in views.sees.items():
         if party in absent and not sights:
