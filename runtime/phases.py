@@ -156,11 +156,14 @@ def _prepare_masks(session: Session, runs: int) -> None:
 def _receive_material(session: Session, program: Program, runs: int, status: Status) -> None:
     """From the dealer, which is there; or, at the dealer, for the others."""
     from ppc.runtime.mpc import deal as mpc
+    from ppc.runtime.mpc import share_weights
 
     if session.role == "dealer":
         mpc.deal(session, program, runs, status.run)
     elif session.role in holders(session.manifest):
         mpc.receive_material(session, runs)
+    elif session.role == "server":
+        share_weights.give(session)
 
 
 def _take_stock(session: Session, stock: "Stock", runs: int, when_empty: "WhenEmpty", status: Status) -> None:

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc import share_weights
 from ppc.runtime.mpc.csprng import new_key
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
-from ppc.runtime.mpc.lot import Lot, MemoryLot, Offer, Outline, Shipped, describe, parse
+from ppc.runtime.mpc.lot import LAYOUT_LIMIT, Lot, MemoryLot, Offer, Outline, Shipped, describe, layout_tag, parse
 from ppc.runtime.mpc.material import Row
 from ppc.runtime.mpc.ratchet import Ratchet
 from ppc.runtime.mpc.state import receive_key, state_of
@@ -25,11 +26,10 @@ from ppc.runtime.mpc.supply import Supply
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.message import receive_object, send_object
 from ppc.runtime.party import Session
-from ppc.runtime.places import holders, rank_of
+from ppc.runtime.places import holders, is_outsourced, rank_of
 
 #: Passes that a dealer may announce in one lot: a bound on what a hostile one can make the others wait for.
 MOST_RUNS = 1_000_000
-_LAYOUT_LIMIT = 1 << 26
 _NAME_BYTES = 16
 
 L = TypeVar("L", bound=Lot)
@@ -43,12 +43,12 @@ def deal(
     `on_run` is told of every pass and of how many.
     """
     state, lot = state_of(session), new_name()
-    zero, one, weights = Ratchet(new_key()), Ratchet(new_key()), new_key()
+    zero, one = Ratchet(new_key()), Ratchet(new_key())
     for role, chain in zip(holders(session.manifest), (zero, one), strict=True):
         channel = session.channel(role)
         send_object(channel, "mpc.lot", {"lot": lot, "runs": runs})
         channel.send_bytes("mpc.key.chain", chain.key)
-    session.channel("server").send_bytes("mpc.key.weights", weights)
+    weights = share_weights.deal_keys(session)
     for run in range(runs):
         if on_run is not None:
             on_run(run, runs)
@@ -63,8 +63,8 @@ def deal(
 
 def _check_peers(session: Session) -> None:
     """Dealing may take hours, in which not every peer is talked to: one that is gone is noticed all the same."""
-    for channel in session.channels.values():
-        channel.check()
+    for peer in {*holders(session.manifest), "dealer"} & session.channels.keys():
+        session.channel(peer).check()
 
 
 def new_name() -> str:
@@ -80,7 +80,9 @@ def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
     state.dealt.add(step)
     if run == 0:
         for role in pair:
-            send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))
+            send_object(session.channel(role), layout_tag(step), describe(dealer.rows, dealer.weights))
+        if is_outsourced(session.manifest):
+            send_object(session.channel("server"), layout_tag(step), describe([], dealer.weights))
     if dealer.shipped:
         session.channel(pair[1]).send(f"mpc.material.{run}.{step}", *dealer.shipped)
 
@@ -91,6 +93,8 @@ def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[
     steps = [j["id"] for j in session.manifest["steps"] if j["step"].startswith("mpc.")]
     outline, shipped = _first_pass(session, steps)
     lot = keep(offer, outline)
+    if is_outsourced(session.manifest):  # now: the model owner does not wait for all passes
+        lot.put_weights(share_weights.receive(session, outline))
     lot.put(0, shipped)
     for run in range(1, offer.runs):
         _check_peers(session)
@@ -105,8 +109,7 @@ def _offer(session: Session) -> Offer:
     if not hexadecimal or not isinstance(runs, int) or not 0 < runs <= MOST_RUNS:
         raise PartyError("PPC6003", f"the dealer offers {runs!r} passes; 1 to {MOST_RUNS} are allowed")
     chain = receive_key(session, "dealer", "mpc.key.chain")
-    weights = receive_key(session, "dealer", "mpc.key.weights") if session.role == "server" else b""
-    return Offer(str(lot), runs, chain, weights)
+    return Offer(str(lot), runs, chain, share_weights.own_key(session))
 
 
 def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped]:
@@ -114,7 +117,7 @@ def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped]:
     forms: dict[int, list[WeightForm]] = {}
     outline, shipped = Outline(rows, forms), {}
     for step in steps:
-        rows[step], forms[step] = parse(receive_object(session.channel("dealer"), f"mpc.layout.{step}", _LAYOUT_LIMIT))
+        rows[step], forms[step] = parse(receive_object(session.channel("dealer"), layout_tag(step), LAYOUT_LIMIT))
         shipped[step] = _arrays(session, outline, 0, step)
     return outline, shipped
 
@@ -128,6 +131,8 @@ def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
     """At a holder of shares: let this session use passes first .. first+count-1; weights are masked for this lot."""
     state = state_of(session)
     state.supply = Supply(_rank(session), lot, first, count)
+    if is_outsourced(session.manifest):
+        return share_weights.use(state, lot)
     for step, forms in lot.outline.forms.items():
         for index, form in enumerate(forms):
             _mask_weight(session, lot.weights_key, step, index, form)
@@ -152,7 +157,7 @@ def _mask_weight(session: Session, key: bytes, step: int, index: int, form: Weig
     state, tag = state_of(session), f"mpc.weight.{step}.{index}"
     if session.role == "server":
         ring = form.ring(session.weights)
-        state.plain.setdefault(step, {})[index] = ring
+        state.own.setdefault(step, {})[index] = ring
         session.channel("client").send(tag, ring - weight_mask(key, step, index, form))
     else:
         (masked,) = session.channel("server").receive(tag, ("uint64", form.shape))

@@ -17,11 +17,11 @@ Any_ = NDArray[Any]
 
 
 class PassKeys(NamedTuple):
-    """What the dealer derives the randomness of one pass from: a key of each holder, and the one for weights."""
+    """What the dealer derives the randomness of one pass from: a key of each holder, and those for weights."""
 
     zero: bytes
     one: bytes
-    weights: bytes
+    weights: tuple[bytes, ...]
 
 
 def step_stream(key: bytes, step: int) -> Csprng:
@@ -30,7 +30,7 @@ def step_stream(key: bytes, step: int) -> Csprng:
 
 
 def weight_mask(key: bytes, step: int, index: int, form: WeightForm) -> Ring:
-    """B of the index-th weight of a step; the dealer and the server both derive it."""
+    """B of the index-th weight of a step; the dealer and the server both derive it; of two keys it is the sum."""
     return Csprng(key, (WEIGHT_STREAM, index, step)).words(form.shape)
 
 
@@ -38,7 +38,7 @@ class Dealer:
     """What a gate sees of the dealer: it draws random values and hands out halves of values computed from them."""
 
     def __init__(self, keys: PassKeys, step: int):
-        self._weights_key, self._step = keys.weights, step
+        self._weights_keys, self._step = keys.weights, step
         self._zero, self._one = step_stream(keys.zero, step), step_stream(keys.one, step)
         self.rows: list[Row] = []
         self.shipped: list[Any_] = []
@@ -87,7 +87,8 @@ class Dealer:
         """The mask of a weight: the same in every pass of a lot, and wherever the step uses the weight."""
         if form not in self.weights:
             self.weights.append(form)
-        return weight_mask(self._weights_key, self._step, self.weights.index(form), form)
+        masks = [weight_mask(key, self._step, self.weights.index(form), form) for key in self._weights_keys]
+        return masks[0] if len(masks) == 1 else masks[0] + masks[1]
 
     def shipped_bytes(self) -> int:
         return sum(int(a.nbytes) for a in self.shipped)

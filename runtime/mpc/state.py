@@ -20,8 +20,8 @@ class MpcState:
     own_input_key: bytes = b""  # masks this party's inputs; one holder of shares expands it into its share
     input_keys: dict[str, bytes] = field(default_factory=dict)  # of the owners whose masks are this party's shares
     supply: Supply | None = None  # holders of shares: the material of this session
-    masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # client: step -> index -> W - B
-    plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
+    masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # step -> index -> W - B, at whoever is sent it
+    own: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: W; where it holds no share: a half of B
     keys: PassKeys | None = None  # the dealer: of the pass that it deals
     dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
     followed: frozenset[int] = frozenset()  # steps of the plan after which another MPC step comes

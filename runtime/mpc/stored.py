@@ -3,6 +3,7 @@
     outline    what a pass consists of
     state      the next pass that was not used, and the chain of keys at that pass (`Ratchet`)
     passes     what the dealer shipped, a record of fixed size for each pass, each under a key of its own
+    weights    the model owner's weights under their masks, where no holder of shares knows them
     complete   there once all passes were received
 
 The state goes forward, and is on the disk, before a pass is used. From then on the file opens no pass before: its keys
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.files import sync_folder
-from ppc.runtime.mpc.lot import Offer, Outline, Shipped
+from ppc.runtime.mpc.lot import Masked, Offer, Outline, Shipped
 from ppc.runtime.mpc.ratchet import Ratchet
 from ppc.runtime.sealed import TAG, About, associated, damaged, read_sealed, write_sealed
 
@@ -116,6 +117,21 @@ class StoredLot:
         self.next = first + count
         state = {"runs": self.runs, "next": self.next, "chain": after.key.hex(), "weights": self.weights_key.hex()}
         write_sealed(self.folder / "state", self._key, {**self._about, "file": "state"}, json.dumps(state).encode())
+
+    def put_weights(self, masked: Masked) -> None:
+        """Keep them beside the passes. Raises PPC6012."""
+        plain = b"".join(np.ascontiguousarray(a).tobytes() for arrays in masked.values() for a in arrays)
+        write_sealed(self.folder / "weights", self._key, {**self._about, "file": "weights"}, plain)
+
+    def masked(self) -> Masked:
+        """Raises PPC6014."""
+        path, forms = self.folder / "weights", self.outline.forms
+        plain = np.frombuffer(read_sealed(path, self._key, {**self._about, "file": "weights"}), np.uint64)
+        sizes = [prod(form.shape) for rows in forms.values() for form in rows]
+        if sum(sizes) != plain.size:
+            raise damaged(path, f"it has {plain.size} numbers where the lot has {sum(sizes)}")
+        parts = iter(np.split(plain, np.cumsum(sizes)[:-1])) if sizes else iter(())
+        return {step: [next(parts).reshape(form.shape) for form in rows] for step, rows in forms.items()}
 
     def put(self, number: int, shipped: Shipped) -> None:
         """Append a pass. PPC6012 where the disk is full: the passes before it are kept and can be used."""

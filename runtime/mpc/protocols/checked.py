@@ -10,7 +10,7 @@ from typing import Any
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.engine import CLIENT, SERVER, Engine
-from ppc.runtime.mpc.gates.verdict import Verdict
+from ppc.runtime.mpc.gates.verdict import Verdict, VerdictShare
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.turn import Rounds
 
@@ -18,11 +18,19 @@ from ppc.runtime.mpc.turn import Rounds
 def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Rounds[Ring]:
     """x. Raises PPC6016 at the party that is told: two rounds, 16 bytes."""
     nodes = list(attrs["of"])
+    if e.outsourced:
+        e.doubt = yield from e.apply(VerdictShare(), e.counted(nodes))  # `ppc.runtime.mpc.told` sends it
+        return x
     gate = Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]])
     if (yield from e.apply(gate, e.counted(nodes))):
-        raise PartyError(
-            "PPC6016",
-            f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, nodes))}",
-            help="`ppc run --mode simulate` on this input names the node and the value; or let the node run elsewhere.",
-        )
+        raise left_range(attrs)
     return x
+
+
+def left_range(attrs: Mapping[str, Any]) -> PartyError:
+    """The error of the party that is told."""
+    return PartyError(
+        "PPC6016",
+        f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, attrs['of']))}",
+        help="`ppc run --mode simulate` on this input names the node and the value; or let the node run elsewhere.",
+    )

@@ -19,7 +19,7 @@ from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
 
-KEYS = PassKeys(bytes(32), bytes([1] * 32), bytes([2] * 32))
+KEYS = PassKeys(bytes(32), bytes([1] * 32), (bytes([2] * 32),))
 
 
 def code_of(caught: Any) -> str:
@@ -234,10 +234,10 @@ def test_two_steps_and_two_passes_have_other_randomness() -> None:
 def test_nothing_secret_is_shown(step_of_mpc: Any) -> None:
     session = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["client"]
     state = session.engines["mpc"]
-    offer = Offer("ab" * 16, 1, KEYS[0], KEYS[2])
+    offer = Offer("ab" * 16, 1, KEYS[0], KEYS[2][0])
     shown = [state, state.supply, state.supply.lot, offer, Chunk([], [], "x"), Dealer(KEYS, 0), Csprng(KEYS[0])]
     text = repr(shown)
-    for key in (state.own_input_key, *state.input_keys.values(), KEYS[0], KEYS[2]):
+    for key in (state.own_input_key, *state.input_keys.values(), KEYS[0], KEYS[2][0]):
         assert key.hex() not in text and repr(key) not in text
 
 

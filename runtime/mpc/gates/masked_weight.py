@@ -1,0 +1,38 @@
+"""A product with a weight that neither holder of shares knows: Beaver's protocol (CRYPTO 1991) with the opening of one
+factor done ahead (`ppc.runtime.mpc.share_weights`)."""
+
+from dataclasses import dataclass
+
+from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.engine import Party
+from ppc.runtime.mpc.gates.product import Bilinear
+from ppc.runtime.mpc.ring import Ring, Shape
+from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.mpc.weights import WeightForm
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedWeight:
+    """f(x, W): one round, 8 bytes an element of x each way. Scales add.
+
+    Both holders have D = W − B, each a half of B, and from the dealer shares of a and of c = f(a, B). They open
+    e = x − a: f(x, W) = f(x, D) + f(e, B) + c, where D and e are public to both.
+    """
+
+    f: Bilinear
+    x: Shape
+    form: WeightForm
+
+    def deal(self, d: Dealer) -> Ring:
+        b = d.weight(self.form)
+        c = self.f(d.random(self.x), b)
+        d.share(c)
+        return make_zero(c.shape)
+
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
+        (x,) = shares
+        masked, own = p.masked_weight(self.form)
+        (e,) = yield from p.open(x - p.random(self.x))
+        z: Ring = self.f(x, masked) + self.f(e, own)
+        z = z + p.share(z.shape)
+        return z
