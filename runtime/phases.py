@@ -13,7 +13,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import peak_memory
 from ppc.runtime.net.message import receive_object, send_object
 from ppc.runtime.party import Session
-from ppc.runtime.places import OUTSOURCED, OWNERS, holders, is_outsourced, other_holder
+from ppc.runtime.places import OUTSOURCED, OWNERS, holders, is_outsourced, other_holder, parties_of
 from ppc.runtime.plan import Plan, Program
 from ppc.runtime.schema import step_spec
 from ppc.runtime.status import Status
@@ -33,12 +33,18 @@ def needs_dealer(manifest: Mapping[str, Any]) -> bool:
 
 def roles(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[str]:
     """The parties that a plan needs, in the order in which they start; `stocked`: the dealer was there before."""
-    found = ["server"]
+    found = ["server"] if not stocked or _has_steps(manifest, "server") else []
     if "tee" in manifest["uses"]:
         found.append("enclave")
     if needs_dealer(manifest) and not stocked:
         found.append("dealer")
     return [*found, *(OUTSOURCED if is_outsourced(manifest) else ()), "client"]
+
+
+def _has_steps(manifest: Mapping[str, Any], party: str) -> bool:
+    """It is needed in a pass, and not only before."""
+    taken = (parties_of(manifest, step_spec(s["step"]).places) for s in manifest["steps"] if s["step"] != "mpc.checked")
+    return any(party in parties for parties in taken)
 
 
 def pairs(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[tuple[str, str]]:
@@ -84,7 +90,7 @@ def run_party(
         _prepare_masks(session, runs)
         if stock is not None:
             _take_stock(session, stock, runs, when_empty, status)
-        elif needs_dealer(session.manifest):
+        elif "dealer" in (session.role, *session.channels):
             _receive_material(session, program, runs, status)
     if session.role == "dealer":
         return []
@@ -200,10 +206,11 @@ def _prepare(session: Session, run: int) -> None:
 def new_session(
     plan: Plan, role: str, channels: Mapping[str, Any], weights: str | None = None, *, dealing: bool = False
 ) -> Session:
-    """A session with what `role` may hold: only the server opens the weights file, and dealing needs none."""
+    """A session with what `role` may hold: only the server opens the weights file, and dealing only where it gives its
+    weights then (`ppc.runtime.dealing`)."""
     session = Session(role, plan.manifest, dict(channels))
     session.weights = dict(plan.public_constants())
-    if role == "server" and not dealing:
+    if role == "server" and (not dealing or is_outsourced(plan.manifest)):
         session.weights.update(plan.server_weights(weights))
     return session
 

@@ -3,7 +3,7 @@
     outline    what a pass consists of
     state      the next pass that was not used, and the chain of keys at that pass (`Ratchet`)
     passes     what the dealer shipped, a record of fixed size for each pass, each under a key of its own
-    weights    the model owner's weights under their masks, where no holder of shares knows them
+    weight.*   the model owner's weights under their masks, where no holder of shares knows them
     complete   there once all passes were received
 
 The state goes forward, and is on the disk, before a pass is used. From then on the file opens no pass before: its keys
@@ -120,18 +120,28 @@ class StoredLot:
 
     def put_weights(self, masked: Masked) -> None:
         """Keep them beside the passes. Raises PPC6012."""
-        plain = b"".join(np.ascontiguousarray(a).tobytes() for arrays in masked.values() for a in arrays)
-        write_sealed(self.folder / "weights", self._key, {**self._about, "file": "weights"}, plain)
+        for step, arrays in masked.items():
+            for i, a in enumerate(arrays):
+                path, about = self._weight(step, i)
+                write_sealed(path, self._key, about, np.ascontiguousarray(a).tobytes())
 
     def masked(self) -> Masked:
         """Raises PPC6014."""
-        path, forms = self.folder / "weights", self.outline.forms
-        plain = np.frombuffer(read_sealed(path, self._key, {**self._about, "file": "weights"}), np.uint64)
-        sizes = [prod(form.shape) for rows in forms.values() for form in rows]
-        if sum(sizes) != plain.size:
-            raise damaged(path, f"it has {plain.size} numbers where the lot has {sum(sizes)}")
-        parts = iter(np.split(plain, np.cumsum(sizes)[:-1])) if sizes else iter(())
-        return {step: [next(parts).reshape(form.shape) for form in rows] for step, rows in forms.items()}
+        return {
+            step: [self._masked(step, i, form.shape) for i, form in enumerate(forms)]
+            for step, forms in self.outline.forms.items()
+        }
+
+    def _masked(self, step: int, index: int, shape: tuple[int, ...]) -> NDArray[np.uint64]:
+        path, about = self._weight(step, index)
+        plain = read_sealed(path, self._key, about)
+        if len(plain) != 8 * prod(shape):
+            raise damaged(path, f"it has {len(plain)} bytes where the lot has {8 * prod(shape)}")
+        return np.frombuffer(plain, np.uint64).reshape(shape)
+
+    def _weight(self, step: int, index: int) -> tuple[Path, About]:
+        name = f"weight.{step}.{index}"
+        return self.folder / name, {**self._about, "file": name}
 
     def put(self, number: int, shipped: Shipped) -> None:
         """Append a pass. PPC6012 where the disk is full: the passes before it are kept and can be used."""
