@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.compiler.measure.parties import Parties
+from benchmarks.parties import Parties
 from ppc.runtime import kernels
 from ppc.runtime.mpc.ring import decode, encode
 from ppc.runtime.mpc.steps import run as run_step

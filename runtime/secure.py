@@ -111,6 +111,10 @@ def _command(
     return line
 
 
+#: Of a step that several parties take, the most that one of them measured counts.
+MOST = ("seconds", "waited", "rounds", "bytes_one_way")
+
+
 def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     """One report of what all parties measured. A phase lasts as long as its slowest party; traffic adds up."""
     found = {party: o.results for party, o in outcomes.items()}
@@ -127,10 +131,9 @@ def combine(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
         if party == "dealer":
             continue  # it worked ahead of the passes: its bytes are offline
         for step in r["steps"]:
-            row = rows.setdefault(step["id"], {**step, "seconds": 0.0, "waited": 0.0, "bytes_sent": 0, "rounds": 0})
-            row["seconds"] = max(row["seconds"], step["seconds"])
-            row["waited"] = max(row["waited"], step["waited"])
-            row["rounds"] = max(row["rounds"], step["rounds"])
+            row = rows.setdefault(step["id"], {**step, **dict.fromkeys(MOST, 0), "bytes_sent": 0})
+            busiest = {**step, "bytes_one_way": step["bytes_sent"]}
+            row.update({key: max(row[key], busiest[key]) for key in MOST})
             row["bytes_sent"] += step["bytes_sent"]
     return {
         "seconds": seconds,

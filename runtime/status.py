@@ -16,7 +16,8 @@ from ppc.runtime.net.frame import RelayedError
 #: The environment variable that names the pipe's file descriptor.
 STATUS_FD = "PPC_STATUS_FD"
 
-#: Steps are reported at most this often (seconds): a plan may have thousands.
+#: Steps, and passes, are reported at most this often (seconds): a plan may have thousands, and a report wakes the
+#: launcher up.
 _INTERVAL = 0.1
 
 _TEXT = str | None
@@ -48,6 +49,7 @@ class Status:
 
     fd: int | None = None
     _last: float = 0.0
+    _last_run: float = 0.0
 
     @staticmethod
     def from_environment() -> "Status":
@@ -68,12 +70,15 @@ class Status:
 
     def run(self, index: int, count: int) -> None:
         """Pass `index` (from 0) of `count` over the data begins."""
-        self._write(event="run", index=index, count=count)
+        now = time.monotonic()
+        if now - self._last_run >= _INTERVAL or index + 1 == count:
+            self._last_run = now
+            self._write(event="run", index=index, count=count)
 
     def step(self, index: int, count: int, name: str) -> None:
         """Step `index` (from 0) of `count` begins."""
         now = time.monotonic()
-        if now - self._last >= _INTERVAL or index + 1 == count:
+        if now - self._last >= _INTERVAL:
             self._last = now
             self._write(event="step", index=index, count=count, name=name)
 

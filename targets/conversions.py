@@ -50,12 +50,13 @@ class Conversions:
             he.from_shares(size, ciphertexts, degree, top), ciphertexts * level_bytes * (top + 1) + SEED_BYTES, 1
         )
         shared = Cost(shares * handling, shares, 1)
+        expanded = Cost(shares * handling)  # the peer's share is a mask that it has the key of
         both = Cost(shares * handling, 2 * shares, 1)
         table = {
             (CLIENT, HE): up,
-            (CLIENT, MPC): shared,
+            (CLIENT, MPC): expanded,
             (CLIENT, TEE): shared,
-            (SERVER, MPC): shared,
+            (SERVER, MPC): expanded,
             (SERVER, TEE): shared,
             (HE, MPC): he_mpc,
             (MPC, HE): mpc_he,

@@ -1,13 +1,15 @@
 """Prices of the work of MPC gates: steps of the engine at both parties, and a fit of what a unit must take.
 
-Client and server are two threads over channels in memory, after the dealer has made their material. A step's time is
-the CPU time of the slower thread, so it is computation alone, whoever waits for whom; what a message takes is
-measured over TLS (`ppc.compiler.measure.link`). How many units a step has is what the cost model counts for it
-(`ppc.targets.mpc.rules.count`): the prices are the non-negative ones that come nearest to all steps, relatively.
+Client and server are two processes over TLS, as in a run, after the dealer has made their material. A step's time is
+what passes until the client has its result: computation, messages and waiting for each other. How many units a step
+has is what the cost model counts for it (`ppc.targets.mpc.rules.count`): the prices are the non-negative ones that come
+nearest to all steps, relatively.
 """
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -16,15 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
-from ppc.compiler.measure.parties import Parties
+from ppc.compiler.measure.processes import joined, server_process
 from ppc.compiler.measure.stopwatch import Stopwatch, Timing
 from ppc.ir.label import PUBLIC
 from ppc.ir.module import Constant, Module, Op, Stage
 from ppc.ir.module import Value as Typed
 from ppc.ir.types import TensorType
+from ppc.runtime.mpc.deal import deal, receive_material
 from ppc.runtime.mpc.ring import encode
-from ppc.runtime.mpc.state import supply_of
+from ppc.runtime.mpc.state import setup, supply_of
 from ppc.runtime.mpc.steps import run_alone
+from ppc.runtime.net.channel import Channel
+from ppc.runtime.net.connect import close_all
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
 from ppc.targets.mpc.rules import count
@@ -78,16 +83,14 @@ def cases(n: int) -> list[Case]:
     ]
 
 
-def measure(watch: Stopwatch, message: float) -> dict[str, float]:
-    """Seconds of each unit of work and of a round. `message`: seconds of one message each way over TLS."""
+def measure(watch: Stopwatch) -> dict[str, float]:
+    """Seconds of each unit of work and of a round on loopback."""
     steps = [case for n in SIZES for case in cases(n)]
     found = run(steps, watch)
     counted = [count(*case.counted) for case in steps]
     units = sorted({unit for c in counted for unit in c.work} | {"round"})
     table = np.array([[c.rounds if unit == "round" else c.work.get(unit, 0.0) for unit in units] for c in counted])
-    prices = fitted(table, np.array(found))
-    named = dict(zip(units, prices.tolist(), strict=True))
-    return {**named, "round": named["round"] + message}
+    return dict(zip(units, fitted(table, np.array(found)).tolist(), strict=True))
 
 
 def fitted(table: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -100,21 +103,53 @@ def fitted(table: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[
 
 
 def run(steps: Sequence[Case], watch: Stopwatch) -> list[float]:
-    """Seconds of each step: the median over passes of the slower party's CPU time."""
-    passes = 2 * watch.least
+    """Seconds of each step: the median over passes."""
+    passes = 2 * watch.least + 1
+    with server_process(__name__, ("client", "server", "dealer"), str(passes)) as join, ThreadPoolExecutor(1) as beside:
+        dealing = beside.submit(lambda: _deal(_session("dealer", join("dealer"), steps), steps, passes))
+        session = _session("client", join("client"), steps)
+        receive_material(session, passes)
+        dealing.result()
+        spent = np.array(_passes(session, steps, passes))[1:]  # the first pass warms up
+        close_all(session.channels)
+    for i, case in enumerate(steps):
+        watch.timings[f"mpc.{case.op}.{i}"] = Timing.of([(t, t) for t in spent[:, i].tolist()])
+    return [median(column) for column in spent.T.tolist()]
+
+
+def _session(role: str, channels: dict[str, Channel], steps: Sequence[Case]) -> Session:
+    """Of a plan of these steps, ready for its material."""
     weights = {
         f"{name}{i}": np.full(shape, 0.01)
         for i, case in enumerate(steps, 1)
         for name, shape in case.operands.items()
         if name.startswith("@")
     }
-    parties = Parties([case.op for case in steps], weights)
-    parties.prepare(lambda session: _program(session, steps), passes + 1)
-    spent = parties.compute(lambda session: _passes(session, steps, passes + 1))
-    slower = np.maximum(np.array(spent["client"]), np.array(spent["server"]))[1:]  # the first pass warms up
-    for i, case in enumerate(steps):
-        watch.timings[f"mpc.{case.op}.{i}"] = Timing.of([(spent, spent) for spent in slower[:, i].tolist()])
-    return [median(column) for column in slower.T.tolist()]
+    manifest = {
+        "weights": {name: {"shape": list(w.shape)} for name, w in weights.items()},
+        "steps": [{"id": i, "step": f"mpc.{case.op}"} for i, case in enumerate(steps, 1)],
+    }
+    session = Session(role, manifest, channels)
+    if role == "server":
+        session.weights = dict(weights)
+    setup(session)
+    return session
+
+
+def _deal(session: Session, steps: Sequence[Case], passes: int) -> None:
+    deal(session, lambda dealer: _program(dealer, steps), passes)
+    close_all(session.channels)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The server's process."""
+    channels, (passes,) = joined(arguments)
+    steps = [case for n in SIZES for case in cases(n)]
+    session = _session("server", channels, steps)
+    receive_material(session, int(passes))
+    _passes(session, steps, int(passes))
+    close_all(channels)
+    return 0
 
 
 def _passes(session: Session, steps: Sequence[Case], passes: int) -> list[list[float]]:
@@ -126,15 +161,15 @@ def _passes(session: Session, steps: Sequence[Case], passes: int) -> list[list[f
 
 
 def _program(session: Session, steps: Sequence[Case], run: int | None = None) -> list[float]:
-    """All steps of one pass; the CPU seconds of this thread for each. At the dealer `deal` counts the passes."""
+    """All steps of one pass; the seconds of each. At the dealer `deal` counts the passes."""
     session.run = session.run if run is None else run
     found = []
     for i, case in enumerate(steps, 1):
         step = Step(i, f"mpc.{case.op}", case.op, "calibration", case.out, "f32", case.attrs, session.run)
         operands = [_operand(session, i, name, shape) for name, shape in case.operands.items()]
-        start = time.thread_time()
+        start = time.perf_counter()
         run_alone(session, step, *operands)
-        found.append(time.thread_time() - start)
+        found.append(time.perf_counter() - start)
     return found
 
 
@@ -146,3 +181,7 @@ def _operand(session: Session, step: int, name: str, shape: tuple[int, ...]) -> 
         return Value("mpc", shape)
     ones = encode(np.ones(shape)) if session.role == "client" else np.zeros(shape, np.uint64)
     return Value("mpc", shape, ones.view(np.int64))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

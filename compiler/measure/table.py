@@ -29,7 +29,7 @@ def measure(quick: bool, force: bool, told: Told = lambda line: None, clock: Clo
     told("numpy kernels")
     kernels = clear.measure(watch)
     told("MPC")
-    gates = mpc.measure(watch, transport["message"])
+    gates = mpc.measure(watch)
     found = {"he": he_section(watch, told), "mpc": gates, "clear": kernels, "link": transport}
     return {
         "schema": SCHEMA,

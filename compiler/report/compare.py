@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Costs:
-    """Of all passes. `seconds` is computation, without waiting for others and without transfer."""
+    """Of all passes. `seconds` is computation, without waiting for others and without transfer; `bytes` are those of
+    the party that sends more, step by step: both send at the same time."""
 
     seconds: float
     bytes: float
@@ -56,7 +57,9 @@ def beside(report: Mapping[str, Any], steps: list[dict[str, Any]], passes: int) 
             last,
             Costs(passes * row["seconds"], passes * row["bytes"], passes * row["rounds"]),
             Costs(
-                sum(s["seconds"] for s in found), sum(s["bytes_sent"] for s in found), sum(s["rounds"] for s in found)
+                sum(s["seconds"] for s in found),
+                sum(s["bytes_one_way"] for s in found),
+                sum(s["rounds"] for s in found),
             ),
         )
 

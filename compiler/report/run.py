@@ -48,7 +48,7 @@ def _summary(run: "RunOutcome") -> RenderableType:
         parties = ", ".join(f"{k} {size(v)}" for k, v in sent.items() if k not in ("total", "dealer"))
         table.add_row("bytes sent", f"{size(sent['total'] - dealt)}  ({parties})")
         online = f"{size(predicted['bytes'] * passes)}; by the dealer {size(predicted['offline_bytes'] * passes)}"
-        table.add_row("bytes, predicted", online)
+        table.add_row("bytes of the busiest party, predicted", online)
         if dealt:
             table.add_row("bytes sent by the dealer, ahead", size(dealt))
         table.add_row("rounds", f"{run.measured['rounds']}")
@@ -64,7 +64,7 @@ def _summary(run: "RunOutcome") -> RenderableType:
 def _segments(run: "RunOutcome") -> RenderableType:
     """Predicted beside measured, a row a segment."""
     table = titled(
-        "\nPredicted beside measured, all passes (computation of the busiest party; bytes without the dealer's)",
+        "\nPredicted beside measured, all passes (computation and traffic of the busiest party without the dealer)",
         header_style="dim",
     )
     table.add_column("segment")

@@ -62,8 +62,10 @@ def deal(
 
 
 def _check_peers(session: Session) -> None:
-    """Dealing may take hours, in which not every peer is talked to: one that is gone is noticed all the same."""
-    for peer in {*holders(session.manifest), "dealer"} & session.channels.keys():
+    """Dealing may take hours, in which not every peer is talked to: a holder of shares that is gone is noticed all the
+    same. A dealer that has sent everything may go, and a model owner that has given its weights; what is still due from
+    them tells whether they had."""
+    for peer in session.channels.keys() & holders(session.manifest):
         session.channel(peer).check()
 
 

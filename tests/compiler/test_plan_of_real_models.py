@@ -98,3 +98,16 @@ def test_a_mask_that_no_encoding_holds_is_refused_by_name() -> None:
         ppc.compile(model(nodes, *ends, {"m": np.float32([0, 0, -3.4e38])}), targets=("mpc", "he"))
     (found,) = caught.value.diagnostics
     assert "-3.4e+38" in str(found.excerpt)
+
+
+@pytest.mark.parametrize("targets", ["tee", "mpc", "he"])
+@pytest.mark.parametrize("names", [("x", "y"), ("a", "y"), ("y", "a"), ("y", "x")])
+def test_nodes_named_like_values(tmp_path: Path, names: tuple[str, str], targets: str) -> None:
+    """Exporters name a node after its output, or after its input; names of nodes and of values are apart in ONNX."""
+    first = helper.make_node("MatMul", ["x", "w"], ["a"], name=names[0])
+    nodes = [first, helper.make_node("Add", ["a", "b"], ["y"], name=names[1])]
+    ends = [info("x", TensorProto.FLOAT, [1, 3])], [info("y", TensorProto.FLOAT, [1, 2])]
+    w, b, x = (np.arange(n, dtype=np.float32).reshape(s) / 4 for n, s in ((6, (3, 2)), (2, (2,)), (3, (1, 3))))
+    made = ppc.compile(model(nodes, *ends, {"w": w, "b": b}), TEE, targets=f"{targets},client,server".split(","))
+    (y,) = session(tmp_path, made).run(None, {"x": x})
+    np.testing.assert_allclose(y, x @ w + b, atol=1e-6)

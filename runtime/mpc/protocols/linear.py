@@ -35,17 +35,9 @@ def weighted(
     e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None = None, keep: bool = False
 ) -> Rounds[Ring]:
     """f(x, W) + bias at 16 fractional bits, or (`keep`) at PRODUCT_BITS, where the bias is."""
-    if e.outsourced:
-        return _masked(e, f, x, form, bias, keep)
-    gate = Weighted(f, x.shape, form, 0 if keep else WEIGHT_BITS)
+    kind = MaskedWeight if e.outsourced else Weighted
+    gate = kind(f, x.shape, form, 0 if keep else WEIGHT_BITS)
     return e.apply(gate, x, np.uint64(0) if bias is None else bias)  # type: ignore[arg-type]
-
-
-def _masked(e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None, keep: bool) -> Rounds[Ring]:
-    """The same where neither holder of shares knows the weight: 8 bytes an element both ways."""
-    z: Ring = yield from e.apply(MaskedWeight(f, x.shape, form), x)
-    z = z if bias is None else z + bias
-    return z if keep else (yield from truncate(e, z, WEIGHT_BITS))
 
 
 def product(e: Engine, f: Bilinear, x: Ring, y: Ring, keep: bool = False) -> Rounds[Ring]:

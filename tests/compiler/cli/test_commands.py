@@ -195,7 +195,7 @@ def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PPC_HOME", str(tmp_path))
     monkeypatch.setattr(link, "measure", lambda watch: rows["link"])
     monkeypatch.setattr(clear, "measure", lambda watch: rows["clear"])
-    monkeypatch.setattr(mpc, "measure", lambda watch, message: {**rows["mpc"], "round": 1.0})
+    monkeypatch.setattr(mpc, "measure", lambda watch: {**rows["mpc"], "round": 1.0})
     monkeypatch.setattr(table, "he_section", lambda watch, told: rows["he"])
     monkeypatch.setattr(Stopwatch, "wait_for_quiet", lambda watch, force: None)
     done = CliRunner().invoke(app, ["calibrate", "--quick"])

@@ -41,7 +41,7 @@ def test_the_segments_add_up_to_the_whole(policy: str) -> None:
 
 
 def measured(row: int, **costs: float) -> dict[str, Any]:
-    return {"id": row, "seconds": 0.0, "bytes_sent": 0, "rounds": 0, **costs}
+    return {"id": row, "seconds": 0.0, "bytes_one_way": 0, "rounds": 0, **costs}
 
 
 def test_what_was_measured_stands_beside_what_was_predicted() -> None:
@@ -52,7 +52,7 @@ def test_what_was_measured_stands_beside_what_was_predicted() -> None:
         ],
         "predicted": {"seconds": 3.0, "network": "lan"},
     }
-    steps = [measured(2, seconds=1.0, bytes_sent=30, rounds=3), measured(3, seconds=5.0), measured(4, seconds=1.0)]
+    steps = [measured(2, seconds=1.0, bytes_one_way=30, rounds=3), measured(3, seconds=5.0), measured(4, seconds=1.0)]
     sent, he = beside(report, steps, passes=3)
     assert (sent.predicted.seconds, sent.predicted.bytes, sent.predicted.rounds) == (1.5, 30.0, 3.0)
     assert (sent.measured.seconds, sent.measured.bytes, sent.measured.rounds) == (1.0, 30, 3)

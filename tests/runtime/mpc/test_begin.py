@@ -1,10 +1,12 @@
 """A pass begins at the client when the server has expanded its material too: online time is that of the pass alone."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc.deal import _check_peers
 from ppc.runtime.mpc.state import MpcState
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session
@@ -39,3 +41,17 @@ def test_without_material_nobody_waits() -> None:
     session.engines["mpc"] = MpcState()
     _prepare(session, 0)
     assert not session.channels
+
+
+@pytest.mark.parametrize(("gone", "missed"), [("dealer", False), ("server", True)])
+def test_a_dealer_that_has_sent_everything_may_go(gone: str, missed: bool) -> None:
+    """A slow party still stores what came when the dealer has hung up; a peer that hangs up is missed."""
+
+    class Ended:
+        def check(self) -> None:
+            raise PartyError("PPC6001", "gone")
+
+    session = Session("client", {})
+    session.channels[gone] = Ended()  # type: ignore[assignment]
+    with pytest.raises(PartyError) if missed else nullcontext():
+        _check_peers(session)

@@ -1,4 +1,4 @@
-"""Client, server and dealer as threads of this process, over channels in memory: what measures MPC steps runs on it."""
+"""Client, server and dealer as threads of this process, over channels in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
