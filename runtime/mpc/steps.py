@@ -46,7 +46,7 @@ def settle(session: Session) -> None:
     """Run the steps that were put off."""
     state, peer = state_of(session), session.channel(other_holder(session.manifest, session.role))
     tasks, state.due = state.due, []
-    Lockstep(peer, session.meter, tasks).run()
+    Lockstep(peer, session.meter, [*tasks]).run()
     told.tell(session, tasks)
 
 
