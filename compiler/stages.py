@@ -28,6 +28,7 @@ from ppc.targets.conversions import Conversions
 from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
+from ppc.targets.mpc.rules import MASKED_WEIGHTS
 from ppc.targets.mpc.target import MpcTarget
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
@@ -99,6 +100,10 @@ class Placing:
         """Where each output has to be in clear; the client first."""
         learns = {(g.value, g.party) for g in self.resolved.grants if g.output}
         return {v: tuple(d for d in (Domain.CLIENT, Domain.SERVER) if (v, d.value) in learns) for v in module.outputs}
+
+    def marked(self, module: Module) -> Module:
+        """The module with what the price of MPC depends on beside its operators."""
+        return replace(module, attrs={**module.attrs, MASKED_WEIGHTS: True}) if self.outsourced else module
 
     def candidates(self, module: Module) -> Candidates:
         return candidates(module, self.resolved, self.targets, self.wanted)
@@ -178,6 +183,16 @@ class Placed:
 def verified(module: Module) -> Module:
     verify(module)
     return module
+
+
+def apart(placing: Placing, table: Candidates) -> list[Diagnostic]:
+    """A note where nodes could run under MPC and others under HE or TEE, if values got from one to the other."""
+    found = {d for row in table.table.values() for d, why in row.items() if why is None}
+    others = " and ".join(str(d) for d in (Domain.HE, Domain.TEE) if d in found)
+    if not placing.outsourced or Domain.MPC not in found or not others:
+        return []
+    pair = " and ".join(placing.resolved.share_holders)
+    return [Diagnostic("PPC3007", f"no value gets from {others} to shares that {pair} hold, or back", severity="note")]
 
 
 def _split(depth: int, why: Diagnostic) -> Diagnostic:

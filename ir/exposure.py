@@ -21,7 +21,7 @@ OPAQUE = {
     ("server", "he"): ("ciphertexts", "encrypted under the client's key, which never leaves the client"),
     **{(party, "mpc"): _SHARE for party in (*OWNERS, *OUTSOURCED)},
 }
-WEIGHTS = ("weights under a mask", "minus a mask of which each of the two holders of shares has one uniform part")
+WEIGHTS = ("masked copies", "weights minus a mask; each of the two holders of shares has one uniform part of it")
 MASKED = ("masked results", "decrypted under a mask of the server that is uniform modulo Q")
 
 #: Operators of MPC whose traffic grows with the number of comparisons.

@@ -28,7 +28,7 @@ def test_the_outputs_are_those_of_onnxruntime(model: str, samples: int, batch: i
     sees = case.compiled.report["parties"]
     assert all(sees[party] == [] for party in (*PAIR, "dealer"))
     holds = {party: {row["what"] for row in rows} for party, rows in case.compiled.report["holds"].items()}
-    assert holds == {party: {"shares", "weights under a mask"} for party in PAIR}
+    assert holds == {party: {"shares", "masked copies"} for party in PAIR}
     assert case.compiled.report["soundness"][0]["altered_by"] == [*PAIR, "dealer"]
 
 
