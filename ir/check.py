@@ -24,10 +24,9 @@ from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
 from ppc.ir.policy.integrity import altered_by
 from ppc.ir.printer import print_op
 from ppc.ir.slices import made_by, reveals_of
-from ppc.ir.trust import missing_trust
+from ppc.ir.trust import missing_trust, shares_of_others
 from ppc.ir.types import Domain
 from ppc.ir.views import Fact, RevealLine, Views, views_of
-from ppc.runtime.places import OWNERS
 from ppc.runtime.schema import FUSED, StepSpec, step_spec
 
 #: Who sees a value in clear, by the representation it is in. `he` and `mpc` are missing: nobody does.
@@ -248,9 +247,8 @@ class _Check:
 
     def _conversion(self, op: Op, spec: StepSpec, operand: Fact) -> None:
         """A value changes its representation: out of HE only with circuit privacy, to a party only as a reveal."""
-        if {spec.reads, spec.writes} in ({"he", "mpc"}, {"tee", "mpc"}) and self.policy.share_holders != OWNERS:
-            named = " and ".join(self.policy.share_holders)
-            self._refuse("PPC2019", f"{op.name} is for shares that client and server hold; here {named} do", op)
+        if problem := shares_of_others(spec, self.policy):
+            self._refuse("PPC2019", problem, op)
         if spec.reads == "he" and op.name not in HE_EXITS:
             self._refuse("PPC2014", f"a result leaves HE by {op.name}", op)
         party = spec.writes
@@ -381,9 +379,7 @@ class _Check:
 
     def _parameters(self) -> None:
         """Trained numbers in attributes are public with the plan."""
-        if not self.policy.parameter_label.owners:
-            return
-        for op in self.module.ops:
+        for op in self.module.ops if self.policy.parameter_label.owners else ():
             if held := parameters_of(op):
                 self._refuse("PPC2021", f"{', '.join(held)} of this {op.name} would stand in the public plan", op)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from ppc.ir.module import Module
 from ppc.ir.policy.ast import AllowSimulatedTee, AssumeTee, Line
 from ppc.ir.policy.bind import ResolvedPolicy
-from ppc.runtime.places import OUTSOURCED
+from ppc.runtime.places import OUTSOURCED, OWNERS
+from ppc.runtime.schema import StepSpec
 
 #: Parties whose honesty a representation rests on.
 RESTS_ON = {"he": ("client", "server"), "mpc": ("client", "server", "dealer")}
@@ -59,6 +60,13 @@ def missing_trust(domain: str, policy: ResolvedPolicy, module: Module) -> list[s
         if level is not None and policy.trust(party, level) is None:
             problems.append(f"{domain} needs `trust {party} {level}`, which the policy does not say")
     return problems
+
+
+def shares_of_others(spec: StepSpec, policy: ResolvedPolicy) -> str | None:
+    """Why a conversion is impossible: between HE or the enclave and shares, client and server have to hold these."""
+    if {spec.reads, spec.writes} not in ({"he", "mpc"}, {"tee", "mpc"}) or policy.share_holders == OWNERS:
+        return None
+    return f"{spec.name} is for shares that client and server hold; here {' and '.join(policy.share_holders)} do"
 
 
 def _enclave_problems(policy: ResolvedPolicy, module: Module) -> list[str]:

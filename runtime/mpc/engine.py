@@ -57,6 +57,7 @@ class Party:
 
     def weight(self, form: WeightForm) -> Ring:
         """A weight of the step: W itself at the server, W − B at the client."""
+        assert not (self._own and self._masked), "neither holder knows this weight: `gates.masked_weight`"
         return (self._own if self.rank == SERVER else self._masked)[self._index(form)]
 
     def masked_weight(self, form: WeightForm) -> tuple[Ring, Ring]:

@@ -94,7 +94,7 @@ class WeightForm:
         try:
             value = FORMS[self.how]([np.asarray(weights[n], np.float64) for n in self.names], self.args)
             ring = encode(value, self.bits)
-        except ValueError as error:
+        except (ValueError, IndexError) as error:  # numbers of a form that does not take so many
             raise PartyError("PPC6005", f"weight {self.names[0]!r} cannot be shared: {error}") from None
         if ring.shape != self.shape:
             raise PartyError("PPC6003", f"weight {self.names[0]!r} has shape {ring.shape}, the plan says {self.shape}")

@@ -1,5 +1,6 @@
 """What the compiler says of a plan whose shares two parties hold that own nothing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,12 @@ from three_way import MODELS, POLICIES
 
 import ppc
 from ppc.compiler.artefacts import Compiled
+from ppc.compiler.codegen import manifest as plan_json
+from ppc.compiler.driver import Request, read_model
+from ppc.compiler.recheck import judge
+from ppc.compiler.verify import verify_plan
 from ppc.ir.diagnostic import UserError
+from ppc.ir.policy import parse_policy
 
 MLP = MODELS / "mlp_relu_breast_cancer.onnx"
 POLICY = (POLICIES / "outsourced.ppc").read_text()
@@ -50,3 +56,16 @@ def test_neighbours_under_he_and_on_their_shares_have_no_plan(tmp_path: Path) ->
     with pytest.raises(UserError) as caught:
         compiled(POLICY.replace("allow mpc, client", both))
     assert caught.value.diagnostics[0].code == "PPC3003"
+
+
+def test_a_plan_that_gives_the_shares_to_others_is_found(tmp_path: Path) -> None:
+    """In plan.json the holders of shares are one line; the policy says who they may be."""
+    made = compiled(POLICY)
+    plan = made.save(tmp_path / "plan.py")
+    verify_plan(plan, model=MLP, calibrate=None, calibration=None, weights=True)
+    resolved = parse_policy(POLICY).resolve(*reversed(read_model(Request(MLP))))
+    for wrong in ({**made.manifest["mpc"], "parties": ["client", "server"]}, None):
+        manifest = json.loads(plan_json.dump({**made.manifest, "mpc": wrong}))
+        with pytest.raises(UserError) as caught:
+            judge(manifest, {}, resolved)
+        assert caught.value.diagnostics[0].code == "PPC2019"
