@@ -41,12 +41,13 @@ def _alone(domain: str) -> Choice:
     return (domain, "client"), ()
 
 
-def _split(first: str, rest: str, *places: str) -> Choice:
-    """`places` in one domain, all else in another."""
-    return (first, rest, "client"), tuple(f"place {place} in {first}" for place in places)
+def _split(first: str, rest: str, *places: str, others: str = "") -> Choice:
+    """`places` in one domain, `others` in another one, and what is left where it is cheaper of the two."""
+    lines = (*(f"place {place} in {first}" for place in places), *([f"place {others} in {rest}"] if others else []))
+    return (first, rest, "client"), lines
 
 
-_CONV, _GEMM = "operator Conv", "operator Gemm"
+_CONV, _GEMM, _RELU = "operator Conv", "operator Gemm", "operator Relu, MaxPool"
 _FFN = ('node "node_MatMul_49"', 'node "node_MatMul_58"')
 _CURVED = "operator Softmax, LayerNormalization, Erf"
 #: By model and policy: the hybrids beside the free choice and the single domains.
@@ -58,9 +59,9 @@ HYBRIDS: dict[str, dict[bool, dict[str, Choice]]] = {
             "Conv, Gemm in HE, rest MPC": _split("he", "mpc", _CONV, _GEMM),
         },
         True: {
-            "Conv in HE, rest TEE": _split("he", "tee", _CONV),
-            "Conv, Gemm in MPC, rest TEE": _split("mpc", "tee", _CONV, _GEMM),
-            "Conv, Gemm in TEE, rest MPC": _split("tee", "mpc", _CONV, _GEMM),
+            "Conv in HE, rest TEE": _split("he", "tee", _CONV, others=_RELU),
+            "Conv, Gemm in MPC, rest TEE": _split("mpc", "tee", _CONV, _GEMM, others=_RELU),
+            "Conv, Gemm in TEE, rest MPC": _split("tee", "mpc", _CONV, _GEMM, others=_RELU),
         },
     },
     "transformer_sms": {
@@ -70,9 +71,9 @@ HYBRIDS: dict[str, dict[bool, dict[str, Choice]]] = {
             "feed-forward, Gemm in HE, rest MPC": _split("he", "mpc", *_FFN, _GEMM),
         },
         True: {
-            "last Gemm in HE, rest TEE": _split("he", "tee", _GEMM),
-            "non-linear in TEE, rest MPC": _split("tee", "mpc", _CURVED),
-            "feed-forward in TEE, rest MPC": _split("tee", "mpc", *_FFN),
+            "last Gemm in HE, rest TEE": _split("he", "tee", _GEMM, others=_CURVED),
+            "non-linear in TEE, rest MPC": _split("tee", "mpc", _CURVED, others="operator MatMul, Gemm"),
+            "feed-forward in TEE, rest MPC": _split("tee", "mpc", *_FFN, others=_CURVED),
         },
     },
 }

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class Row:
     rounds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spent:
-    """An amount of what a row sums up."""
+    """An amount of what a row sums up. Several are made in every round, so nothing here is generic."""
 
     seconds: float = 0.0
     waited: float = 0.0
@@ -38,17 +38,26 @@ class Spent:
     @staticmethod
     def of(channels: "Sequence[Channel]") -> "Spent":
         """What these channels counted so far."""
-        return Spent(
-            waited=sum(c.waited for c in channels),
-            bytes_sent=sum(c.bytes_sent for c in channels),
-            rounds=sum(c.rounds for c in channels),
-        )
+        found = Spent()
+        for c in channels:
+            found.waited += c.waited
+            found.bytes_sent += c.bytes_sent
+            found.rounds += c.rounds
+        return found
 
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+    def __iadd__(self, other: "Spent") -> "Spent":
+        self.seconds += other.seconds
+        self.waited += other.waited
+        self.bytes_sent += other.bytes_sent
+        self.rounds += other.rounds
+        return self
 
-    def __sub__(self, other: "Spent") -> "Spent":
-        return Spent(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+    def __isub__(self, other: "Spent") -> "Spent":
+        self.seconds -= other.seconds
+        self.waited -= other.waited
+        self.bytes_sent -= other.bytes_sent
+        self.rounds -= other.rounds
+        return self
 
 
 def peak_memory() -> int:
@@ -73,7 +82,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, str], Row] = {}
-        self._credited = Spent()
+        self._credited = Spent()  # to other steps, since the one that is measured began
         self._passes: dict[str, dict[int, float]] = {}
         self.spans: dict[str, list[float]] = {}  # seconds of each time that a phase was gone through: online, each pass
         self.notes: dict[str, str] = {}  # by engine: how it runs here, for the report
@@ -82,21 +91,28 @@ class Meter:
     def measure(self, session: "Session", step: "Step") -> Iterator[None]:
         """Counts for `step` what happens inside, but for what is credited to other steps meanwhile."""
         channels = [*session.channels.values()]
-        start, before, others = time.perf_counter(), Spent.of(channels), self._credited
+        self._credited, start = Spent(), time.perf_counter()
+        before = Spent.of(channels)
         yield
-        spent, others = Spent.of(channels) - before, self._credited - others
-        busy = max(time.perf_counter() - start - spent.waited, 0.0)
-        self._add(step, replace(spent, seconds=busy) - others)
-
-    def credit(self, step: "Step", spent: "Spent") -> None:
-        """Counts for `step` what happens while another one is measured."""
-        self._credited = self._credited + spent
+        spent = Spent.of(channels)
+        spent -= before
+        spent.seconds = max(time.perf_counter() - start - spent.waited, 0.0)
+        spent -= self._credited
         self._add(step, spent)
 
-    def _add(self, step: "Step", spent: "Spent") -> None:
-        row = self._rows.setdefault((step.id, step.name), Row(step.id, step.name, step.node))
-        for key, value in asdict(spent).items():
-            setattr(row, key, getattr(row, key) + value)
+    def credit(self, step: "Step", spent: Spent) -> None:
+        """Counts for `step` what happens while another one is measured."""
+        self._credited += spent
+        self._add(step, spent)
+
+    def _add(self, step: "Step", spent: Spent) -> None:
+        row = self._rows.get((step.id, step.name))
+        if row is None:
+            row = self._rows[step.id, step.name] = Row(step.id, step.name, step.node)
+        row.seconds += spent.seconds
+        row.waited += spent.waited
+        row.bytes_sent += spent.bytes_sent
+        row.rounds += spent.rounds
         of_domain = self._passes.setdefault(step.name.partition(".")[0], {})
         of_domain[step.run] = of_domain.get(step.run, 0.0) + spent.seconds
 

@@ -7,7 +7,7 @@ checks that the names agree, and runs it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -66,6 +66,7 @@ class Session:
     on_step: Callable[[int, int, str], None] | None = None  # told of every step: number, of how many, name
     run: int = 0
     next_step: int = 0
+    _steps: tuple[Mapping[str, Any], list[Step]] | None = field(default=None, repr=False)  # of which manifest
     _last: dict[str, int] = field(default_factory=dict, repr=False)
 
     def channel(self, peer: str) -> Channel:
@@ -84,22 +85,38 @@ class Session:
 
     def step(self, name: str, /, *operands: Value | Weight | None, **shown: Any) -> Any:
         """Take the next step. `shown` are the attributes that the plan's line spells out for its reader."""
-        if self.next_step >= len(self.manifest["steps"]):
+        steps = self._steps_of_run()
+        if self.next_step >= len(steps):
             raise PartyError("PPC6006", "plan.py has more steps than plan.json")
-        step = Step.from_json(self.manifest["steps"][self.next_step], self.run)
+        step = steps[self.next_step]
         if step.name != name:
             raise PartyError("PPC6006", f"step {step.id} is {step.name!r} in plan.json and {name!r} in plan.py")
         for key, value in shown.items():
-            if _plain(step.attrs.get(key)) != _plain(value):
+            if step.attrs.get(key) != value and _plain(step.attrs.get(key)) != _plain(value):
                 raise PartyError("PPC6006", f"step {step.id}: {key} differs between plan.py and plan.json")
         if self.on_step is not None:
-            self.on_step(self.next_step, len(self.manifest["steps"]), name)
+            self.on_step(self.next_step, len(steps), name)
         self.next_step += 1
         spec = step_spec(name)
         with self.meter.measure(self, step):
             results = self.take(spec, step, *operands)
         self._let_go(operands, results)
         return results
+
+    def load(self) -> None:
+        """Import what this party's steps run, so that no pass has to."""
+        for name in {line["step"] for line in self.manifest["steps"]}:
+            spec = step_spec(name)
+            if self.role in parties_of(self.manifest, spec.places):
+                implementation(spec.run)
+
+    def _steps_of_run(self) -> list[Step]:
+        """The plan's steps in this pass: read from the manifest once, then numbered anew for each pass."""
+        if self._steps is None or self._steps[0] is not self.manifest:
+            self._steps = self.manifest, [Step.from_json(j, self.run) for j in self.manifest["steps"]]
+        elif self._steps[1] and self._steps[1][0].run != self.run:
+            self._steps = self.manifest, [replace(step, run=self.run) for step in self._steps[1]]
+        return self._steps[1]
 
     def _let_go(self, operands: tuple[Value | Weight | None, ...], results: Any) -> None:
         """Drop what a value holds after the last step that reads it: the plan's variables last until its end."""

@@ -28,7 +28,12 @@ MAX_RUNS = 100_000
 
 def needs_dealer(manifest: Mapping[str, Any]) -> bool:
     """Only protocols that multiply or compare shares need the dealer; conversions through shares do not."""
-    return any(s["step"].startswith("mpc.") for s in manifest["steps"])
+    return bool(mpc_steps(manifest))
+
+
+def mpc_steps(manifest: Mapping[str, Any]) -> set[str]:
+    """Operators and steps that take shares, by name."""
+    return {s["step"].removeprefix("mpc.") for s in manifest["steps"] if s["step"].startswith("mpc.")}
 
 
 def roles(manifest: Mapping[str, Any], *, stocked: bool = False) -> list[str]:
@@ -85,6 +90,7 @@ def run_party(
         status.phase("setup")
         runs = _greet(session, len(batches))
         _set_up_engines(session, root)
+        session.load()
     with meter.phase("offline"):
         status.phase("offline")
         _prepare_masks(session, runs)
@@ -98,9 +104,9 @@ def run_party(
     status.phase("online")
     for run in range(runs):
         with meter.phase("offline"):
+            status.run(run, runs)
             _prepare(session, run)
         with meter.phase("online"):
-            status.run(run, runs)
             session.start_run(run, batches[run] if batches else {})
             program(session)
             results.append(session.outputs)
@@ -143,12 +149,15 @@ def _set_up_engines(session: Session, root: bytes) -> None:
 
         tee.setup(session, root)
     if "mpc" in uses and session.role != "enclave":
-        from ppc.runtime.mpc import ring
+        from ppc.runtime.mpc import protocols, ring
         from ppc.runtime.mpc import state as mpc
+        from ppc.runtime.mpc.gates import sign
 
         mpc.setup(session)
         if needs_dealer(session.manifest) and session.role in (*holders(session.manifest), "dealer"):
             ring.preload()
+            protocols.load(mpc_steps(session.manifest))
+            sign.preload()
 
 
 def _prepare_masks(session: Session, runs: int) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.mpc import share_weights
+from ppc.runtime.mpc import ahead, share_weights
 from ppc.runtime.mpc.csprng import new_key
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
 from ppc.runtime.mpc.lot import LAYOUT_LIMIT, Lot, MemoryLot, Offer, Outline, Shipped, describe, layout_tag, parse
@@ -86,7 +86,7 @@ def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
         if is_outsourced(session.manifest):
             send_object(session.channel("server"), layout_tag(step), describe([], dealer.weights))
     if dealer.shipped:
-        session.channel(pair[1]).send(f"mpc.material.{run}.{step}", *dealer.shipped)
+        session.channel(pair[1]).give(f"mpc.material.{run}.{step}", *dealer.shipped)
 
 
 def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:
@@ -138,6 +138,8 @@ def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
     for step, forms in lot.outline.forms.items():
         for index, form in enumerate(forms):
             _mask_weight(session, lot.weights_key, step, index, form)
+    if session.role == "client":
+        state.supply.ahead = ahead.parts(session)
 
 
 def receive_material(session: Session, runs: int) -> None:

@@ -73,6 +73,14 @@ class Dealer:
         row = self._row("share", value.dtype.name, value.shape)
         self.shipped.append(row.pack(value - row.draw(self._zero)))
 
+    def share_at(self, shape: tuple[int, ...], place: NDArray[np.intp], value: Any_) -> None:
+        """The same of an array that is `value` at flat places, each named once, and zero elsewhere."""
+        row = self._row("share", value.dtype.name, shape)
+        half = row.draw(self._zero)
+        np.negative(half, out=half)
+        half.reshape(-1)[place] += value
+        self.shipped.append(half)
+
     def share_xor(self, value: Any_) -> None:
         """XOR shares of a computed value."""
         row = self._row("share", value.dtype.name, value.shape)

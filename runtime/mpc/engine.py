@@ -55,6 +55,10 @@ class Party:
         half: NDArray[Any] = self._chunk.take("share", dtype, tuple(shape))
         return half
 
+    def ahead(self) -> Any:
+        """What this party computed before the pass for the step's first gate; None where it did not, and afterwards."""
+        return self._chunk.take_ahead()
+
     def weight(self, form: WeightForm) -> Ring:
         """A weight of the step: W itself at the server, W − B at the client."""
         assert not (self._own and self._masked), "neither holder knows this weight: `gates.masked_weight`"

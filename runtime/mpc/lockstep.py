@@ -7,7 +7,7 @@ steps that take part and the turn, and has their arrays in the order of the plan
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ppc.runtime.errors import PartyError
@@ -108,36 +108,50 @@ class Lockstep:
         running: list[Task] = []
         turns = 0
         while waiting or running:
-            for task in [*waiting]:  # in the plan's order, so that one walk finds all that follow from local steps
-                if task.ready:
-                    waiting.remove(task)
-                    self._timed(task, task.start)
-                    running.append(task)
-            running = sorted((t for t in running if t.turn is not None), key=lambda t: t.step.id)
+            if waiting:
+                running += self._started(waiting)
+                running.sort(key=lambda t: t.step.id)
             if running:
                 turns += 1
                 for task, heard in zip(running, self._talk(running, turns), strict=True):
-                    self._timed(task, lambda task=task, heard=heard: task.go_on(heard))  # type: ignore[misc]
+                    start = time.perf_counter()
+                    task.go_on(heard)
+                    self.meter.credit(task.step, Spent(time.perf_counter() - start))
+                running = [task for task in running if task.turn is not None]
 
-    def _timed(self, task: Task, move: Callable[[], None]) -> None:
-        start = time.perf_counter()
-        move()
-        self.meter.credit(task.step, Spent(seconds=time.perf_counter() - start))
+    def _started(self, waiting: list[Task]) -> list[Task]:
+        """Start what can start, in the plan's order, so that one walk finds all that follow from local steps; those
+        that have something to say."""
+        started = []
+        for task in [*waiting]:
+            if task.ready:
+                waiting.remove(task)
+                start = time.perf_counter()
+                task.start()
+                self.meter.credit(task.step, Spent(time.perf_counter() - start))
+                if task.turn is not None:
+                    started.append(task)
+        return started
 
     def _talk(self, running: Sequence[Task], number: int) -> list[Arrays]:
         """One turn of all: what each of them hears. The message counts for its first step, the arrays for theirs."""
         turns = [t.turn for t in running if t.turn is not None]
-        both = Turn(tuple(a for t in turns for a in t.send), tuple(s for t in turns for s in t.due))
         steps = "+".join(str(t.step.id) for t in running)
-        before, start = Spent.of([self.channel]), time.perf_counter()
-        heard = talk(self.channel, f"{running[0].step.run}.{steps}.{number}", both)
-        spent = Spent.of([self.channel]) - before
-        spent = replace(spent, seconds=time.perf_counter() - start - spent.waited)
+        both = turns[0]
+        if len(turns) > 1:
+            both = Turn(tuple(a for t in turns for a in t.send), tuple(s for t in turns for s in t.due))
+        channel, first = self.channel, running[0].step
+        start, spent = time.perf_counter(), Spent(0.0, -channel.waited, -channel.bytes_sent, -channel.rounds)
+        heard = talk(channel, f"{first.run}.{steps}.{number}", both)
+        spent += Spent(time.perf_counter() - start, channel.waited, channel.bytes_sent, channel.rounds)
+        spent.seconds -= spent.waited
         for task, turn in zip(running[1:], turns[1:], strict=True):
             own = Spent(bytes_sent=sum(a.nbytes for a in turn.send))
             self.meter.credit(task.step, own)
-            spent = spent - own
-        self.meter.credit(running[0].step, spent)
+            spent -= own
+        self.meter.credit(first, spent)
+        if len(turns) == 1:
+            return [heard]
         found, at = [], 0
         for turn in turns:
             found.append(heard[at : at + len(turn.due)])

@@ -81,13 +81,20 @@ def expand(rows: Sequence[Row], rank: int, stream: Csprng, shipped: Sequence[NDA
 
 
 class Chunk:
-    """The material of one step in one pass, handed out in order."""
+    """The material of one step in one pass, handed out in order. `ahead`: what was computed from it before the pass
+    (`ppc.runtime.mpc.ahead`)."""
 
-    def __init__(self, rows: Sequence[Row], arrays: Sequence[Any], where: str):
+    def __init__(self, rows: Sequence[Row], arrays: Sequence[Any], where: str, ahead: Any = None):
         self._rows, self._arrays, self._where, self._next = rows, list(arrays), where, 0
+        self._ahead = ahead
 
     def __repr__(self) -> str:
         return f"Chunk({self._where}, {self._next} of {len(self._rows)} used)"
+
+    def take_ahead(self) -> Any:
+        """What was computed ahead, once; None where nothing is left."""
+        found, self._ahead = self._ahead, None
+        return found
 
     def take(self, kind: str, dtype: str, shape: tuple[int, ...]) -> Any:
         """The next array. PPC6009 where none is left, PPC6003 where the dealer made another one than is due."""

@@ -90,14 +90,11 @@ def windows(x: Ring, kernel: Shape, strides: Shape, pads: Shape, dilations: Shap
 
 def conv(x: Ring, w: Ring, strides: Shape, pads: Shape, dilations: Shape, group: int) -> Ring:
     """Convolution of any rank as one matrix product over windows (im2col): (N, C, *S) × (O, C/group, *K) -> (N, O,
-    *out)."""
+    *out). Positions are the columns: torch's product of integers runs along the right factor's rows."""
     kernel = w.shape[2:]
     rank, n, o = len(kernel), x.shape[0], w.shape[0]
     view = windows(x, kernel, strides, pads, dilations)
     out = view.shape[2 : 2 + rank]
-    view = view.reshape(n, group, w.shape[1], *out, *kernel)
-    order = (0, 1, *range(3, 3 + rank), 2, *range(3 + rank, 3 + 2 * rank))
-    rows = view.transpose(order).reshape(n, group, math.prod(out), -1)
-    columns = w.reshape(group, o // group, -1).transpose(0, 2, 1)
-    product = matmul(rows, columns[None])  # (n, group, positions, o / group)
-    return product.transpose(0, 1, 3, 2).reshape(n, o, *out)
+    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
+    columns = view.transpose(order).reshape(n, group, -1, math.prod(out))
+    return matmul(w.reshape(1, group, o // group, -1), columns).reshape(n, o, *out)

@@ -27,6 +27,10 @@ class Channel(Protocol):
 
     def send(self, tag: str, *arrays: NDArray[Any]) -> None: ...
 
+    def give(self, tag: str, *arrays: NDArray[Any]) -> None:
+        """The same for arrays that nobody will change any more: they need not be copied."""
+        ...
+
     def receive(self, tag: str, *specs: Spec) -> tuple[NDArray[Any], ...]: ...
 
     def exchange(self, tag: str, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:

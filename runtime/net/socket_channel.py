@@ -65,22 +65,22 @@ class SocketChannel:
         """Send arrays; returns before they are delivered. They may be changed afterwards."""
         self._send_arrays(tag, [_wire(a) for a in arrays], borrow=False)
 
+    def give(self, tag: str, *arrays: NDArray[Any]) -> None:
+        """The same for arrays that nobody will change any more: what cannot be written at once is not copied."""
+        self._send_arrays(tag, [_wire(a) for a in arrays], borrow=True)
+
     def receive(self, tag: str, *specs: Spec) -> tuple[NDArray[Any], ...]:
         """The peer's next arrays, of exactly these dtypes and shapes."""
-        expected, due = frame.describe(tag, specs), frame.size(specs)
-        deadline = self._expect(Kind.ARRAYS, tag, expected, due)
-        out = tuple(np.empty(shape, dtype) for dtype, shape in specs)
-        with _Waiting(self, tag):
-            for a in out:
-                self._receiver.fill(_bytes(a), deadline)
-        return out
+        return self._receive_arrays(tag, frame.describe(tag, specs), specs)
 
     def exchange(self, tag: str, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Send arrays and receive the peer's of the same types and shapes at the same time: one round."""
         wire = [_wire(a) for a in arrays]
+        specs = [(a.dtype, a.shape) for a in wire]
+        description = frame.describe(tag, specs)
         try:
-            self._send_arrays(tag, wire, borrow=True)
-            got = self.receive(tag, *((a.dtype, a.shape) for a in wire))
+            self._send(Kind.ARRAYS, tag, description, [_bytes(a) for a in wire], borrow=True)
+            got = self._receive_arrays(tag, description, specs)
             if not self._sender.idle:
                 self._flush(tag)
         except BaseException:
@@ -95,9 +95,9 @@ class SocketChannel:
 
     def receive_bytes(self, tag: str, limit: int) -> bytes:
         """The peer's next blob, of at most `limit` bytes."""
-        expected = frame.describe_tag(tag)
-        deadline = self._expect(Kind.BYTES, tag, expected, limit)
+        self._check()
         with _Waiting(self, tag):
+            deadline = self._expect(Kind.BYTES, frame.describe_tag(tag), limit)
             return self._receiver.take(self._due, deadline)
 
     def flush(self) -> None:
@@ -132,6 +132,15 @@ class SocketChannel:
         description = frame.describe(tag, [(a.dtype, a.shape) for a in wire])
         self._send(Kind.ARRAYS, tag, description, [_bytes(a) for a in wire], borrow=borrow)
 
+    def _receive_arrays(self, tag: str, expected: bytes, specs: Sequence[Spec]) -> tuple[NDArray[Any], ...]:
+        self._check()
+        with _Waiting(self, tag):
+            deadline = self._expect(Kind.ARRAYS, expected, frame.size(specs))
+            out = tuple(np.empty(shape, dtype) for dtype, shape in specs)
+            for a in out:
+                self._receiver.fill(_bytes(a), deadline)
+        return out
+
     def _send(self, kind: Kind, tag: str, description: bytes, payload: Sequence[Bytes], *, borrow: bool) -> None:
         self._check()
         length = sum(len(p) for p in payload)
@@ -145,18 +154,16 @@ class SocketChannel:
         self._sent += 1
         self.bytes_sent += frame.HEADER.size + len(description) + length
 
-    def _expect(self, kind: Kind, tag: str, expected: bytes, limit: int) -> float:
+    def _expect(self, kind: Kind, expected: bytes, limit: int) -> float:
         """Read the head of the next message and check all of it; the deadline for its payload, of `_due` bytes."""
-        self._check()
         self.rounds += 1
-        with _Waiting(self, tag):
-            head, deadline = self._head()
-            if head.kind == Kind.ERROR:
-                raise self._report(head, deadline)
-            described = self._receiver.take(head.described, deadline)
-            exact = kind == Kind.ARRAYS
-            if head.kind != kind or described != expected or head.length > limit or (exact and head.length != limit):
-                raise frame.mismatch(self.peer, (head.kind, described, head.length), (kind, expected, limit))
+        head, deadline = self._head()
+        if head.kind == Kind.ERROR:
+            raise self._report(head, deadline)
+        described = self._receiver.take(head.described, deadline)
+        exact = kind == Kind.ARRAYS
+        if head.kind != kind or described != expected or head.length > limit or (exact and head.length != limit):
+            raise frame.mismatch(self.peer, (head.kind, described, head.length), (kind, expected, limit))
         self._received += 1
         self._due = head.length
         self.bytes_received += frame.HEADER.size + head.described + head.length

@@ -59,11 +59,9 @@ class Lowered:
         return len(np.unique(turned[:, [1, 3]], axis=0)) / self.out.ciphertexts
 
     @cached_property
-    def reads(self) -> int:
-        """Slots in which something lies that are read for one element of the result: the most of a sample of elements.
-
-        Each is multiplied with the rounding error of a weight, also where the weight is 0; an empty one with nothing.
-        """
+    def reads(self) -> tuple[int, int]:
+        """Slots that are read for one element of the result, with an element (or a partial sum) in them and without:
+        the most elements, and the most others, of a sample of results."""
         ring, source = self.out.ring, self.source
         slots_filled = np.full(source.ciphertexts * ring, bool(self.pre) or not source.clean)
         slots_filled[source.layout.places()] = True
@@ -73,12 +71,13 @@ class Lowered:
             summed = np.concatenate([summed, summed + s])
         shift = self.terms[:, 2] + self.terms[:, 3]
         results = np.unique(self.out.addresses)
-        most = 0
+        most = others = 0
         for address in results[:: max(1, len(results) // SAMPLED)]:
             mine = self.terms[:, 1] == address // ring
             slots = (address % ring + summed[:, None] + shift[mine]) % ring
-            most = max(most, int(filled[self.terms[mine, 0], slots].sum()))
-        return most
+            read = filled[self.terms[mine, 0], slots]
+            most, others = max(most, int(read.sum())), max(others, int((~read).sum()))
+        return most, others
 
     def diagonals(self) -> NDArray[np.float64]:
         """Slot vectors of the terms, (t, ring): the weight of an entry stands where the baby step moves its input to,

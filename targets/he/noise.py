@@ -23,6 +23,7 @@ from ppc.ir.module import Op
 from ppc.runtime.levels import MOST_HIDDEN_BITS, Chain
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.targets.he.graph import polynomial, polynomial_levels
+from ppc.targets.he.idle import idle_values
 from ppc.targets.he.levels import LevelPlan
 from ppc.targets.he.polynomial_noise import PolynomialNoise, polynomial_noise
 from ppc.targets.he.scales import ScalePlan
@@ -36,6 +37,9 @@ TAIL = 4.5
 #: A polynomial's noise depends on its argument; this share of the range has no more than what is taken of it. The ends,
 #: where it may be many times that, are margin: few values of a run lie there.
 STEEP = 0.9
+
+#: Of the elements that a linear map reads for one result, one is taken to be this share of the bound of all.
+SINGLE = 1 / 3
 
 #: Rotations in a chain of the key tree, in the mean over the rotations of a step (at most `keytree.MOST_HOPS`).
 TYPICAL_HOPS = 3
@@ -95,13 +99,20 @@ class Noise:
         """The error of each value."""
         of: dict[str, Error] = {}
         size = {s.result: s.typical for s in steps if s.kind != "leave"}
+        largest = {s.result: s.largest for s in steps}
+        idle = idle_values(steps)
         for i, (step, level) in enumerate(zip(steps, plan.run, strict=True)):
             if step.kind == "leave":
                 continue
             inputs = [of[name] for name in step.operands]
             sizes = [size[name] for name in step.operands]
             read = [scales.read(i, k, name) for k, name in enumerate(step.operands)]
-            of[step.result] = self._step(step, level, inputs, sizes, read, scales)
+            if step.kind == "linear":
+                x = step.operands[0]
+                lying = size[x], idle[x], SINGLE * largest[x]
+                of[step.result] = self._linear(step, level, inputs[0], lying, read[0], scales)
+            else:
+                of[step.result] = self._step(step, level, inputs, sizes, read, scales)
         return of
 
     def _step(
@@ -116,8 +127,6 @@ class Noise:
         out = scales.of[step.result]
         if step.kind == "enter":
             return Error(self.fresh / out)
-        if step.kind == "linear":
-            return self._linear(step, level, inputs[0], sizes[0], read[0], scales)
         if step.kind in ("square", "mul"):
             if step.kind == "square":
                 grown = inputs[0].times(2 * sizes[0])
@@ -161,7 +170,16 @@ class Noise:
             found = found.plus(self.switching(level).times(1 / raw_scale))
         return found.spread, found.peak
 
-    def _linear(self, step: Chosen, level: int, error: Error, size: float, scale: float, scales: ScalePlan) -> Error:
+    def _linear(
+        self,
+        step: Chosen,
+        level: int,
+        error: Error,
+        lying: tuple[float, float, float],
+        scale: float,
+        scales: ScalePlan,
+    ) -> Error:
+        """`lying`: size of the elements, of what lies in slots without one, and of a large element."""
         map, lowered = step.map, step.lowered
         assert map is not None and lowered is not None
         weights, out = scales.weights[step.result], scales.of[step.result]
@@ -178,7 +196,9 @@ class Noise:
             switch.peak * sqrt(lowered.giants + len(lowered.post)),
         )
         moved = each.times(1 / (scale * weights))
-        encoding = Error(self.encoding / weights * size * sqrt(lowered.reads))
+        # each is multiplied with the rounding error of a weight, also where the weight is 0
+        multiplied = sqrt(sum(n * x * x for n, x in zip((*lowered.reads, 1), lying, strict=True)))
+        encoding = Error(self.encoding / weights * multiplied)
         return inside.plus(moved, encoding, Error(self.rounding / out * sqrt(late)))
 
     @staticmethod

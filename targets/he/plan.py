@@ -29,6 +29,9 @@ UNKNOWN_SIZE = 8.0
 #: Root mean square of a value of which only the bound is known, as a share of it; and how much larger than on the
 #: calibration data it is taken to be for a single sample.
 TYPICAL, UNLIKE = 1 / 3, 1.2
+#: The least that it is taken for, as a share of the bound: a Gaussian's is about that, and values of which a few are
+#: many times as large as most have errors like those few.
+SELDOM = 0.2
 #: Smallest bound of a value: below, it is as good as zero, and its scale would be without bound.
 SMALLEST_SIZE = 2.0**-12
 #: Small changes of the parameters that are made one after the other, until the error is this share of what is allowed.
@@ -105,7 +108,8 @@ def sizes_of(module: Module, node: Node) -> tuple[float, float]:
     largest = max(UNKNOWN_SIZE if found is None else found, SMALLEST_SIZE)
     value = module.values.get(node.like)
     known = None if value is None or node.bound is not None else value.rms
-    return largest, max(SMALLEST_SIZE, largest * TYPICAL if known is None else min(largest, known * UNLIKE))
+    typical = largest * TYPICAL if known is None else min(largest, known * UNLIKE)
+    return largest, max(SMALLEST_SIZE, largest * SELDOM, typical)
 
 
 def _bound(module: Module, name: str) -> float | None:

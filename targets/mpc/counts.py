@@ -51,9 +51,14 @@ NOTHING = Count()
 CHECKED = Count({"call": 1}, 16, 2, 16)
 
 
-def undo(bits: int) -> int:
-    """Bytes that undo a mask where a value is divided by 2^bits; a mask is shared as it is where none is."""
-    return 0 if not bits else 8 + _wrap(bits)
+#: Bits in which a value that is compared with zero alone is opened, where it is not divided.
+NARROW = 48
+
+
+def undo(bits: int, width: int = 64) -> int:
+    """Bytes that undo a mask where a value is divided by 2^bits, or opened in fewer than 64 bits; a mask is shared as
+    it is where neither is so."""
+    return 0 if not bits and width == 64 else 8 + _wrap(64 - width + bits)
 
 
 def _wrap(bits: int) -> int:
@@ -81,9 +86,9 @@ _LARGE = ((43, Signs(56 + 1 / 8, 16, 2, 1)), (49, Signs(64 + 1 / 8, 32, 2, 1)), 
 _SMALL = ((37, Signs(18 + 1 / 8, 8, 4, 2)), (49, Signs(24 + 1 / 8, 14, 4, 2)), (64, Signs(32 + 1 / 8, 18, 5, 2)))
 
 
-def signs(shift: int = 0, small: bool = False) -> Signs:
-    """Of numbers that are truncated by `shift` in the same opening; 0: of the whole ring."""
-    bits = 63 - shift if shift else 64
+def signs(shift: int = 0, small: bool = False, width: int = 64) -> Signs:
+    """Of numbers that are truncated by `shift` in the same opening; 0: of as many bits as are opened."""
+    bits = 63 - shift if shift else width
     return next(row for most, row in (_SMALL if small else _LARGE) if bits <= most)
 
 
@@ -110,10 +115,19 @@ def weighted(x: int, out: int, macs: int, bits: int = 20, keep: bool = False) ->
 
 
 def compare(n: int, thresholds: int = 1, products: bool = True, shift: int = 0, small: bool = False) -> Count:
-    t, all_signs = signs(shift, small), n * thresholds
-    each = t.sign + 8 + (undo(shift) or 8 if products else 0)
-    offline = n * (t.digits + undo(shift)) + all_signs * each
-    return Count({"compare": n, "sign": all_signs}, 8 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
+    return _compared(n, thresholds, products, shift, small, 64)
+
+
+def sign_of(n: int, shift: int = 0, small: bool = False) -> Count:
+    """max(x, 0) and its like: a comparison of a value of a plan with zero."""
+    return _compared(n, 1, True, shift, small, 64 if shift else NARROW)
+
+
+def _compared(n: int, thresholds: int, products: bool, shift: int, small: bool, width: int) -> Count:
+    t, all_signs, mask = signs(shift, small, width), n * thresholds, undo(shift, width)
+    offline = n * (t.digits + mask) + all_signs * (t.sign + 8 + (mask or 8 if products else 0))
+    online = n * width // 8 + all_signs * (t.opened + 1 / 8)
+    return Count({"compare": n, "sign": all_signs}, online, 2 + t.rounds, offline)
 
 
 FAN = 4
@@ -146,9 +160,17 @@ def _levels(m: int) -> int:
 def _all_pairs(m: int, n: int, values: int, shift: int, relu: bool, small: bool) -> Count:
     t, pairs = signs(shift, small), n * (m * (m - 1) // 2 + (m if relu else 0))
     work = {"compare": pairs, "sign": pairs, "select": m * n}
-    rows = 2 ** (m - 1 + relu)
-    offline = pairs * (t.digits + t.sign) + m * n * rows * (8 + 8 * (values - 1) + (undo(shift) or 8))
-    return Count(work, 8 * values * m * n + pairs * (t.opened + 1 / 8), 2 + t.rounds, offline)
+    online, offline = 8 * values * m * n + pairs * t.opened, pairs * (t.digits + t.sign)
+    undone = undo(shift) + (undo(shift) or 8) + 8 * (values - 1)
+    if not small:
+        rows = 2 ** (m - 1 + relu)
+        each = 8 + 8 * (values - 1) + (undo(shift) or 8)
+        return Count(work, online + pairs / 8, 2 + t.rounds, offline + m * n * rows * each)
+    own = m - 1 + relu  # pairs of a candidate
+    product = (1, 1) if own < 4 else (1, 2)  # bytes opened, and of the table: 2^own bits
+    if own > 1:
+        online, offline = online + m * n * product[0], offline + m * n * product[1]
+    return Count(work, online + m * n / 8, 2 + t.rounds + (own > 1), offline + m * n * (8 + undone))
 
 
 def table(n: int, k: int, cut: int = 34) -> Count:
@@ -262,7 +284,7 @@ def lp_norm(n: int, row: int, p: int, small: bool = False) -> Count:
         return norm(n, row, 0.0, centre=False, scaled=False, small=small)
     rows = n // row
     inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True, small) + truncate(rows, 18)
-    return compare(n, small=small) + inverse + product(n, rows, n, n) + truncate(n, 24)
+    return sign_of(n, small=small) + inverse + product(n, rows, n, n) + truncate(n, 24)
 
 
 def product_tree(n: int, out: int) -> Count:
@@ -289,7 +311,7 @@ def recurrent(op: str, time: int, batch: int, width: int, hidden: int, direction
         inner = times_r(3) if variant else times_r(2) + times_r(1)
         gates, step = 3, inner + smooth(2 * n, 5) + products(1) + smooth(n, 5) + products(1)
     else:
-        gates, step = 1, times_r(1) + (compare(n) if variant else smooth(n, 5))
+        gates, step = 1, times_r(1) + (sign_of(n) if variant else smooth(n, 5))
     return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
 
 

@@ -25,6 +25,7 @@ _MEAN = "error 2^-16; |sum| < 2^20"
 _VIEW = "no round, exact"
 _PRODUCT = "error 2^-16; |result| < 2^30, with a weight 2^26"
 _COMPARE = "exact on the whole ring"
+_SIGN = "exact on all values of a plan, |x| < 2^30"
 _MAX = "exact; differences below 2^46"
 
 _RECURRENT = "usual activations, all time steps; error 2^-10 a step in a gate; unrolled: 7 to 16 rounds a time step"
@@ -60,7 +61,7 @@ OPS: dict[str, MpcOp] = {
     "ReduceMean": MpcOp("mean", _MEAN),
     **{name: MpcOp("local", _SUM) for name in ("ReduceSum", "CumSum")},
     "Mean": MpcOp("mean_of", _MEAN),
-    "ReduceL1": MpcOp("l1", _COMPARE),
+    "ReduceL1": MpcOp("l1", _SIGN),
     "ReduceL2": MpcOp("l2", f"error 2^-8; |result| < 2^10, {RANGES['Sqrt']} of the sum of squares"),
     "ReduceLogSum": MpcOp("log_sum", f"error 2^-13; {RANGES['Log']} of the sum"),
     "ReduceProd": MpcOp("product_tree", _PRODUCT + "; every partial product"),
@@ -79,11 +80,11 @@ OPS: dict[str, MpcOp] = {
     "Div": MpcOp("div", str(FUNCTIONS["Div"])),
     "ReduceSumSquare": MpcOp("square", _PRODUCT),
     **{name: MpcOp("local", _VIEW) for name in _VIEWS},
-    "Relu": MpcOp("compare", _COMPARE),
+    "Relu": MpcOp("compare", _SIGN),
     "LeakyRelu": MpcOp("compare_scaled", "error 2^-16"),
     "PRelu": MpcOp("compare_weighted", "error 2^-16"),
     "Clip": MpcOp("compare2", _COMPARE),
-    "Abs": MpcOp("compare", _COMPARE),
+    "Abs": MpcOp("compare", _SIGN),
     "Sign": MpcOp("compare2", _COMPARE),
     **{name: MpcOp("compare", _COMPARE) for name in ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or")},
     "Equal": MpcOp("compare2", "equal to the last of 16 fractional bits"),

@@ -77,6 +77,10 @@ def _compare(f: _Facts, thresholds: int = 1, products: bool = True) -> Count:
     return counts.compare(f.out, thresholds, products, f.shift, f.small)
 
 
+def _sign_of(f: _Facts) -> Count:
+    return counts.sign_of(f.out, f.shift, f.small)
+
+
 def _clip(f: _Facts) -> Count:
     if f.op.name != "Clip":
         return _compare(f, 2, f.op.name == "Shrink")
@@ -200,12 +204,14 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "div": _div,
     "square": lambda f: counts.square(f.x) + counts.truncate(f.out),
     "product": lambda f: counts.product(prod(f.operands[0]), f.out, f.out, f.out) + counts.truncate(f.out),
-    "compare": lambda f: _compare(f, 1, f.op.name in ("Relu", "Abs", "ThresholdedRelu")),
+    "compare": lambda f: (
+        _sign_of(f) if f.op.name in ("Relu", "Abs") else _compare(f, 1, f.op.name == "ThresholdedRelu")
+    ),
     "compare2": _clip,
-    "compare_scaled": lambda f: _compare(f) + counts.truncate(f.out, 20),
+    "compare_scaled": lambda f: _sign_of(f) + counts.truncate(f.out, 20),
     "compare2_scaled": lambda f: _compare(f, 2) + counts.truncate(f.out, 20),
     "hard_swish": lambda f: _compare(f, 2) + counts.product(f.out, f.out, f.out, f.out) + counts.truncate(f.out, 36),
-    "compare_weighted": lambda f: _compare(f) + counts.weighted(f.out, f.out, f.out),
+    "compare_weighted": lambda f: _sign_of(f) + counts.weighted(f.out, f.out, f.out),
     "maximum": _maximum,
     "arg_maximum": _arg_maximum,
     "table5": lambda f: counts.smooth(f.out, 5, None, f.shift, f.small),
@@ -235,7 +241,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "resize": _resize,
     "einsum": _einsum,
     "mean_of": lambda f: counts.truncate(f.out, 26),
-    "l1": lambda f: counts.compare(f.x),
+    "l1": lambda f: counts.sign_of(f.x),
     "l2": lambda f: counts.square(f.x) + counts.truncate(f.out) + counts.root(f.out, True),
     "log_sum": lambda f: counts.logarithm(f.out),
     "product_tree": lambda f: counts.product_tree(f.x, max(f.out, 1)),

@@ -30,8 +30,8 @@ class Compared(NamedTuple):
 class Compare:
     """[x >= t] for each public t (units of the truncated value), and where `products` the product [x >= t] · x.
 
-    `shift`: x is divided by 2^shift on the way, and then |x| < 2^62; else the ring is compared in full. Three rounds,
-    or four with `small` tables.
+    `shift`: x is divided by 2^shift on the way, and then |x| < 2^62; else the ring is compared in full, or |x| and |t|
+    are below 2^(width − 2), and fewer bits are opened and compared. Three rounds, or four with `small` tables.
     """
 
     shape: Shape
@@ -39,6 +39,7 @@ class Compare:
     products: bool = True
     shift: int = 0
     small: bool = False
+    width: int = 64
 
     @property
     def wide(self) -> Shape:
@@ -46,11 +47,11 @@ class Compare:
 
     @property
     def how(self) -> Digits:
-        return digits_for(compared_bits(self.shift), self.small)
+        return digits_for(compared_bits(self.shift, self.width), self.small)
 
     def deal(self, d: Dealer) -> Compared:
-        mask = Truncation(self.shift)
-        r = d.random(self.shape)
+        mask = Truncation(self.shift, self.width)
+        r = d.random(self.shape) & mask.mask
         deal_digits(d, self.how, r >> word(self.shift))
         deal_signs(d, self.how, self.wide)
         mask.deal(d, r)
@@ -61,7 +62,7 @@ class Compare:
         return Compared(make_zero(self.wide), make_zero(self.wide), make_zero(self.shape))
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Compared]:
-        mask = Truncation(self.shift)
+        mask = Truncation(self.shift, self.width)
         r = p.random(self.shape)
         table, top = take_digits(p, self.how, self.shape)
         c = yield from mask.open(p, shares[0], r)
@@ -82,6 +83,7 @@ class Compare:
         return Compared(bits, z * value + flip * c.less(mask.take(p, None, self.wide), beta), value)
 
 
-def compared_bits(shift: int) -> int:
-    """Bits of a number that is compared: a truncated one is below 2^(62 - shift)."""
-    return 63 - shift if shift else 64
+def compared_bits(shift: int, width: int = 64) -> int:
+    """Bits of a number that is compared: a truncated one is below 2^(62 - shift), one that is opened in fewer bits
+    differs from a threshold by less than 2^(width - 1)."""
+    return 63 - shift if shift else width

@@ -21,7 +21,8 @@ from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.turn import Rounds
 
 Bits = NDArray[np.uint8]
-_BLOCK = 1 << 15
+#: So many gates are packed all at once: the calls take longer than the work.
+_FEW = 1 << 11
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 
 
@@ -58,21 +59,29 @@ class Fan:
         size = 1 << self.width
         return narrowest(size), max(1, size // 64)
 
+    @property
+    def listed(self) -> bool:
+        """Whether what belongs to each opened word is looked up: half a megabyte at most, which caches hold."""
+        return self.width + self.fan_in <= 15
+
 
 def deal(d: Dealer, fan: Fan, gates: int) -> None:
-    size, (dtype, words) = 1 << fan.width, fan.table
-    mask = d.random_xor((gates,), fan.opened)
-    a = mask.astype(np.int64) & (size - 1)
-    b = (mask.astype(np.int64) >> fan.width) & ((1 << fan.fan_in) - 1)
-    onehot = np.zeros((words, gates), np.uint64)
-    place = _places(fan.width)[a]
-    onehot[place >> 6, np.arange(gates)] = np.uint64(1) << (place & 63).astype(np.uint64)
-    d.share_xor(onehot.astype(dtype))
-    table = np.empty((words, gates), dtype)
-    for start in range(0, gates, _BLOCK):  # bounds the memory: a byte a bit
-        part = slice(start, start + _BLOCK)
-        table[:, part] = _sums(a[part], b[part], fan).T
+    dtype, words = fan.table
+    mask = d.random_xor((gates,), fan.opened).astype(np.intp) & ((1 << (fan.width + fan.fan_in)) - 1)
+    a = mask & ((1 << fan.width) - 1)
+    d.share_xor(np.take(_onehot(fan), a, axis=1))
+    if fan.listed:
+        d.share_xor(np.take(_tables(fan), mask, axis=1))
+        return
+    table = np.zeros((words, gates), dtype)
+    for j, terms in enumerate(_terms(fan)):
+        table ^= np.take(terms, a, axis=1) * ((mask >> (fan.width + j)) & 1).astype(dtype)
     d.share_xor(table)
+
+
+def deal_product(d: Dealer, fan: Fan, gates: int) -> None:
+    a = d.random_xor((gates,), narrowest(fan.width)).astype(np.intp) & ((1 << fan.width) - 1)
+    d.share_xor(np.take(_onehot(fan), a, axis=1))
 
 
 @cache
@@ -85,19 +94,40 @@ def _places(width: int) -> NDArray[np.int64]:
     return place
 
 
-def _sums(a: NDArray[np.int64], b: NDArray[np.int64], fan: Fan) -> NDArray[Any]:
-    """W[E] for every E, as packed rows."""
-    dtype, _ = fan.table
-    opened = np.arange(1 << fan.width, dtype=np.uint16)
-    product = np.ones((a.size, opened.size), np.uint8)
-    total = np.zeros((a.size, opened.size), np.uint8)
-    differ = opened[None] ^ a.astype(np.uint16)[:, None]
+@cache
+def _onehot(fan: Fan) -> NDArray[Any]:
+    """The one-hot form of each a: (words, 2^width)."""
+    return _bitsets(fan, np.eye(1 << fan.width, dtype=np.uint8)[_places(fan.width)])
+
+
+@cache
+def _terms(fan: Fan) -> list[NDArray[Any]]:
+    """For each j, and each a: the bits E for which Π_{i<j} (E_i ⊕ a_i) is one, (words, 2^width)."""
+    values = np.arange(1 << fan.width)
+    product = np.ones((values.size, values.size), np.uint8)
+    found = []
     for j in range(fan.fan_in):
-        total ^= product & ((b >> j) & 1).astype(np.uint8)[:, None]
-        if j < fan.width:
-            product &= (differ >> np.uint16(j)).astype(np.uint8) & np.uint8(1)
-    packed = np.packbits(total, axis=1, bitorder="little")
-    return packed.view(np.dtype(dtype).newbyteorder("<"))
+        found.append(_bitsets(fan, product))
+        product = product & ((values[None] ^ values[:, None]) >> j).astype(np.uint8) & np.uint8(1)
+    return found
+
+
+@cache
+def _tables(fan: Fan) -> NDArray[Any]:
+    """W for each mask: (words, masks)."""
+    dtype, words = fan.table
+    found = np.zeros((words, 1, 1 << fan.width), dtype)
+    for terms in _terms(fan):
+        found = np.concatenate([found, found ^ terms[:, None]], axis=1)  # b_j clear, set
+    return found.reshape(words, -1)
+
+
+def _bitsets(fan: Fan, bits: Bits) -> NDArray[Any]:
+    """Rows of 2^width bits as words: (words, rows)."""
+    dtype, words = fan.table
+    packed = np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little"))
+    packed = packed.view(np.dtype(dtype).newbyteorder("<"))
+    return np.ascontiguousarray(packed[:, :words].T.astype(dtype))
 
 
 def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bits]]:
@@ -110,6 +140,69 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
     onehot, table = p.share((words, gates), dtype), p.share((words, gates), dtype)
     used = np.dtype(fan.opened).type((1 << (width + fan.fan_in)) - 1)
     opened = yield from p.open_xor(_pack([*equal, *less], fan.opened) ^ (mask & used))
+    return _by_masks(fan, onehot, table, opened) if fan.listed else _by_halves(fan, onehot, table, opened)
+
+
+def product(p: Party, fan: Fan, equal: Bits) -> Rounds[Bits]:
+    """XOR shares (gates,) of the product of `equal` alone, (width, gates) shares: one round."""
+    gates, (dtype, words), opened = equal.shape[1], fan.table, narrowest(fan.width)
+    mask = p.random((gates,), opened) & np.dtype(opened).type((1 << fan.width) - 1)
+    onehot = p.share((words, gates), dtype)
+    e = yield from p.open_xor(_pack([*equal], opened) ^ mask)
+    return _parity_of_all(onehot & np.take(_complement(fan), e, axis=1))
+
+
+def preload(fan: Fan) -> None:
+    """Make what is looked up online before a pass needs it."""
+    if fan.listed:
+        _masks(fan), _single(fan), _complement(fan)
+
+
+def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
+    """The sum is one parity over the entries that what was opened picks, and so is the product."""
+    e = opened & opened.dtype.type((1 << fan.width) - 1)
+    picked = np.take(_masks(fan), opened, axis=1) & onehot
+    picked ^= table & np.take(_single(fan), e, axis=1)
+    product = np.zeros(opened.size, np.uint8)
+    if not fan.last:
+        product = _parity_of_all(onehot & np.take(_complement(fan), e, axis=1))
+    return _parity_of_all(picked), product
+
+
+def _parity_of_all(words: NDArray[Any]) -> Bits:
+    """Of all words of a column."""
+    return parity(words[0] if len(words) == 1 else np.bitwise_xor.reduce(words, axis=0))
+
+
+@cache
+def _single(fan: Fan) -> NDArray[Any]:
+    """The bit of a table that belongs to each e: (words, 2^width)."""
+    return _bitsets(fan, np.eye(1 << fan.width, dtype=np.uint8))
+
+
+@cache
+def _complement(fan: Fan) -> NDArray[Any]:
+    """The one-hot bit of a where a is the complement of e, for each e."""
+    return np.ascontiguousarray(_onehot(fan)[:, ::-1])
+
+
+@cache
+def _masks(fan: Fan) -> NDArray[Any]:
+    """For each opened word: the XOR, over the bits g_j that are set, of the entries of a whose first j bits are the
+    complement of e's; (words, opened words)."""
+    dtype, words = fan.table
+    values, place = np.arange(1 << fan.width), _places(fan.width)
+    masks = np.zeros((words, 1, values.size), dtype)
+    for j in range(fan.fan_in):
+        same = ((values[None] ^ values[:, None]) & ((1 << j) - 1)) == (1 << j) - 1  # (e, a)
+        entries = _bitsets(fan, same[:, np.argsort(place)].astype(np.uint8))
+        masks = np.concatenate([masks, masks ^ entries[:, None]], axis=1)
+    return masks.reshape(words, -1)
+
+
+def _by_halves(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
+    """The same one j after the other: the masks would not fit in the cache."""
+    gates, width, (dtype, _) = onehot.shape[1], fan.width, fan.table
     e = (opened & opened.dtype.type((1 << width) - 1)).astype(np.int64)
     chosen = opened >> opened.dtype.type(width)
     row = table[e >> 6, np.arange(gates)] >> (e & 63).astype(dtype)
@@ -125,8 +218,12 @@ def online(p: Party, fan: Fan, equal: Bits, less: Bits) -> Rounds[tuple[Bits, Bi
 
 def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
     """Row j becomes bit j."""
-    packed = np.zeros(bits[0].shape, dtype)
-    for j, row in enumerate(bits):
+    if bits[0].size <= _FEW:
+        shifts = np.arange(len(bits), dtype=dtype)[:, None]
+        together: NDArray[Any] = np.bitwise_or.reduce(np.array(bits, dtype) << shifts, axis=0)
+        return together
+    packed = bits[0].astype(dtype)
+    for j, row in enumerate(bits[1:], 1):
         packed |= row.astype(dtype) << packed.dtype.type(j)
     return packed
 
@@ -134,12 +231,12 @@ def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
 def _parities(onehot: NDArray[Any], place: NDArray[np.int64], width: int) -> Iterator[Bits]:
     """For j = 0 .. width: the parity over the entries whose first j bits are those of `place`."""
     words, left = len(onehot), width
-    yield parity(np.bitwise_xor.reduce(onehot, axis=0))
+    yield _parity_of_all(onehot)
     while words > 1:
         words //= 2
         left -= 1
         onehot = np.where((place >> left) & 1, onehot[words:], onehot[:words])
-        yield parity(np.bitwise_xor.reduce(onehot, axis=0))
+        yield _parity_of_all(onehot)
     cell = onehot[0]
     word = cell.dtype.type
     while left:

@@ -87,7 +87,8 @@ class Weighted:
         w, a = p.weight(self.form), p.client(self.x)
         if p.rank == CLIENT:
             yield from p.send(x - a)
-            ours = self.f(a, w)
+            ready = p.ahead()
+            ours = self.f(a, w) if ready is None else ready
         else:
             (e,) = yield from p.receive(("uint64", x.shape))
             ours = self.f(e + x, w) + bias

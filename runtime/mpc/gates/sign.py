@@ -6,7 +6,9 @@ combines the digits (`fan`) and gives [c < r], hence the sign of x. A threshold 
 the same mask under c − t, and reads the same tables elsewhere.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -49,16 +51,30 @@ class Digits:
         size = 1 << self.digit
         return fan.narrowest(size), max(1, size // 64)
 
-    def cut(self, x: Ring) -> Ring:
-        """The digits of all but the top bit, most significant first: (count, *shape)."""
-        low = x & word((1 << (self.bits - 1)) - 1)
-        places = range(self.digit * (self.count - 1), -1, -self.digit)
-        mask = word((1 << self.digit) - 1)
-        return np.stack([(low >> word(at)) & mask if at < 64 else np.zeros_like(low) for at in places])
+    def cut(self, x: Ring) -> Iterator[tuple[slice, Ring]]:
+        """The digits of all but the top bit, most significant first, (some, *shape): as many at a time as stay in the
+        cache, with their places."""
+        at, mask = (row.reshape(-1, *[1] * x.ndim) for row in _places(self))
+        some = max(1, _CACHED // max(1, x.size))
+        for first in range(0, self.count, some):
+            part = slice(first, first + some)
+            yield part, (x >> at[part]) & mask[part]
 
     def top(self, x: Ring) -> Bits:
         returned: Bits = (x >> word(self.bits - 1)).astype(np.uint8) & np.uint8(1)
         return returned
+
+
+#: Ring elements of a temporary array that a core's own cache holds.
+_CACHED = 1 << 14
+
+
+@cache
+def _places(how: Digits) -> tuple[Ring, Ring]:
+    """By how much a number is shifted for each digit, and the mask that is left: (count,) each."""
+    at = range(how.digit * (how.count - 1), -1, -how.digit)
+    left = [max(0, min(how.digit, how.bits - 1 - place)) for place in at]
+    return np.array([min(place, 63) for place in at], np.uint64), np.array([(1 << n) - 1 for n in left], np.uint64)
 
 
 #: What one round of combination takes, by the bits of the number: the fewest bytes of the dealer.
@@ -73,14 +89,21 @@ def digits_for(bits: int, small: bool = False) -> Digits:
     return Digits(bits, digit, fans)
 
 
+def preload() -> None:
+    """Make what comparisons look up online before a pass needs it."""
+    for _, digit, fans in (*_LARGE, *_SMALL):
+        for gate, _ in Digits(1, digit, fans).levels:
+            fan.preload(gate)
+
+
 def deal_digits(d: Dealer, how: Digits, r: Ring) -> None:
     """One-hot digits of r (XOR-shared) and its top bit."""
     dtype, words = how.table
-    value = how.cut(r)
     table = np.empty((how.count, words, *r.shape), dtype)
-    bit, high = word(1) << (value & word(63)), value >> word(6)
-    for i in range(words):
-        table[:, i] = bit * (high == word(i))
+    for part, value in how.cut(r):
+        bit, high = word(1) << (value & word(63)), value >> word(6)
+        for i in range(words):
+            table[part, i] = bit * (high == word(i)) if words > 1 else bit
     d.share_xor(table)
     d.share_bits(how.top(r))
 
@@ -93,15 +116,23 @@ def take_digits(p: Party, how: Digits, shape: Shape) -> tuple[Ring, Bits]:
 def _pick(how: Digits, table: Ring, c: Ring) -> tuple[Bits, Bits]:
     """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (count, *c.shape) each. `table[:, 0]` broadcasts against
     c."""
-    value = how.cut(c)
     one = np.uint8(1)
-    if table.shape[1] == 1:
-        row = table[:, 0] >> value.astype(table.dtype)
-        return row.astype(np.uint8) & one, fan.parity(row >> table.dtype.type(1))
-    high = value >= word(64)
-    row = np.where(high, table[:, 1], table[:, 0]) >> (value & word(63))
-    less: Bits = fan.parity(row >> word(1)) ^ (fan.parity(table[:, 1]) & ~high)
-    return row.astype(np.uint8) & one, less
+    equal, less = np.empty((2, how.count, *c.shape), np.uint8)
+    for part, value in how.cut(c):
+        low = table[part, 0]
+        if table.shape[1] > 1:
+            high = value >= word(64)
+            low = np.where(high, table[part, 1], low)
+            value &= word(63)
+        row = low >> value.astype(low.dtype)
+        at, below = equal[part], less[part]
+        np.bitwise_and(row.astype(np.uint8), one, out=at)
+        np.bitwise_count(row, out=below)  # the parity of what lies at c_j and above, or above it
+        if table.shape[1] > 1:
+            below += fan.parity(table[part, 1]) & ~high
+        below ^= at
+        below &= one
+    return equal, less
 
 
 def deal_signs(d: Dealer, how: Digits, shape: Shape) -> None:

@@ -6,7 +6,7 @@ needs no message, run by client, server and dealer alike; operands are rings (sh
 unless they say relative.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -151,6 +151,14 @@ def protocol(name: str) -> Implementation:
     module, _, function = (STEPS | PROTOCOLS)[name].partition(":")
     found: Implementation = getattr(import_module(module), function)
     return found
+
+
+def load(names: Iterable[str]) -> None:
+    """Import the protocols of these operators and steps, so that no pass has to. One that there is not is told where it
+    is due."""
+    for name in names:
+        if name in STEPS or name in PROTOCOLS:
+            protocol(name)
 
 
 Attrs = dict[str, Any]

@@ -11,6 +11,7 @@ from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.compare import Compare, Compared
 from ppc.runtime.mpc.gates.product import Product
+from ppc.runtime.mpc.gates.truncate import NARROW
 from ppc.runtime.mpc.protocols.linear import plain, product, scaled, truncate, weighted
 from ppc.runtime.mpc.protocols.local import shared
 from ppc.runtime.mpc.protocols.scale import excess
@@ -46,8 +47,9 @@ def relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 
 
 def _split(e: Engine, attrs: Attrs, x: Ring) -> Rounds[tuple[Ring, Ring]]:
-    """max(x, 0) and x, both at 16 fractional bits."""
-    found = yield from compare_truncated(e, x, excess(attrs), 0)
+    """max(x, 0) and x, both at 16 fractional bits; |x| < 2^30, as all values of a plan."""
+    shift = excess(attrs)
+    found = yield from e.apply(Compare(x.shape, (0,), True, shift, e.small, 64 if shift else NARROW), x)
     return found.products[0], found.value
 
 

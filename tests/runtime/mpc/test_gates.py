@@ -1,21 +1,44 @@
 """Gates at the edges of the ring: where masks borrow, carry and wrap."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ppc.runtime.mpc.engine import Gate
+from ppc.runtime.mpc.gates import fan
 from ppc.runtime.mpc.gates.compare import Compare
 from ppc.runtime.mpc.gates.exponential import Powers
+from ppc.runtime.mpc.gates.fan import Fan
 from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.maximum import Maximum
 from ppc.runtime.mpc.gates.table import Lookup, coefficients
-from ppc.runtime.mpc.gates.truncate import Truncate
+from ppc.runtime.mpc.gates.truncate import NARROW, Truncate
 from ppc.runtime.mpc.protocols.smooth import ROWS
 
 POWERS = [s * (2**k + d) for k in range(0, 62) for d in (-1, 0, 1) for s in (-1, 1)]
 EDGES = np.array(sorted({0, *POWERS}), np.int64)
+
+
+@dataclass(frozen=True)
+class OfBits:
+    """A fan on bits that the client has: additive shares of sum + 2 · product, from its XOR shares."""
+
+    fan: Fan
+    equal: np.ndarray
+    less: np.ndarray
+
+    def deal(self, d: Any) -> Any:
+        fan.deal(d, self.fan, self.less.shape[1])
+        return np.zeros(self.less.shape[1], np.uint64)
+
+    def online(self, p: Any, *shares: Any) -> Any:
+        factor = np.uint8(p.first)
+        total, product = yield from fan.online(p, self.fan, self.equal * factor, self.less * factor)
+        both = total + np.uint8(2) * product
+        opened = yield from p.open_xor(both)
+        return opened.astype(np.uint64) * p.first
 
 
 @pytest.fixture
@@ -50,6 +73,32 @@ def test_comparison_is_exact_on_the_whole_ring(run_gate: Any) -> None:
     np.testing.assert_array_equal(bits, expected)
     products = run_gate(Compare(EDGES.shape, thresholds), EDGES, shape, 1)
     np.testing.assert_array_equal(products, expected * EDGES[None])
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_values_of_a_plan_are_compared_in_fewer_bits(run_gate: Any, small: bool) -> None:
+    """Exact below 2^46, which is 2^30 before the point; the value comes back into the whole ring."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([EDGES[np.abs(EDGES) < 2**46], rng.integers(-(2**46) + 1, 2**46, 5000)])
+    gate = Compare(x.shape, (0,), small=small, width=NARROW)
+    for pick, expected in enumerate(((x >= 0)[None], np.maximum(x, 0)[None], x)):
+        np.testing.assert_array_equal(run_gate(gate, x, expected.shape, pick), expected)
+
+
+@pytest.mark.parametrize("fan_in", range(2, 11))
+@pytest.mark.parametrize("last", [False, True])
+def test_fans_of_every_size(fan_in: int, last: bool, run_gate: Any) -> None:
+    """All masks of small fans, and many of large ones: what is looked up and what is computed agree with the sum."""
+    rng = np.random.default_rng(fan_in)
+    gate = Fan(fan_in, last)
+    equal, less = rng.integers(0, 2, (gate.width, 4000), np.uint8), rng.integers(0, 2, (fan_in, 4000), np.uint8)
+    total, product = np.zeros(4000, np.uint8), np.ones(4000, np.uint8)
+    for j in range(fan_in):
+        total ^= less[j] & product
+        product &= equal[j] if j < gate.width else 0
+    found = run_gate(OfBits(gate, equal, less), np.zeros(4000, np.int64), (4000,))
+    np.testing.assert_array_equal(found & 1, total)
+    np.testing.assert_array_equal(found >> 1, np.zeros(4000) if last else product)
 
 
 @pytest.mark.parametrize("small", [False, True])

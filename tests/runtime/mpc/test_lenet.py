@@ -16,6 +16,7 @@ SHAPES = {"c1": (6, 1, 5, 5), "c2": (16, 6, 5, 5), "f1": (120, 400), "f2": (84, 
 WEIGHTS = {f"@{k}": RNG.normal(size=s) / np.sqrt(np.prod(s[1:])) for k, s in SHAPES.items()}
 WEIGHTS |= {f"@{k}.b": RNG.normal(size=s[0]) * 0.1 for k, s in SHAPES.items()}
 POOL: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+LINEAR = ("mpc.Conv", "mpc.Gemm")
 Plan = list[tuple[str, tuple[int, ...], dict[str, Any]]]
 APART: Plan = [
     ("convert.client_to_mpc", (1, 1, 28, 28), {}),
@@ -51,20 +52,20 @@ FUSED: Plan = [
 
 
 def manifest(plan: Plan) -> dict[str, Any]:
-    return {
-        "weights": {n: {"shape": list(w.shape)} for n, w in WEIGHTS.items()},
-        "steps": [
-            {"id": i, "step": name, "op": "", "node": "", "shapes": [list(s)], "dtype": "f32", "attrs": attrs}
-            for i, (name, s, attrs) in enumerate(plan)
-        ],
-    }
+    layers, steps = iter(SHAPES), []
+    for i, (name, shape, attrs) in enumerate(plan):
+        layer = next(layers) if name in LINEAR else None
+        read = [f"v{i - 1}" if i else "x", *([f"@{layer}", f"@{layer}.b"] if layer else [])]
+        line = {"id": i, "step": name, "op": "", "node": "", "shapes": [list(shape)], "dtype": "f32", "attrs": attrs}
+        steps.append({**line, "operands": read, "results": [f"v{i}"]})
+    return {"weights": {n: {"shape": list(w.shape)} for n, w in WEIGHTS.items()}, "steps": steps}
 
 
 def program(p: Session) -> Value:
     x = p.convert.client_to_mpc(Value("client", (1, 1, 28, 28), p.inputs.get("x")))
-    layers = iter(("c1", "c2", "f1", "f2", "f3"))
+    layers = iter(SHAPES)
     for name in [step["step"] for step in p.manifest["steps"][1:-1]]:
-        layer = next(layers) if name in ("mpc.Conv", "mpc.Gemm") else None
+        layer = next(layers) if name in LINEAR else None
         more = [] if layer is None else [p.weight(f"@{layer}"), p.weight(f"@{layer}.b")]
         x = getattr(p.mpc, name.split(".")[1])(x, *more)
     result: Value = p.reveal.mpc_to_client(x)
@@ -97,6 +98,8 @@ def test_two_passes_end_to_end(plan: Plan, rounds: int, mpc_sessions: Any, toget
             "server": lambda: receive_material(found["server"], 2),
         }
     )
+    ahead = {role: set(found[role].engines["mpc"].supply.ahead) for role in ("client", "server")}
+    assert ahead == {"client": {i for i, (name, *_) in enumerate(plan) if name in LINEAR}, "server": set()}
     links = found["client"].channels["server"], found["server"].channels["client"]
     for run in range(2):
         x = RNG.random((1, 1, 28, 28))

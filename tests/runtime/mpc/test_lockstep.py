@@ -102,7 +102,7 @@ def test_each_step_is_metered(run_lines: Any) -> None:
         rows = {row["id"]: row for row in found[role].meter.rows()}
         link = found[role].channels[peer]
         assert sum(row["rounds"] for row in rows.values()) == link.rounds == 12
-        assert rows[1]["bytes_sent"] == rows[6]["bytes_sent"] == 2 * (8 * N + 4 * N + N // 8)
+        assert rows[1]["bytes_sent"] == rows[6]["bytes_sent"] == 2 * (6 * N + 2 * N + N // 8)
         assert rows[3]["bytes_sent"] == 2 * 24 * N and rows[4]["bytes_sent"] == 0
         assert sum(row["bytes_sent"] for row in rows.values()) == link.bytes_sent
         assert all(row["seconds"] > 0 for row in rows.values())

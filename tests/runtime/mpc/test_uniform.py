@@ -70,9 +70,10 @@ def test_the_masked_weights_are_uniform(step_of_mpc: Any) -> None:
 
 def test_the_fan_in_words_carry_no_bit_beyond_their_width(step_of_mpc: Any) -> None:
     """Bits above the used width would be unmasked."""
-    outcome = step_of_mpc("Relu", np.ones(COUNT), shape=(COUNT,))
-    (fan,) = [arrays[0] for _, arrays in outcome.transcripts["client"] if arrays[0].dtype == np.uint32]
-    assert 1 << 16 < int(fan.max()) < 1 << 17
+    for op, used in (("Relu", 15), ("Sign", 17)):
+        outcome = step_of_mpc(op, np.ones(COUNT), shape=(COUNT,))
+        _, (_, (fan,)), _ = outcome.transcripts["client"]
+        assert 1 << (used - 1) < int(fan.max()) < 1 << used
 
 
 def test_the_result_shares_are_fresh(step_of_mpc: Any) -> None:

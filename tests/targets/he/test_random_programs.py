@@ -34,7 +34,8 @@ class Case:
 
     @property
     def tolerance(self):
-        """The planned error of the result, absolute; shares have fixed point besides."""
+        """The planned error of the result, absolute; shares have fixed point besides, and what leaves under a mask has
+        as few bits as the plan says."""
         parameters = self.program.parameters
         noise = Noise(parameters.degree, parameters.chain)
         of = noise.propagate(self.program.steps, parameters.plan, parameters.scales)
@@ -44,7 +45,8 @@ class Case:
         bits = parameters.flood_bits.get(leave.result)
         if bits is not None:
             found = np.hypot(found, noise.flooded(bits, parameters.scales.of[name]))
-        unit = 2.0**-FRACTION_BITS if leave.op.name == "convert.he_to_mpc" else 0.0
+        masked = leave.op.name == "convert.he_to_mpc" or leave.result in parameters.hidden_bits
+        unit = 2.0 ** (parameters.hidden_bits.get(leave.result, 0) - FRACTION_BITS) if masked else 0.0
         return TAIL * found + 2 * unit
 
     def compare(self, got, tolerance):

@@ -105,7 +105,7 @@ def test_tables_follow_the_objective() -> None:
     assert [op.attrs.get("tables") for op in online.lower(m).ops] == [None, None]
     assert [op.attrs.get("tables") for op in total.lower(m).ops] == ["small", None]
     dear, cheap = (target.cost(m.ops[0], m, HeRung(8192, 3)) for target in (online, total))
-    assert cheap.rounds == dear.rounds + 1 and cheap.offline_bytes < 0.4 * dear.offline_bytes
+    assert cheap.rounds == dear.rounds + 1 and cheap.offline_bytes < 0.6 * dear.offline_bytes
 
 
 def test_independent_steps_share_rounds_in_the_prediction() -> None:
