@@ -18,6 +18,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
 from ppc.passes.fold import Fold
 from ppc.targets.he import keytree
+from ppc.targets.he.fewer_keys import with_fewer_keys
 from ppc.targets.he.graph import Node, build
 from ppc.targets.he.lower import widened
 from ppc.targets.he.merge import merge
@@ -124,9 +125,10 @@ def search(model: Path, degree: int) -> Found:
     layouts = Search(samples, batching, degree, levels, sizes, frozenset(), Prices.shipped().he)
     start = process_time()
     best = layouts.best(nodes)
-    for step in best.steps:
+    steps = with_fewer_keys(best.steps)
+    for step in steps:
         primes.setdefault(step.result, primes.get(step.like, 1))
-    return Found(best.steps, primes, degree, process_time() - start, best.cost)
+    return Found(steps, primes, degree, process_time() - start, best.cost)
 
 
 def in_he(module: Module) -> Module:

@@ -19,6 +19,7 @@ from ppc.passes.approximate import ASSUMED_RANGE
 from ppc.passes.assign.build import DOMAINS, Pricing, Rules
 from ppc.passes.assign.measures import LIMITED
 from ppc.passes.assign.search import Assign, Outcome
+from ppc.passes.bound_reveals import BoundReveals
 from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.check_ranges import CheckRanges
 from ppc.passes.convert import Convert
@@ -137,7 +138,7 @@ class Placing:
             own = f"it depends on nothing but the {party}'s own secrets"
             return because.get((value, party)) or (seen.because if seen else own)
 
-        return CheckRanges()(Convert(reason, self.recipients(module)).run(module))
+        return BoundReveals()(CheckRanges()(Convert(reason, self.recipients(module)).run(module)))
 
     def placed(self, module: Module) -> "Placed":
         """Assigned, converted and lowered. Where no CKKS parameters fit the nodes that the cheapest assignment puts

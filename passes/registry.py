@@ -31,6 +31,7 @@ PASSES: dict[str, str] = {
     # labelled → approximated → converted
     "approximate": "ppc.passes.approximate:Approximate",
     "check-ranges": "ppc.passes.check_ranges:CheckRanges",
+    "bound-reveals": "ppc.passes.bound_reveals:BoundReveals",
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -40,7 +41,7 @@ class Layout:
     @property
     def ciphertexts(self) -> int:
         """Number of ciphertexts the value takes."""
-        return 1 + (int(self.addresses().max(initial=0)) + int(offsets(self.copies).max())) // self.slots
+        return _ciphertexts(self)
 
     def addresses(self) -> NDArray[np.int64]:
         """Address of each element, in row-major order: shape (size,)."""
@@ -71,6 +72,12 @@ class Layout:
     @staticmethod
     def from_json(j: dict[str, Any]) -> "Layout":
         return Layout(_digits(j["digits"]), int(j["slots"]), int(j["offset"]), _digits(j.get("copies", ())))
+
+
+@lru_cache(maxsize=1024)
+def _ciphertexts(layout: Layout) -> int:
+    """Asked in every pass."""
+    return 1 + (int(layout.addresses().max(initial=0)) + int(offsets(layout.copies).max())) // layout.slots
 
 
 def offsets(digits: Digits) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from ppc.runtime.value import Value
 
 def as_held(engine: ServerEngine, value: Pending) -> Held:
     """Compute what is pending."""
-    return materialise(value, engine.context.chain.primes, engine.workers)
+    return materialise(value, engine.context.chain.primes, engine.workers, engine.scratches)
 
 
 def finish(engine: ServerEngine, value: Held, level: int) -> Held:

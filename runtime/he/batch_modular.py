@@ -9,6 +9,8 @@ Everything works in arrays that the caller gives or that come from a `Scratch`: 
 in the cache, fresh memory is a page fault.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +26,21 @@ Floats = NDArray[np.float64]
 ONE_STEP_BITS = 49
 
 
+#: Words that a thread's memory keeps from one value to the next: what small layers take, which would spend a third of
+#: their time on touching new memory.
+MOST_KEPT = 1 << 20
+
+
 class Scratch:
     """Arrays of 8-byte elements that are taken and given back. Not shared between threads."""
 
     def __init__(self) -> None:
         self._free: dict[int, list[Residues]] = {}
+
+    @property
+    def free(self) -> int:
+        """Words that are kept."""
+        return sum(size * len(arrays) for size, arrays in self._free.items())
 
     def words(self, *shape: int) -> Residues:
         """An array of undefined content."""
@@ -43,6 +55,21 @@ class Scratch:
         """Take back arrays that came from here, whole."""
         for array in arrays:
             self._free.setdefault(array.size, []).append(array.reshape(-1).view(np.uint64))
+
+
+class Scratches:
+    """The memory of a server's threads, from one value to the next. Any thread takes any of it, one at a time."""
+
+    def __init__(self) -> None:
+        self._idle: list[Scratch] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Scratch]:
+        """For one thread. What is too large to be kept goes."""
+        scratch = self._idle.pop() if self._idle else Scratch()  # both are atomic
+        yield scratch
+        if scratch.free <= MOST_KEPT:
+            self._idle.append(scratch)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ppc.runtime.blas import one_thread
 from ppc.runtime.he.batch_matrix import BlockMatrix
-from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch
+from ppc.runtime.he.batch_modular import Floats, Modulus, Residues, Scratch, Scratches
 from ppc.runtime.he.schedule import Workers
 
 #: Words that the largest value of a block takes: blocks are as wide as this allows.
@@ -184,8 +184,8 @@ def _by_rows(*arrays: Residues) -> Iterator[tuple[Residues, ...]]:
         yield tuple(a[:, at : at + step] for a in arrays)
 
 
-def materialise(value: Pending, primes: Sequence[int], workers: Workers) -> Held:
-    """Compute a value. `primes`: those of the chain, q_0 first."""
+def materialise(value: Pending, primes: Sequence[int], workers: Workers, scratches: Scratches | None = None) -> Held:
+    """Compute a value. `primes`: those of the chain, q_0 first. `scratches`: memory that stays for other values."""
     if isinstance(value, Held):
         return value
     order = _ordered(value)
@@ -193,13 +193,14 @@ def materialise(value: Pending, primes: Sequence[int], workers: Workers) -> Held
     out = np.empty((value.elements, value.polynomials, value.level + 1, degree), np.uint64)
     width = _width(order, degree)
     moduli = [Modulus(q) for q in primes[: value.level + 1]]
+    memory = scratches or Scratches()
     places = [(k, start) for k in range(len(moduli)) for start in range(0, degree, width)]
 
     def run(mine: Sequence[tuple[int, int]]) -> None:
-        scratch = Scratch()  # one a thread: memory that was touched once is touched again
-        for k, start in mine:
-            at = Place(k, moduli[k], start, start + width, scratch)
-            _block(order, at, out[:, :, k, start : start + width])
+        with memory.one() as scratch:
+            for k, start in mine:
+                at = Place(k, moduli[k], start, start + width, scratch)
+                _block(order, at, out[:, :, k, start : start + width])
 
     # a BLAS with threads of its own would have several for each of ours, which was seen to take ten times as long
     with one_thread():

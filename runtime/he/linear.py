@@ -12,7 +12,17 @@ from ppc.runtime.he import vector
 from ppc.runtime.he.attrs import Term
 from ppc.runtime.he.context import Context, pin_scale
 from ppc.runtime.he.keys import ServerKeys
-from ppc.runtime.he.linear_order import Baby, Finish, Merge, Multiply, Operation, Sum, Turn, TurnSum, order, reads_of
+from ppc.runtime.he.linear_order import (
+    Baby,
+    Finish,
+    Merge,
+    Multiply,
+    Operation,
+    Sum,
+    Turn,
+    TurnSum,
+    once_ordered,
+)
 from ppc.runtime.he.schedule import Task, Workers
 
 
@@ -37,8 +47,8 @@ def evaluate(
     """
     inputs = workers.map(lambda c: rotate_and_add(context, keys, c, pre), inputs)
     layer = _Layer(context, keys, inputs, diagonals, bias, post, weight_scale, result)
-    operations = order(terms, len(bias), layer.steps, context.slots, workers.threads)
-    layer.readers = reads_of(operations)
+    operations, readers = once_ordered(tuple(terms), len(bias), layer.steps, context.slots, workers.threads)
+    layer.readers = dict(readers)
     workers.run([Task(layer.work(op), op.after) for op in operations])
     return layer.results
 

@@ -6,8 +6,9 @@ after another, each added to the next of its tree as soon as it is there.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.attrs import Term
@@ -68,6 +69,15 @@ class Finish:
 
 
 Operation = Turn | Multiply | TurnSum | Merge | Finish
+
+
+@lru_cache(maxsize=256)
+def once_ordered(
+    terms: tuple[Term, ...], outputs: int, keys: frozenset[int], slots: int, threads: int
+) -> tuple[Sequence[Operation], Mapping[Baby, int]]:
+    """`order` and `reads_of`, remembered from pass to pass."""
+    operations = order(terms, outputs, keys, slots, threads)
+    return operations, reads_of(operations)
 
 
 def order(terms: Sequence[Term], outputs: int, keys: frozenset[int], slots: int, threads: int = 1) -> list[Operation]:

@@ -45,6 +45,8 @@ class Workers:
     def map(self, function: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
         """[function(item) for item in items], at the same time."""
         listed = list(items)
+        if self.threads == 1 or len(listed) == 1:
+            return [function(item) for item in listed]
         results: list[Any] = [None] * len(listed)
 
         def at(i: int) -> Callable[[], None]:
@@ -61,6 +63,10 @@ class Workers:
 
         An error stops what has not started and is raised again here.
         """
+        if self.threads == 1 or len(tasks) == 1:
+            for task in tasks:  # each comes after those that it waits for
+                task.work()
+            return
         state = _Progress(tasks)
         helpers = [threading.Thread(target=state.work, daemon=True) for _ in range(min(self.threads, len(tasks)) - 1)]
         for helper in helpers:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.batch_matrix import BlockMatrix
+from ppc.runtime.he.batch_modular import Scratches
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.exit_mask import ExitMasks
 from ppc.runtime.he.keys import ClientKeys, ServerKeys
@@ -27,6 +28,7 @@ class ServerEngine:
     ways: Ways
     exits: ExitMasks = field(default_factory=ExitMasks)
     matrices: dict[int, tuple[BlockMatrix, tuple[int, ...]]] = field(default_factory=dict)  # by step, of batch packing
+    scratches: Scratches = field(default_factory=Scratches)
 
     @property
     def workers(self) -> Workers:

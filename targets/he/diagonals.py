@@ -139,12 +139,12 @@ class Cover:
         post = () if self.late else self.placed.post
         return len(self.pre) * self.source.ciphertexts + len(post) * (int(self.ct_out.max()) + 1)
 
-    def lowered(self) -> Lowered:
-        """With the best baby-step giant-step split."""
+    def lowered(self, back: tuple[bool, bool] = (True, True)) -> Lowered:
+        """With the best baby-step giant-step split. `back`: babies and giants turn backwards where that is shorter."""
         ring, period = self.source.ring, self.placed.modulus
         found = split(self.ct_in, self.ct_out, self.shift % period, period)
-        # backwards where that is shorter: chains of rotations have fewer different links
-        steps = [np.where(s > period // 2, s - period, s) % ring for s in (found.baby, found.giant)]
+        both = zip((found.baby, found.giant), back, strict=True)
+        steps = [np.where(turn & (s > period // 2), s - period, s) % ring for s, turn in both]
         terms = np.stack([self.ct_in, self.ct_out, *steps], axis=1)
         return Lowered(self, terms, found.rotations + self.sums)
 

@@ -34,8 +34,19 @@ def entries(shape: tuple[int, ...], ring: int, outlook: Outlook | None = None) -
             spread //= 2
         if spread > 1:
             found.append(_round(((size, spread),), ring, ((spread, 1),)))
+        found += _dealt(size, power_of_two_above(ahead.rows), ring)
     least = min(p.ciphertexts for p in found)
     return [p for p in dict.fromkeys(found) if p.ciphertexts <= max(least, MOST_CIPHERTEXTS)]
+
+
+def _dealt(size: int, spread: int, ring: int) -> Iterator[Packing]:
+    """Spread out over several ciphertexts: what these bring together by additions needs no rotation."""
+    count = 2
+    while count <= MOST_CIPHERTEXTS:
+        if size % count == 0 and power_of_two_above(size // count * spread) <= ring:
+            inner = _round(((size // count, spread),), ring, ((spread, 1),))
+            yield Packing.of(((count, ring), (size // count, spread)), ring, 0, inner.copies)
+        count *= 2
 
 
 def _phased(shape: tuple[int, ...], factors: Factors, ahead: Outlook, ring: int) -> Iterator[Packing]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ppc.ir.module import Module, Op
 from ppc.runtime.schema import FRACTION_BITS
+from ppc.targets.he.fewer_keys import with_fewer_keys
 from ppc.targets.he.graph import REVEAL, Node, build, floods, masks
 from ppc.targets.he.levels import plan_levels
 from ppc.targets.he.merge import merge
@@ -69,7 +70,8 @@ def plan_module(module: Module, primitives: Primitives) -> Program | None:
             continue
         size = max(samples.size(n.like) for n in nodes)
         batching = Batching.choose(degree // 2, samples.batch, size)
-        steps = Search(samples, batching, degree, level_of, sizes, flooded, primitives, shared).run(nodes)
+        search = Search(samples, batching, degree, level_of, sizes, flooded, primitives, shared)
+        steps = with_fewer_keys(search.run(nodes))
         for levels in depths(steps):
             best = _best(module, steps, batching, candidates(degree, steps, levels, bool(flooded)), None)
             for _ in range(MOST_CHANGES if best is not None and best.error > GOOD else 0):

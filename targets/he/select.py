@@ -35,6 +35,9 @@ LEVEL_SHARE, LEVEL_ROTATIONS = 0.25, 20
 MOST_GROWING = 3
 #: Seconds that a byte takes between client and server, at 1 Gbit/s.
 TRANSFER = 8e-9
+#: What a second of the client or of the network counts beside one of the server: that one serves many clients, each of
+#: which brings its own processor.
+CLIENT_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -148,9 +151,10 @@ class Search:
     # one kind of node each
 
     def _enter(self, state: State, node: Node, packing: Packing) -> State:
-        level, count = self._level(node), packing.ciphertexts * self.batching.groups
-        each = self.primitives.enter(self.degree, level) + TRANSFER * ciphertext_bytes(self.degree, level, seeded=True)
-        return state.take(self._plain(node, packing, ()), count * each)
+        count = packing.ciphertexts * self.batching.groups
+        return state.take(
+            self._plain(node, packing, ()), count * upload(self.primitives, self.degree, self._level(node))
+        )
 
     def _leave(self, state: State, node: Node) -> State:
         name = node.operands[0]
@@ -214,16 +218,17 @@ class Search:
     def _cleaned(self, state: State, node: Node) -> tuple[State, str]:
         """Mask the slots that hold more than the operand's elements, which takes a level.
 
-        The masked value takes the name, and the step the node, of what it masks: a policy grants a value by these.
+        The masked value takes the name, and the step the node and the label, of what it masks: a policy grants a value
+        by these, and judges constants by the weights of their node.
         """
         name = node.operands[0]
         packing = state.packings[name]
         if packing.clean:
             return state, name
         raw = f"{name}.unmasked"
-        made = next(step.op for step in state.steps if step.result == name)
-        sizes = self.sizes[name]
-        moved, masked = self._realigned(state.renamed(name, raw), replace(node, op=made), raw, packing, sizes)
+        made = next(step for step in state.steps if step.result == name)
+        sizes, as_made = self.sizes[name], replace(node, op=made.op, label=made.label)
+        moved, masked = self._realigned(state.renamed(name, raw), as_made, raw, packing, sizes)
         return moved.renamed(masked, name), name
 
     def _realigned(
@@ -231,7 +236,7 @@ class Search:
     ) -> tuple[State, str]:
         """A copy of a value at the places of another packing, by a 0/1 map."""
         moved = f"{name}.at{len(state.steps)}"
-        step = Node("linear", node.op, (name,), moved, node.like)
+        step = Node("linear", node.op, (name,), moved, node.like, label=node.label)
         places = Placement(target.digits, target.offset)
         map = _identity(target.size)
         found = self._cover(map, state.packings[name], places)
@@ -286,6 +291,13 @@ class Search:
         if id(found) not in self.splits:
             self.splits[id(found)] = found.lowered()
         return self.splits[id(found)]
+
+
+def upload(primitives: Primitives, degree: int, level: int) -> float:
+    """What a ciphertext that enters counts."""
+    load = primitives.at("load_seeded", degree, level)
+    client = primitives.enter(degree, level) - load + TRANSFER * ciphertext_bytes(degree, level, seeded=True)
+    return load + CLIENT_SHARE * client
 
 
 _identity = lru_cache(maxsize=64)(identity)  # one object a size: the memo goes by object

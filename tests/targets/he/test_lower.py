@@ -369,3 +369,18 @@ def test_pool_before_convolution_takes_no_level_and_few_products(builder, check,
     lowered = check(b.module(), x, expected)
     (step,) = (op for op in lowered.ops if op.name == "he.linear")
     assert len(step.attrs["terms"]) <= 9 * 4 * 2
+
+
+def test_a_mask_belongs_to_the_owner_of_its_nodes_weights(builder):
+    """It stands at the node's place in the plan, where nobody tells it from the weights (PPC2020)."""
+    b = builder((1, 64))
+    curve = {"coefficients": (0.1,) * 16, "lo": -1.0, "hi": 1.0}
+    for rows, columns in ((64, 12), (12, 40)):
+        b.op("MatMul", [b.last, b.weight(RNG.normal(size=(rows, columns)))], (1, columns))
+        b.op("Polynomial", [b.last], (1, columns), curve)
+    b.op("MatMul", [b.last, b.weight(RNG.normal(size=(40, 10)))], (1, 10))
+    module = b.module()
+    lowered = lower_he(replace(module, attrs={**module.attrs, "he.error": 2.0}))
+    assert any(op.results[0].endswith(".unmasked") for op in lowered.ops if op.results), "a mask is the case at hand"
+    made = {str(c.label) for name, c in lowered.constants.items() if name not in module.constants}
+    assert made == {"secret[server]"}
