@@ -3,6 +3,7 @@
 # make test    lint and the fast tests; make test-all adds the long proofs; make test-onnx runs the node tests of ONNX
 # make bench-he measures HE on small networks beside TenSEAL's own interface: PPC_CORPUS=... make bench-he
 # make bench-mpc measures MPC beside CrypTen, on loopback and on an emulated WAN
+# make bench-corpus runs real models securely under several policies: PPC_CORPUS=... make bench-corpus (hours; it goes on)
 # PYTHON=python3.12 make setup   uses another interpreter
 
 PYTHON ?= python3
@@ -61,7 +62,7 @@ bench-mpc: setup
 	$(BIN)/python -m benchmarks.mpc
 
 bench-corpus: setup
-	$(BIN)/python -m benchmarks.corpus
+	$(BIN)/python -m benchmarks.corpus --secure
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

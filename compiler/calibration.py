@@ -79,4 +79,4 @@ def _load(path: Path, module: Module, rename: Mapping[str, str]) -> tuple[dict[s
     batch = module.attrs.get("batch", 1)
     assert isinstance(batch, int)
     data = {name: array[:MOST_SAMPLES] for name, array in data.items()}
-    return tuple({rename[n]: a for n, a in one.items()} for one in batches(data, batch))
+    return tuple({rename[n]: a for n, a in one.items()} for one in batches(data, batch, inputs))

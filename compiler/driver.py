@@ -23,6 +23,7 @@ from ppc.passes.assign.build import DOMAINS
 from ppc.passes.calibrate import Calibrate
 from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
+from ppc.runtime.blas import one_thread
 from ppc.targets.registry import load_targets
 
 
@@ -69,8 +70,12 @@ class Planned:
     error_budget: float
 
 
+@one_thread()
 def compile_model(request: Request) -> Compiled:
     """Compile. Raises UserError with every finding; nothing is written by this function.
+
+    On one thread: the sums in what is measured do not depend on the number of cores, and products of small matrices
+    do not wait for a core that others use.
 
     With calibration data the accuracy of the plan is measured, and judged by the policy's `error` limit (PPC4003)."""
     labels = labels_of(request.calibrate, request.labels)
@@ -87,6 +92,7 @@ def compile_model(request: Request) -> Compiled:
     return replace(made, diagnostics=diagnostics)
 
 
+@one_thread()
 def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda module: module) -> Planned:
     """Every stage but the last, which writes the plan down. Raises UserError with every finding.
 

@@ -50,7 +50,7 @@ class RunOutcome:
 
     @property
     def passes(self) -> int:
-        return passes(self.samples, self.manifest["batch"])
+        return passes(self.samples, self.manifest["batch"], self.manifest["model"]["inputs"])
 
     @property
     def segments(self) -> list[Beside]:

@@ -15,6 +15,8 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.files import replaced
 
 Arrays = dict[str, NDArray[Any]]
+#: Name, dtype ("f32") and shape of each input of a model, as in the manifest of a plan.
+Inputs = Sequence[Mapping[str, Any]]
 
 _DTYPES = {
     "f32": "<f4", "f64": "<f8", "f16": "<f2",
@@ -23,14 +25,12 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def load_inputs(
-    path: str | Path, inputs: Sequence[Mapping[str, Any]], lone_name: str | None = None
-) -> tuple[Arrays, int]:
+def load_inputs(path: str | Path, inputs: Inputs, lone_name: str | None = None) -> tuple[Arrays, int]:
     """The model's inputs from an .npz or .npy file: ({name: array (samples, *shape of one)}, number of samples).
 
-    `inputs` has name, dtype ("f32") and shape of each model input, whose first dimension is the plan's batch B. An
-    array fits where its shape is (S, *rest); (S, 1, *rest) or (S, B, *rest), each row a full input of the model; or
-    just `rest`, one sample. It is found under the input's name, `in_<name>`, or, for a model with one input, under
+    Where the first dimension of every input is the plan's batch B, an array fits if its shape is (S, *rest);
+    (S, 1, *rest) or (S, B, *rest), each row a full input of the model; or just `rest`, one sample. Else samples are
+    `whole`: (S, *shape). It is found under the input's name, `in_<name>`, or, for a model with one input, under
     `lone_name` if that is given, else "x", else as the only array of the file. Raises PPC6005.
     """
     with _open(path, "PPC6005") as files:
@@ -38,7 +38,7 @@ def load_inputs(
         raw = {
             i["name"]: _array(files, _find(path, list(files), i["name"], len(inputs) == 1, lone_name)) for i in inputs
         }
-    out = {i["name"]: _fit(path, i, raw[i["name"]]) for i in inputs}
+    out = {i["name"]: _fit(path, i, raw[i["name"]], whole(inputs)) for i in inputs}
     counts = {name: len(a) for name, a in out.items()}
     if len(set(counts.values())) > 1:
         raise _unfit(f"the inputs in {path} have different numbers of samples: {counts}")
@@ -48,9 +48,15 @@ def load_inputs(
     return out, n
 
 
-def fit(feed: Mapping[str, NDArray[Any]], inputs: Sequence[Mapping[str, Any]]) -> tuple[Arrays, int]:
+def whole(inputs: Inputs) -> bool:
+    """Whether a sample is a full set of inputs: their first dimensions, which would count samples, are not the same
+    (the state of a recurrent network: layers first). A pass takes one such sample."""
+    return len(inputs) > 1 and len({tuple(i["shape"][:1]) for i in inputs}) > 1
+
+
+def fit(feed: Mapping[str, NDArray[Any]], inputs: Inputs) -> tuple[Arrays, int]:
     """As `load_inputs`, from arrays in memory under the inputs' own names. Raises PPC6005."""
-    out = {i["name"]: _fit("the feed", i, np.asarray(feed[i["name"]])) for i in inputs}
+    out = {i["name"]: _fit("the feed", i, np.asarray(feed[i["name"]]), whole(inputs)) for i in inputs}
     counts = {name: len(a) for name, a in out.items()}
     if len(set(counts.values())) > 1:
         raise _unfit(f"the inputs have different numbers of samples: {counts}")
@@ -90,24 +96,29 @@ def _array(files: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
     return array
 
 
-def passes(samples: int, batch: int) -> int:
+def passes(samples: int, batch: int, inputs: Inputs) -> int:
     """How many passes over the plan `samples` take."""
-    return ceil(samples / batch)
+    return samples if whole(inputs) else ceil(samples / batch)
 
 
-def batches(data: Mapping[str, NDArray[Any]], batch: int) -> Iterator[Arrays]:
-    """Arrays of exactly `batch` samples; the last is filled up by repeating the last sample (see `unbatch`)."""
+def batches(data: Mapping[str, NDArray[Any]], batch: int, inputs: Inputs) -> Iterator[Arrays]:
+    """The inputs of each pass, in the model's shapes: `batch` samples, the last of which fills up the last pass (see
+    `unbatch`), or one where samples are whole."""
     n = len(next(iter(data.values())))
+    if whole(inputs):
+        yield from ({name: a[i] for name, a in data.items()} for i in range(n))
+        return
     for start in range(0, n, batch):
         taken = np.minimum(np.arange(start, start + batch), n - 1)
         yield {name: a[taken] for name, a in data.items()}
 
 
-def unbatch(outputs: Sequence[Mapping[str, NDArray[Any]]], samples: int) -> Arrays:
-    """The outputs of all passes in one array each, without what filling up added."""
+def unbatch(outputs: Sequence[Mapping[str, NDArray[Any]]], samples: int, inputs: Inputs) -> Arrays:
+    """The outputs of all passes in one array each, without what filling up added; of whole samples, one a row."""
     if not outputs:
         return {}
-    return {name: np.concatenate([o[name] for o in outputs])[:samples] for name in outputs[0]}
+    join = np.stack if whole(inputs) else np.concatenate
+    return {name: join([o[name] for o in outputs])[:samples] for name in outputs[0]}
 
 
 def save_atomic(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -142,9 +153,9 @@ def _find(path: str | Path, found: Sequence[str], name: str, lone: bool, lone_na
     raise _unfit(f"{path} has no array for input {name!r} (looked for {', '.join(wanted)}); it has {has}", which)
 
 
-def _fit(path: str | Path, spec: Mapping[str, Any], array: NDArray[Any]) -> NDArray[Any]:
-    """One input as (samples, *rest) in the model's dtype."""
-    name, shape = spec["name"], tuple(spec["shape"])
+def _fit(path: str | Path, spec: Mapping[str, Any], array: NDArray[Any], whole: bool) -> NDArray[Any]:
+    """One input as (samples, *rest) in the model's dtype; (samples, *shape) where samples are whole."""
+    name, shape = spec["name"], ((1,) if whole else ()) + tuple(spec["shape"])
     if not shape:
         raise _unfit(f"input {name!r} is a scalar: it has no first axis that could count samples")
     rest = shape[1:]
@@ -157,7 +168,7 @@ def _fit(path: str | Path, spec: Mapping[str, Any], array: NDArray[Any]) -> NDAr
     else:
         raise _unfit(
             f"input {name!r} in {path} has the wrong shape: got {_show(array.shape)}, expected {_show(('S', *rest))} "
-            f"with S samples on the first axis (the model takes {_show(shape)})"
+            f"with S samples on the first axis (the model takes {_show(spec['shape'])})"
         )
     return _convert(path, name, array, spec["dtype"])
 

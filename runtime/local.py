@@ -13,7 +13,7 @@ import numpy as np
 from ppc.runtime.clear import give_output, run_kernel, take_input
 from ppc.runtime.party import Session, Step
 from ppc.runtime.ranges import check_operand
-from ppc.runtime.schema import FRACTION_BITS, FUSED, MPC_ATTRIBUTES, StepSpec
+from ppc.runtime.schema import FUSED, MPC_ATTRIBUTES, StepSpec
 from ppc.runtime.value import Value, Weight
 
 #: Conversions and reveals that pack slots or unpack them.
@@ -50,6 +50,8 @@ class LocalSession(Session):
     def _of_shares(self, step: Step, *operands: Value | Weight | None) -> Any:
         """An operator, or several in one step, without what only says how shares are kept."""
         attrs = {key: value for key, value in step.attrs.items() if key not in MPC_ATTRIBUTES}
+        if self.noise:
+            operands = tuple(self._fixed_point().weights(step.name, attrs, operands))
         first, *others = FUSED.get(step.name, (step.name,))
         result = run_kernel(self, replace(step, name=first, attrs=attrs), *operands)
         for name in others:
@@ -67,12 +69,19 @@ class LocalSession(Session):
     def _move(self, spec: StepSpec, step: Step, value: Value) -> Value:
         """A conversion or reveal: the same numbers in another representation."""
         moved = Value(spec.writes or "", step.shape, value.data)
-        return self._rounded(moved, step) if "mpc" in (spec.writes, spec.reads) else moved
+        if self.noise and "mpc" in (spec.writes, spec.reads) and np.asarray(moved.data).dtype.kind == "f":
+            moved.data = self._fixed_point().nearest(moved.data)
+        return moved
+
+    def _fixed_point(self) -> Any:
+        """Roundings of MPC; loaded only where a plan has any."""
+        return import_module("ppc.runtime.mpc.simulate")
 
     def _rounded(self, value: Any, step: Step) -> Any:
         """Fixed-point rounding of shares (simulate only). Integers are exact."""
         if self.noise:
+            rng = self.engines.setdefault("mpc", np.random.default_rng(0))
             for v in value if isinstance(value, tuple) else (value,):
                 if np.asarray(v.data).dtype.kind == "f":
-                    v.data = np.rint(np.asarray(v.data, np.float64) * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+                    v.data = self._fixed_point().truncated(v.data, step.attrs, rng)
         return value

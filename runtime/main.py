@@ -137,7 +137,8 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
         abort_all(channels, PartyError("PPC6001", f"{role} stopped because of a fault of its own"))
         raise
     if any(found):  # the client does not tell how many samples fill the last pass up
-        _deliver(unbatch(found, samples or len(found) * plan.manifest["batch"]), options.output)
+        outputs = unbatch(found, samples or len(found) * plan.manifest["batch"], plan.manifest["model"]["inputs"])
+        _deliver(outputs, options.output)
     status.result(**summary(session))
 
 
@@ -160,8 +161,9 @@ def _data(plan: Plan, options: Any) -> tuple[list[dict[str, Any]], int]:
     """The client's samples, one dict a pass, and how many there are."""
     if options.data is None:
         raise PartyError("PPC6005", "the client needs --data", help="an .npz whose arrays are named after the inputs")
-    feed, samples = load_inputs(options.data, plan.manifest["model"]["inputs"], options.input)
-    return list(batches(feed, plan.manifest["batch"])), samples
+    inputs = plan.manifest["model"]["inputs"]
+    feed, samples = load_inputs(options.data, inputs, options.input)
+    return list(batches(feed, plan.manifest["batch"], inputs)), samples
 
 
 def _deliver(outputs: dict[str, Any], path: Path | None) -> None:

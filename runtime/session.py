@@ -67,9 +67,10 @@ def run_local(
     from ppc.runtime.data import batches, fit, unbatch
 
     weights = {**plan.server_weights(), **plan.public_constants()}
-    data, samples = fit(feed, plan.manifest["model"]["inputs"])
-    passes = batches(data, plan.manifest["batch"])
-    return unbatch(list(passes_here(plan.manifest, weights, program, passes, noise=noise)), samples)
+    inputs = plan.manifest["model"]["inputs"]
+    data, samples = fit(feed, inputs)
+    passes = batches(data, plan.manifest["batch"], inputs)
+    return unbatch(list(passes_here(plan.manifest, weights, program, passes, noise=noise)), samples, inputs)
 
 
 def passes_here(

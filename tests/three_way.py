@@ -59,7 +59,7 @@ def assert_three_ways(
     stored, _ = load_inputs(data or model.with_suffix(".npz"), inputs)
     feed = {name: array[:samples] for name, array in stored.items()}
     clear = run_local(plan, program, feed, noise=False)
-    source = _source_reference(model, batch, feed, samples)
+    source = _source_reference(model, batch, feed, samples, inputs)
     expected = reference(model, feed, samples)
     secure = run_secure(path, feed, timeout=60)
     for name, got in clear.items():
@@ -72,7 +72,9 @@ def assert_three_ways(
     return Case(compiled, path, feed, secure.outputs, expected, secure.report)
 
 
-def _source_reference(model: Path, batch: int, feed: dict[str, NDArray[Any]], samples: int) -> dict[str, NDArray[Any]]:
+def _source_reference(
+    model: Path, batch: int, feed: dict[str, NDArray[Any]], samples: int, inputs: Any
+) -> dict[str, NDArray[Any]]:
     """The imported, unchanged module on numpy kernels, batch by batch."""
     from ppc.runtime.data import batches, unbatch
 
@@ -80,10 +82,10 @@ def _source_reference(model: Path, batch: int, feed: dict[str, NDArray[Any]], sa
     shown = dict(zip(module.attrs["output_names"], module.outputs, strict=True))
     names = dict(zip(module.attrs["input_names"], module.inputs, strict=True))
     found = []
-    for one in batches(feed, batch):
+    for one in batches(feed, batch, inputs):
         results = interpret(module, {names[k]: v for k, v in one.items()})
         found.append({name: results[value] for name, value in shown.items()})
-    return unbatch(found, samples)
+    return unbatch(found, samples, inputs)
 
 
 def agreement(got: NDArray[Any], want: NDArray[Any]) -> float:

@@ -104,7 +104,8 @@ def _check_given(inputs: Sequence[ValueInfoProto], batch: int, dims: Mapping[str
         if key not in used and not stated:
             raise fail("PPC1016", f"--dim {key}=...: the model has no dimension of this name",
                        facts={"inputs": shapes})  # fmt: skip
-    if batch > 1 and inputs and all(_rank(i) == 0 or _fixed(i, 0) for i in inputs):
+    first = {_fixed(i, 0) if _rank(i) else None for i in inputs}
+    if batch > 1 and inputs and all(_rank(i) == 0 or _fixed(i, 0) for i in inputs) and first != {batch}:
         raise fail(
             "PPC1016", f"--batch {batch}: the first dimension of every input is fixed in the model",
             facts={"inputs": shapes}, help="export the model with a symbolic batch (`dynamic_axes` in torch)",

@@ -15,7 +15,7 @@ from ppc.compiler.frontend.element_types import tensor_array
 from ppc.compiler.frontend.evaluate import SHRINKING, can_evaluate, evaluate
 from ppc.compiler.frontend.function_body import body_of, has_body
 from ppc.compiler.frontend.infer import infer_types
-from ppc.compiler.frontend.limits import MAX_FOLDED, MAX_REPORTED
+from ppc.compiler.frontend.limits import MAX_FILLED, MAX_FOLDED, MAX_REPORTED
 from ppc.compiler.frontend.node import Node, attributes, canonical_domain, schema_of
 from ppc.compiler.frontend.normalize import BODY_FOR_MORE_RESULTS, DYNAMIC_SHAPE, normaliser
 from ppc.compiler.frontend.sequences import SEQUENCES
@@ -132,6 +132,8 @@ class GraphImporter:
             i: a for i, ir in zip(proto.input, node.inputs, strict=True) if (a := self.builder.data(ir)) is not None
         }
         inferred = infer_types(proto, node, schema, self.opsets, types, data)
+        if standard and node.op == "ConstantOfShape" and (filled := _filled(node, inferred[0])) is not None:
+            return (self.builder.constant(filled, node.outputs[0]),)
         constant = len(data) == len(types) and can_evaluate(proto)
         if constant and not in_terms_of_ppc(node.op, node.domain):
             folded = self._evaluated(proto, node, inferred, data)
@@ -211,6 +213,16 @@ class GraphImporter:
             if name in attrs:
                 return np.asarray(attrs[name], dtype)
         raise node.refuse("it has no value")
+
+
+def _filled(node: Node, type: TensorType | None) -> Array | None:
+    """The result of a ConstantOfShape; None where its shape or its value is not as the standard wants it."""
+    value = node.attrs.get("value", np.zeros(1, np.float32))
+    if type is None or not isinstance(value, np.ndarray) or value.size != 1:
+        return None
+    if type.size > MAX_FILLED:
+        raise fail("PPC1003", f"{node.op} makes {type}; the limit is {MAX_FILLED} elements", node=node.loc)
+    return np.broadcast_to(value.reshape(()), type.shape)
 
 
 def _required(node: Node) -> str:

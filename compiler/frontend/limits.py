@@ -4,6 +4,7 @@ MAX_MODEL_BYTES = 2**31 - 1  # of the file and, separately, of all external data
 MAX_NODES = 100_000  # after inlining and unrolling
 MAX_ELEMENTS = 2**28  # of one tensor
 MAX_FOLDED = 2**25  # elements of a tensor that is computed while importing
+MAX_FILLED = 2**27  # elements of a constant that is one number throughout: no memory until something reads it
 MAX_REFERENCE = 2**16  # elements of the operands of a node that ONNX's reference computes
 MAX_UNROLL = 1024  # turns of one Loop or Scan
 MAX_DEPTH = 8  # subgraphs within subgraphs

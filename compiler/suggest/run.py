@@ -20,6 +20,7 @@ from ppc.ir.policy import Policy
 from ppc.ir.policy.ast import Place
 from ppc.ir.types import Domain
 from ppc.passes.fold import Fold
+from ppc.runtime.blas import one_thread
 
 #: Samples that changes are measured on, and batch sizes that are tried.
 MOST_SAMPLES = 64
@@ -67,6 +68,7 @@ class Suggestions:
         return asdict(self)
 
 
+@one_thread()
 def suggest(request: Request, model: str, seconds: float = 60.0, clock: Callable[[], float] = monotonic) -> Suggestions:
     """`seconds`: no change is begun after this time. Raises UserError for data or a model that cannot be used, and
     where the model as it is has no plan."""

@@ -69,10 +69,12 @@ def he_to_client(session: Session, step: Step, x: Value) -> Value:
 
 
 def he_to_mpc(session: Session, step: Step, x: Value) -> Value:
-    """attrs: layout, sums. In these modes a shared value is one float array; simulated, it has FRACTION_BITS."""
+    """attrs: layout, sums. In these modes a shared value is one float array; simulated, it has FRACTION_BITS: the two
+    floors, of M + R and of R, are as often apart by one more as M is above its own floor."""
     values = layout_of(step.attrs, "layout").unpack(_summed(x.data, sums_of(step, "sums")), step.shape)
-    if slot_engine(session).noise is not None:
-        values = np.floor(values * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+    noise = slot_engine(session).noise
+    if noise is not None:
+        values = np.floor(values * 2.0**FRACTION_BITS + noise.rng.random(values.shape)) / 2.0**FRACTION_BITS
     return Value("mpc", step.shape, values)
 
 

@@ -4,21 +4,19 @@ material and W − B was sent in the set-up.
 Which products there are the plan tells: each of its steps is taken up to its first gate, on zeros.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ppc.runtime.mpc.engine import Engine, Gate
 from ppc.runtime.mpc.gates.product import Weighted
 from ppc.runtime.mpc.lockstep import Operand, Task
+from ppc.runtime.mpc.material import Ahead, Row
 from ppc.runtime.mpc.protocols import protocol
 from ppc.runtime.mpc.ring import Ring, zeros
 from ppc.runtime.mpc.state import state_of
 from ppc.runtime.mpc.turn import Rounds, Turn
 from ppc.runtime.party import Session, Step
-
-#: From a step's first array of material, what stands ready for its first gate.
-Ahead = Callable[[Ring], Ring]
 
 
 class _Scout(Engine):
@@ -43,8 +41,9 @@ def parts(session: Session) -> dict[int, Ahead]:
         operands = line.get("operands", ())
         if operands and line["id"] in masked and all(o.startswith("@") or o in shapes for o in operands if o):
             gate = _first_gate(Step.from_json(line), [_operand(session, o, shapes) for o in operands])
-            if isinstance(gate, Weighted):
-                found[line["id"]] = partial(_product, gate, masked[line["id"]][0])
+            weight = masked[line["id"]][0]
+            if isinstance(gate, Weighted) and gate.form.shape == weight.shape:
+                found[line["id"]] = Ahead(Row("client", "uint64", gate.x), partial(_product, gate, weight))
         shapes.update(zip(line.get("results", ()), map(tuple, line.get("shapes", ())), strict=False))
     return found
 

@@ -4,7 +4,7 @@ The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (t
 from one 256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -80,9 +80,21 @@ def expand(rows: Sequence[Row], rank: int, stream: Csprng, shipped: Sequence[NDA
     return arrays
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What a party computes of a step's first array of material before the pass (`ppc.runtime.mpc.ahead`)."""
+
+    row: Row  # the array as the step will ask for it; another one is refused there
+    make: Callable[[NDArray[Any]], NDArray[Any]]
+
+    def of(self, rows: Sequence[Row], arrays: Sequence[Any]) -> Any:
+        """Of a step's material; None where the dealer made another first array."""
+        return self.make(arrays[0]) if self.row in rows[:1] else None
+
+
 class Chunk:
-    """The material of one step in one pass, handed out in order. `ahead`: what was computed from it before the pass
-    (`ppc.runtime.mpc.ahead`)."""
+    """The material of one step in one pass, handed out in order. `ahead`: what was computed of it before the
+    pass."""
 
     def __init__(self, rows: Sequence[Row], arrays: Sequence[Any], where: str, ahead: Any = None):
         self._rows, self._arrays, self._where, self._next = rows, list(arrays), where, 0

@@ -1,32 +1,58 @@
-"""What fixed point does to a value, in clear: for the simulate mode of a plan."""
+"""What fixed point does to values and weights, in clear: for the simulate mode of a plan."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.runtime.errors import PartyError
-from ppc.runtime.mpc.ring import LARGEST
+from ppc.runtime.mpc.protocols.scale import result_bits
+from ppc.runtime.mpc.weights import WEIGHT_BITS
 from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.value import Value, Weight
+
+Array = NDArray[Any]
+
+#: Operands that are multiplied with a share, where they are weights.
+FACTORS: Mapping[str, tuple[int, ...]] = {
+    **dict.fromkeys(("mpc.Conv", "mpc.ConvTranspose", "mpc.Gemm"), (1,)),
+    **dict.fromkeys(("mpc.MatMul", "mpc.Mul"), (0, 1)),
+    **dict.fromkeys(("mpc.LSTM", "mpc.GRU", "mpc.RNN"), (1, 2)),
+    **dict.fromkeys(("mpc.LayerNormalization", "mpc.GroupNormalization", "mpc.InstanceNormalization"), (1,)),
+}
 
 
-def quantise(array: NDArray[Any], what: str = "a value") -> NDArray[Any]:
-    """Round to 2^-16; numbers that are whole already (integers, booleans) pass. PPC6010 where a value is not finite
-    or not below 2^30, the limit of MPC values: their products would wrap."""
-    if array.dtype.kind in "biu":
-        wide = array.astype(np.float64)
-        _check(wide, what)
-        return array
-    _check(array, what)
-    rounded: NDArray[Any] = np.round(array.astype(np.float64) * 2.0**FRACTION_BITS) / 2.0**FRACTION_BITS
+def nearest(x: Array, bits: int = FRACTION_BITS) -> Array:
+    """As the owner of a number encodes it."""
+    rounded: Array = np.rint(np.asarray(x, np.float64) * 2.0**bits) / 2.0**bits
     return rounded
 
 
-def _check(values: NDArray[Any], what: str) -> None:
-    largest = float(np.max(np.abs(values), initial=0.0))
-    if not largest < LARGEST:  # also where it is NaN
-        raise PartyError(
-            "PPC6010",
-            f"{what} reaches {largest:g} in size; fixed point in MPC holds values below {LARGEST:g}",
-            help="Scale the model's inputs or weights down, or let this node run in another domain.",
-        )
+def weights(step: str, attrs: Mapping[str, Any], operands: Sequence[Value | Weight | None]) -> list[Any]:
+    """The operands of an MPC step, weights that are multiplied (`runtime.mpc.weights`) as they are encoded."""
+    found = list(operands)
+    for index in FACTORS.get(step, ()):
+        _replace(found, index, lambda w: nearest(w * attrs.get("alpha", 1.0), WEIGHT_BITS) / attrs.get("alpha", 1.0))
+    if step == "mpc.Div":
+        _replace(found, 1, lambda w: 1.0 / nearest(1.0 / w, WEIGHT_BITS))
+    if step == "mpc.BatchNormalization" and isinstance(found[4], Weight):
+        deviation = np.sqrt(np.asarray(found[4].data, np.float64) + attrs.get("epsilon", 1e-5))
+        _replace(found, 1, lambda w: nearest(w / deviation, WEIGHT_BITS) * deviation)
+    return found
+
+
+def _replace(operands: list[Any], index: int, encoded: Callable[[Array], Array]) -> None:
+    weight = operands[index] if index < len(operands) else None
+    if isinstance(weight, Weight) and np.asarray(weight.data).dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            operands[index] = replace(weight, data=encoded(np.asarray(weight.data, np.float64)))
+
+
+def truncated(x: Array, attrs: Mapping[str, Any], rng: np.random.Generator) -> Array:
+    """The result of a step. A truncation of shares goes up or down, each as likely as the other end is near; a product
+    that keeps its bits is exact."""
+    bits = result_bits(attrs)
+    if bits != FRACTION_BITS:
+        return nearest(x, bits)
+    return np.floor(np.asarray(x, np.float64) * 2.0**bits + rng.random(np.shape(x))) / 2.0**bits

@@ -1,12 +1,11 @@
 """The material of one session: passes of a lot, each expanded when it begins, each chunk handed out once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.dealer import step_stream
 from ppc.runtime.mpc.lot import Lot
-from ppc.runtime.mpc.material import Chunk, expand
-from ppc.runtime.mpc.ring import Ring
+from ppc.runtime.mpc.material import Ahead, Chunk, expand
 
 
 class Supply:
@@ -14,7 +13,7 @@ class Supply:
 
     def __init__(self, rank: int, lot: Lot, first: int, count: int):
         self.lot = lot
-        self.ahead: Mapping[int, Callable[[Ring], Ring]] = {}  # by step: what is made of its first array with it
+        self.ahead: Mapping[int, Ahead] = {}  # by step: what is computed with its first array
         self._rank, self._first, self._count = rank, first, count
         self._next = 0  # the pass of the session that was not begun yet
         self._chunks: dict[int, Chunk] = {}
@@ -47,10 +46,8 @@ class Supply:
         for step, rows in self.lot.outline.rows.items():
             stream = step_stream(key, step)
             arrays = expand(rows, self._rank, stream, shipped.get(step, ()))
-            ahead = (
-                self.ahead[step](arrays[0]) if step in self.ahead and rows[:1] and rows[0].kind == "client" else None
-            )
-            self._chunks[step] = Chunk(rows, arrays, f"step {step} in pass {run}", ahead)
+            ready = self.ahead[step].of(rows, arrays) if step in self.ahead else None
+            self._chunks[step] = Chunk(rows, arrays, f"step {step} in pass {run}", ready)
 
     def open(self, run: int, step: int) -> Chunk:
         """Take a chunk out for good. PPC6009 where it was used before, or never came."""

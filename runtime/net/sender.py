@@ -12,7 +12,7 @@ from contextlib import suppress
 Bytes = bytes | memoryview
 
 #: Frames up to this size are joined, so that they leave in one system call and, mostly, one TLS record.
-SMALL = 64 * 1024
+SMALL = 256 * 1024
 #: `post` waits where more than this is queued: a sender that runs ahead must not fill the memory.
 BACKLOG = 256 << 20
 #: What is written in one call. Progress shows, and time limits start again, after each; at least `SMALL`.

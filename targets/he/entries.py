@@ -25,8 +25,11 @@ def entries(shape: tuple[int, ...], ring: int, outlook: Outlook | None = None) -
         lead, area = prod(shape[:2]), prod(shape[2:])
         found.append(_round(((lead, _block(area, ring)), (area, 1)), ring))
     if ahead.phases:
-        for factors in dict.fromkeys(((1,) * len(shape[2:]), *ahead.phases)):
-            if all(extent % f == 0 for extent, f in zip(shape[2:], factors, strict=True)):
+        space = shape[2:]
+        for factors in dict.fromkeys(((1,) * len(space), *ahead.phases)):
+            # a view may lie between: then the phases are those of another shape
+            fits = len(factors) == len(space) and all(n % f == 0 for n, f in zip(space, factors, strict=True))
+            if fits:
                 found += _phased(shape, factors, ahead, ring)
     elif ahead.rows > 1:
         spread = power_of_two_above(ahead.rows)

@@ -44,7 +44,9 @@ def refusal(op: Op, module: Module) -> str | None:
     secrets = samples.secrets(op)
     if "coefficients" in op.attrs:
         degree = len(polynomial(op)[0]) - 1
-        return f"its polynomial has degree {degree}, HE takes up to {MOST_DEGREE}" if degree > MOST_DEGREE else None
+        if degree > MOST_DEGREE:
+            return f"its polynomial has degree {degree}, HE takes up to {MOST_DEGREE}"
+        return _not_in_samples(op, samples)
     if op.name not in LINEAR and op.name not in VIEWS and op.name not in PAIRS and op.name != "Concat":
         return f"{op.name} {REASONS.get(op.name, 'has no lowering to HE; mpc or tee may have one')}"
     if len(op.results) != 1:
@@ -74,6 +76,15 @@ def refusal(op: Op, module: Module) -> str | None:
         return (
             f"{op.name} has {count:,} multiplications a sample; HE lowers up to {MOST_ENTRIES:,}; mpc or tee can run it"
         )
+    return None
+
+
+def _not_in_samples(op: Op, samples: Samples) -> str | None:
+    """Why a result has no whole number of elements a sample; None where it has."""
+    try:
+        samples.shape(op.results[0])
+    except Refusal as found:
+        return f"{op.name}: {found}"
     return None
 
 

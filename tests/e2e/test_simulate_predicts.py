@@ -13,18 +13,31 @@ from ppc.runtime.secure import run_secure
 from ppc.runtime.session import run_local
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MODEL = EXAMPLES / "models" / "mlp_relu_breast_cancer.onnx"
 HE = 'output * reveal to client because "its own prediction"\nallow he, client\nerror <= 0.1\n'
 MPC = (EXAMPLES / "policies" / "mpc.ppc").read_text()
+BOTH = (EXAMPLES / "policies" / "he_mpc.ppc").read_text()
+RELU = "mlp_relu_breast_cancer"
 
 
-@pytest.mark.parametrize(("policy", "domain", "samples"), [(HE, "he", 8), (MPC, "mpc", 32)], ids=["he", "mpc"])
-def test_mean_error_of_a_secure_run(policy: str, domain: str, samples: int, tmp_path: Path) -> None:
-    compiled = ppc.compile(MODEL, policy, calibrate=MODEL.with_suffix(".npz"))
-    assert {n["domain"] for n in compiled.report["nodes"]} == {domain}
+@pytest.mark.parametrize(
+    ("model", "policy", "domains", "samples"),
+    [
+        (RELU, HE, {"he"}, 8),
+        (RELU, MPC, {"mpc"}, 32),
+        ("mnist_cntk", MPC, {"mpc"}, 8),
+        ("cryptonets_mnist", MPC, {"mpc"}, 16),
+        ("lenet5_relu_maxpool_mnist", MPC, {"mpc"}, 8),
+        ("lenet5_relu_maxpool_mnist", BOTH, {"he", "mpc"}, 4),
+    ],
+)
+def test_mean_error_of_a_secure_run(model: str, policy: str, domains: set[str], samples: int, tmp_path: Path) -> None:
+    source = EXAMPLES / "models" / f"{model}.onnx"
+    data = source.with_suffix(".npz")
+    compiled = ppc.compile(source, policy, calibrate=data if domains == {"he"} else None)
+    assert {n["domain"] for n in compiled.report["nodes"]} == domains
     path = compiled.save(tmp_path / "plan.py")
     plan, program = Plan.load(path)
-    stored, _ = load_inputs(MODEL.with_suffix(".npz"), plan.manifest["model"]["inputs"])
+    stored, _ = load_inputs(data, plan.manifest["model"]["inputs"])
     feed = {name: array[:samples] for name, array in stored.items()}
     clear, simulated = (run_local(plan, program, feed, noise=noise) for noise in (False, True))
     secure = run_secure(path, feed, timeout=60, progress=False).outputs

@@ -171,11 +171,25 @@ def test_another_code_for_files_of_the_plan(tmp_path):
 @pytest.mark.parametrize(("samples", "batch"), [(1, 1), (7, 3), (6, 3), (2, 5)])
 def test_batches_and_back(samples, batch):
     x = np.arange(samples * 2).reshape(samples, 2)
-    parts = list(data.batches({"x": x, "z": -x}, batch))
-    assert len(parts) == data.passes(samples, batch) and all(p["x"].shape == (batch, 2) for p in parts)
+    inputs = [{"name": n, "dtype": "i64", "shape": [batch, 2]} for n in "xz"]
+    parts = list(data.batches({"x": x, "z": -x}, batch, inputs))
+    assert len(parts) == data.passes(samples, batch, inputs) and all(p["x"].shape == (batch, 2) for p in parts)
     assert np.array_equal(parts[-1]["x"][-1], x[-1])
-    assert np.array_equal(data.unbatch([{"y": p["x"] + p["z"]} for p in parts], samples)["y"], np.zeros_like(x))
-    assert np.array_equal(data.unbatch([{"y": p["x"]} for p in parts], samples)["y"], x)
+    assert np.array_equal(data.unbatch([{"y": p["x"] + p["z"]} for p in parts], samples, inputs)["y"], np.zeros_like(x))
+    assert np.array_equal(data.unbatch([{"y": p["x"]} for p in parts], samples, inputs)["y"], x)
+
+
+def test_samples_that_are_full_sets_of_inputs(save):
+    """Layers come first in the state of a recurrent network: no common axis counts samples."""
+    inputs = [{"name": "x", "dtype": "f32", "shape": [1, 5]}, {"name": "state", "dtype": "f32", "shape": [2, 1, 3]}]
+    x, state = np.arange(35, dtype="f4").reshape(7, 1, 5), np.arange(42, dtype="f4").reshape(7, 2, 1, 3)
+    feed, n = data.load_inputs(save(x=x, state=state), inputs)
+    parts = list(data.batches(feed, 1, inputs))
+    assert n == len(parts) == data.passes(n, 1, inputs) == data.fit(feed, inputs)[1] == 7
+    assert all(p["x"].shape == (1, 5) and p["state"].shape == (2, 1, 3) for p in parts)
+    assert np.array_equal(data.unbatch([{"state": p["state"]} for p in parts], n, inputs)["state"], state)
+    assert "expected Sx1x5" in refused(save(x=x[:, 0], state=state), inputs)
+    assert data.load_inputs(save(x=x[0], state=state[0]), inputs)[1] == 1
 
 
 def test_saving_any_name(tmp_path):

@@ -237,3 +237,14 @@ def test_zipmap_gives_its_probabilities(make_model: Make) -> None:
     ]
     module = import_model(make_model(nodes, {"x": (1, 2)}, ["y"], domains={"ai.onnx.ml": 3}))
     assert [op.name for op in module.ops] == ["Normalizer"] and module.attrs["output_names"] == ("y",)
+
+
+def test_a_large_constant_of_one_number_takes_no_memory(make_model: Make) -> None:
+    """Architectures are published with weights like this; VGG-19's first dense layer has 103 million."""
+    nodes = [
+        node("ConstantOfShape", ["s"], ["w"], value=onnx.helper.make_tensor("v", TensorProto.FLOAT, [1], [0.5])),
+        node("MatMul", ["x", "w"], ["y"]),
+    ]
+    module = import_model(make_model(nodes, {"x": (1, 2**14)}, ["y"], {"s": np.asarray([2**14, 2**12])}))
+    (weight,) = (c.data for c in module.constants.values() if c.type.shape == (2**14, 2**12))
+    assert weight.strides == (0, 0) and weight.dtype == np.float32 and weight[0, 0] == 0.5

@@ -7,7 +7,6 @@ import pytest
 
 from ppc.runtime.convert import mpc as convert
 from ppc.runtime.errors import PartyError
-from ppc.runtime.mpc.simulate import quantise
 from ppc.runtime.mpc.state import setup
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
@@ -110,12 +109,3 @@ def test_clear_to_the_server(two: dict[str, Session], x: Any, dtype: str) -> Non
     convert.client_to_server(two["client"], s, Value("client", (2,), data))
     got = convert.client_to_server(two["server"], s, Value("client", (2,)))
     np.testing.assert_array_equal(got.data, data)
-
-
-def test_simulated_fixed_point() -> None:
-    np.testing.assert_array_equal(quantise(np.array([2.0**-17 * 3, 1.0])), [2.0**-15, 1.0])
-    assert quantise(np.array([7])).dtype == np.int64
-    for bad in (np.array([2.0**30]), np.array([np.nan])):
-        with pytest.raises(PartyError) as caught:
-            quantise(bad)
-        assert caught.value.code == "PPC6010"

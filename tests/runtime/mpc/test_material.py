@@ -10,7 +10,7 @@ from ppc.runtime.mpc.csprng import Csprng
 from ppc.runtime.mpc.deal import receive_material
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, step_stream
 from ppc.runtime.mpc.lot import MemoryLot, Offer, Outline
-from ppc.runtime.mpc.material import Chunk, Row, expand
+from ppc.runtime.mpc.material import Ahead, Chunk, Row, expand
 from ppc.runtime.mpc.ratchet import Ratchet
 from ppc.runtime.mpc.state import setup
 from ppc.runtime.mpc.steps import run as run_step
@@ -212,6 +212,17 @@ def test_material_of_a_pass_that_was_sent_before_is_refused() -> None:
     with pytest.raises(PartyError, match=r"mpc.material.1.1") as caught:
         receive_material(server, 2)
     assert code_of(caught) == "PPC6003"
+
+
+def test_nothing_is_computed_ahead_of_another_array_than_is_due() -> None:
+    """The gate that takes the array refuses it then; nothing that a dealer describes makes the preparation fail."""
+    ahead = Ahead(Row("client", "uint64", (3,)), lambda a: a * np.uint64(2))
+    due, other = Row("client", "uint64", (3,)), Row("client", "uint64", (4,))
+    np.testing.assert_array_equal(ahead.of([due], [np.arange(3, dtype=np.uint64)]), [0, 2, 4])
+    assert ahead.of([other], [np.zeros(4, np.uint64)]) is None
+    assert ahead.of([], []) is None
+    chunk = Chunk([due], [np.zeros(3)], "x", "ready")
+    assert (chunk.take_ahead(), chunk.take_ahead()) == ("ready", None)
 
 
 def test_a_short_key_is_refused() -> None:

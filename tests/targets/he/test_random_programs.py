@@ -18,6 +18,8 @@ from ppc.targets.prices import Prices
 
 #: (seed, operators, products one after another)
 FEW = [(seed, (5, 12, 20, 30)[seed % 4], (1, 3, 5, 8)[seed // 4 % 4]) for seed in range(8)]
+#: Empty slots that hold a polynomial's constant; one element much larger than the others.
+FEW += [(282, 5, 3), (257, 8, 5)]
 MANY = [(seed, 3 + seed % 28, seed % 9) for seed in range(100, 300)]
 ENCRYPTED = [(seed, 6 + seed % 12, 1 + seed % 4) for seed in range(40, 44)]
 MANY_ENCRYPTED = [(seed, 4 + seed % 25, seed % 7) for seed in range(600, 640)]

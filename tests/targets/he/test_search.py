@@ -147,6 +147,16 @@ def test_a_residual_block_stays_multiplexed_and_aligned(builder):
     assert sum(s.lowered.rotations for s in linear) <= 60
 
 
+@pytest.mark.parametrize("shape", [(1, 2, 2, 4, 4), (1, 4, 16), (1, 64)])
+def test_a_view_may_lie_between_the_entry_and_a_strided_convolution(builder, shape):
+    """A shuffle of channels and a signal in rows: the convolution's phases are no phases of what enters."""
+    b = builder(shape)
+    b.op("Reshape", [b.last], (1, 4, 4, 4), {"shape": (1, 4, 4, 4)})
+    conv(b, (1, 3, 2, 2), (3, 4, 3, 3), pads=(1, 1, 1, 1), strides=(2, 2))
+    found = searched(b, 4096)
+    assert [s.lowered is not None for s in found.steps].count(True) == 1
+
+
 def test_a_depthwise_convolution_takes_one_product_a_tap(builder):
     b = builder((1, 16, 8, 8))
     conv(b, (1, 16, 8, 8), (16, 1, 3, 3), pads=(1, 1, 1, 1), group=16)

@@ -1,0 +1,1 @@
+"""Real models under several policies, run securely: the table of `make bench-corpus`."""
