@@ -18,7 +18,18 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc import ahead, share_weights
 from ppc.runtime.mpc.csprng import new_key
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
-from ppc.runtime.mpc.lot import LAYOUT_LIMIT, Lot, MemoryLot, Offer, Outline, Shipped, describe, layout_tag, parse
+from ppc.runtime.mpc.lot import (
+    LAYOUT_LIMIT,
+    Lot,
+    Masked,
+    MemoryLot,
+    Offer,
+    Outline,
+    Shipped,
+    describe,
+    layout_tag,
+    parse,
+)
 from ppc.runtime.mpc.material import Row
 from ppc.runtime.mpc.ratchet import Ratchet
 from ppc.runtime.mpc.state import receive_key, state_of
@@ -93,10 +104,9 @@ def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[
     """At a holder of shares: all that the dealer ships for one lot; `keep` makes the place for it."""
     offer = _offer(session)
     steps = [j["id"] for j in session.manifest["steps"] if j["step"].startswith("mpc.")]
-    outline, shipped = _first_pass(session, steps)
+    outline, shipped, masked = _first_pass(session, steps)
     lot = keep(offer, outline)
-    if is_outsourced(session.manifest):  # now: the model owner does not wait for all passes
-        lot.put_weights(share_weights.receive(session, outline))
+    lot.put_weights(masked)
     lot.put(0, shipped)
     for run in range(1, offer.runs):
         _check_peers(session)
@@ -114,14 +124,18 @@ def _offer(session: Session) -> Offer:
     return Offer(str(lot), runs, chain, share_weights.own_key(session))
 
 
-def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped]:
+def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped, Masked]:
+    """What a pass consists of, the material of the first one, and the weights of a model owner that holds no share:
+    step by step, as it learns from the dealer which they are."""
     rows: dict[int, list[Row]] = {}
     forms: dict[int, list[WeightForm]] = {}
-    outline, shipped = Outline(rows, forms), {}
+    outline, shipped, masked = Outline(rows, forms), {}, {}
     for step in steps:
         rows[step], forms[step] = parse(receive_object(session.channel("dealer"), layout_tag(step), LAYOUT_LIMIT))
+        if is_outsourced(session.manifest):
+            masked[step] = share_weights.receive(session, step, forms[step])
         shipped[step] = _arrays(session, outline, 0, step)
-    return outline, shipped
+    return outline, shipped, masked
 
 
 def _arrays(session: Session, outline: Outline, run: int, step: int) -> tuple[Any, ...]:

@@ -5,12 +5,16 @@ and sends D = W − B to both, once a lot. D is uniform to either holder, as lon
 sees D, and the model owner sees nothing that depends on an input.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ppc.runtime.mpc.csprng import new_key
 from ppc.runtime.mpc.dealer import weight_mask
-from ppc.runtime.mpc.lot import LAYOUT_LIMIT, Lot, Masked, Outline, layout_tag, parse
+from ppc.runtime.mpc.lot import LAYOUT_LIMIT, Lot, layout_tag, parse
 from ppc.runtime.mpc.state import MpcState, receive_key
+from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.message import receive_object
 from ppc.runtime.party import Session
 from ppc.runtime.places import holders, is_outsourced
@@ -50,13 +54,10 @@ def give(session: Session) -> None:
                 session.channel(holder).send(_tag(step, index), masked)
 
 
-def receive(session: Session, outline: Outline) -> Masked:
-    """At a holder of shares: the masked weights of a lot."""
+def receive(session: Session, step: int, forms: Sequence[WeightForm]) -> list[NDArray[np.uint64]]:
+    """At a holder of shares: the masked weights of a step."""
     owner = session.channel("server")
-    return {
-        step: [owner.receive(_tag(step, i), ("uint64", form.shape))[0] for i, form in enumerate(forms)]
-        for step, forms in outline.forms.items()
-    }
+    return [owner.receive(_tag(step, i), ("uint64", form.shape))[0] for i, form in enumerate(forms)]
 
 
 def use(state: MpcState, lot: Lot) -> None:
