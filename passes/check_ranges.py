@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from ppc.ir.logits import logits_below
 from ppc.ir.module import Module, Op, Stage
 from ppc.ir.slices import reveals_of
 from ppc.ir.types import Domain
@@ -25,7 +26,7 @@ class CheckRanges(Pass):
         values = dict(module.values)
         for op in module.ops:
             before = [n for o in op.operands for n in pending.get(o, ())]
-            if op.domain is Domain.MPC and counts_values(op.name, op.attrs):
+            if op.domain is Domain.MPC and (counts_values(op.name, op.attrs) or logits_below(op, module) is not None):
                 before.append(op.loc)
             nodes = tuple(dict.fromkeys(before))
             if nodes and op.name.startswith(("reveal.mpc_to_", "convert.mpc_to_")):

@@ -23,6 +23,7 @@ STEPS = (
     "fuse-batchnorm",
     "fold-affine",
     "fold-input-affine",
+    "fold-scale",
     "fold-linear-chain",
     "fold-transpose",
     "dce",

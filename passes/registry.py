@@ -13,6 +13,7 @@ PASSES: dict[str, str] = {
     "fold-constants": "ppc.passes.fold_constants:FoldConstants",
     "fold-affine": "ppc.passes.fold_affine:FoldAffine",
     "fold-input-affine": "ppc.passes.fold_input_affine:FoldInputAffine",
+    "fold-scale": "ppc.passes.fold_scale:FoldScale",
     "fold-linear-chain": "ppc.passes.fold_linear_chain:FoldLinearChain",
     "fold-transpose": "ppc.passes.fold_transpose:FoldTranspose",
     "fuse-batchnorm": "ppc.passes.fuse_batchnorm:FuseBatchNorm",

@@ -6,7 +6,7 @@ learns an output is told (`mpc.Checked`). Functions that are right on all inputs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import floor, log2
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,13 @@ from ppc.runtime.value import Value, Weight
 RECIPROCAL_OCTAVES = (-10, 18)
 SQRT_OCTAVES = (-16, 20)
 LOG_OCTAVES = (-16, 24)
+#: Of exponentials that are summed without a maximum: the largest of a row is at most e^0, and their sum at least
+#: 2^-ROW_SPREAD_BITS; a row has MOST_EXPONENTIALS at most.
+ROW_SPREAD_BITS, MOST_EXPONENTIALS = 21, 512
+#: Their exponents lie within so many units, and the largest of a row within fewer, below a bound.
+LOGITS, ROW_SPREAD = 30, 14
+#: How far a bound lies above what calibration saw.
+LOGITS_MARGIN = 3
 #: exp is taken as that of this value above it; exp(14) is 1.2 million.
 EXP_LIMIT = 14
 
@@ -77,6 +84,9 @@ def check_operand(op: str, node: str, attrs: Mapping[str, Any], operands: Sequen
         return
     values = np.asarray(operand.data, np.float64)
     worst = values[~found.holds(values)]
+    if not worst.size and op == "Softmax":
+        rows = values.max(axis=int(attrs.get("axis", -1)))
+        worst = rows[rows < found.lo + LOGITS - ROW_SPREAD]
     if worst.size:
         raise PartyError(
             "PPC6016",
@@ -87,7 +97,18 @@ def check_operand(op: str, node: str, attrs: Mapping[str, Any], operands: Sequen
 
 def declared(op: str, attrs: Mapping[str, Any]) -> Range | None:
     """The range of an operator, None where it is right on all values of a plan."""
+    if op == "Softmax" and isinstance(below := attrs.get("below"), int):
+        return Range(below - LOGITS, below)
     return RANGES.get(op)
+
+
+def logits_bound(least: float, most: float) -> int | None:
+    """Below which the logits of a Softmax stay that calibration has seen in [least, most]; None where they lie too far
+    apart to do without the maximum of a row."""
+    if not most - least < ROW_SPREAD:  # also where one of them is not finite
+        return None
+    below = floor(most) + 1 + LOGITS_MARGIN
+    return below if least >= below - ROW_SPREAD else None
 
 
 #: Functions of rows whose range is one of a sum over the row.

@@ -35,8 +35,8 @@ def attribute(x: Any) -> Any:
 
 
 #: Attributes of MPC steps beside those of the operator: fractional bits of the operands and of the result where they
-#: are not FRACTION_BITS, and which of a gate's tables the dealer makes.
-MPC_ATTRIBUTES = ("operand_bits", "fraction_bits", "tables")
+#: are not FRACTION_BITS, which of a gate's tables the dealer makes, and what the logits of a Softmax lie below.
+MPC_ATTRIBUTES = ("operand_bits", "fraction_bits", "tables", "below")
 
 #: MPC steps that stand for several operators, the first with the step's attributes.
 FUSED = {"mpc.ReluMaxPool": ("mpc.MaxPool", "mpc.Relu")}

@@ -4,7 +4,7 @@ material and W − B was sent in the set-up.
 Which products there are the plan tells: each of its steps is taken up to its first gate, on zeros.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from ppc.runtime.mpc.material import Ahead, Row
 from ppc.runtime.mpc.protocols import protocol
 from ppc.runtime.mpc.ring import Ring, zeros
 from ppc.runtime.mpc.state import state_of
-from ppc.runtime.mpc.turn import Rounds, Turn
+from ppc.runtime.mpc.turn import Rounds, T, Turn, U
 from ppc.runtime.party import Session, Step
 
 
@@ -29,6 +29,12 @@ class _Scout(Engine):
     def apply(self, gate: Gate, *shares: Ring) -> Rounds[Any]:
         self.gate = gate
         yield Turn((), ())
+        raise AssertionError("a scout goes no further")
+
+    def beside(
+        self, first: Callable[[Engine], Rounds[T]], second: Callable[[Engine], Rounds[U]]
+    ) -> Rounds[tuple[T, U]]:
+        yield from first(self)
         raise AssertionError("a scout goes no further")
 
 

@@ -91,6 +91,11 @@ class Dealer:
         row = self._row("share", "bit", bits.shape)
         self.shipped.append(row.pack(bits ^ row.draw(self._zero)))
 
+    def fork(self, start: int, middle: int) -> None:
+        """Rows from `start` and from `middle` on are two branches, which the parties follow side by side
+        (`Engine.beside`)."""
+        self.rows.insert(start, Row("fork", "bit", (middle - start, len(self.rows) - middle)))
+
     def weight(self, form: WeightForm) -> Ring:
         """The mask of a weight: the same in every pass of a lot, and wherever the step uses the weight."""
         if form not in self.weights:

@@ -6,7 +6,7 @@ what needs the other party. A gate has two parts: `deal` makes its correlated ra
 the role. What needs the other party is a generator (`ppc.runtime.mpc.turn`): protocols call it by `yield from`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.material import Chunk
 from ppc.runtime.mpc.ring import Ring, encode
-from ppc.runtime.mpc.turn import Arrays, Rounds, T, Turn, play, specs_of
+from ppc.runtime.mpc.turn import Arrays, Rounds, T, Turn, U, both, play, specs_of
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.channel import Channel, Spec
 from ppc.runtime.schema import FRACTION_BITS
@@ -101,6 +101,15 @@ class Party:
     def receive(self, *specs: Spec) -> Rounds[Arrays]:
         return (yield Turn((), specs))
 
+    def fork(self) -> tuple["Party", "Party"]:
+        """This party on each of the next two branches of its material."""
+        branches = []
+        for chunk in self._chunk.fork():
+            branch = Party(self.rank, self._channel, chunk, self._tag, self._masked, self._own)
+            branch._weights = self._weights
+            branches.append(branch)
+        return branches[0], branches[1]
+
     def alone(self, rounds: Rounds[T]) -> T:
         """Run a piece of protocol at once, in messages of its own: for what cannot be a generator."""
         self._alone += 1
@@ -143,6 +152,27 @@ class Engine:
             return gate.deal(self._dealer)
         assert self._party is not None
         return (yield from gate.online(self._party, *shares))
+
+    def beside(
+        self, first: "Callable[[Engine], Rounds[T]]", second: "Callable[[Engine], Rounds[U]]"
+    ) -> Rounds[tuple[T, U]]:
+        """Two pieces of a protocol that take their turns together; neither reads the other's result."""
+        if self._dealer is not None:
+            start = len(self._dealer.rows)
+            a = yield from first(self)
+            middle = len(self._dealer.rows)
+            b = yield from second(self)
+            self._dealer.fork(start, middle)
+            return a, b
+        assert self._party is not None
+        one, two = (self._of(party) for party in self._party.fork())
+        return (yield from both(first(one), second(two)))
+
+    def _of(self, party: Party) -> "Engine":
+        """This engine on a branch's material; what leaves its range there is counted here."""
+        branch = Engine(None, party, self._counts, self.small, self.outsourced)
+        branch.left_range = self.left_range
+        return branch
 
     def outside(self, *bits: Ring) -> None:
         """Count elements that left their declared range: shares of integers, 1 for each. No message; what becomes

@@ -17,12 +17,14 @@ from ppc.runtime.mpc.csprng import Csprng
 
 #: What a row of material is: does the client / the server expand it from its seed, or is it sent ("ship")?
 #: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one
-#: party's own.
+#: party's own; `fork`: nothing; its shape is how many rows follow
+#: in each of two branches (`Chunk.fork`).
 KINDS: dict[str, tuple[str | None, str | None]] = {
     "random": ("seed", "seed"),
     "share": ("seed", "ship"),
     "client": ("seed", None),
     "server": (None, "seed"),
+    "fork": (None, None),
 }
 DTYPES = ("bit", "uint8", "uint16", "uint32", "uint64")
 #: Elements of one array of material; what is announced beyond is refused before memory is allocated.
@@ -124,3 +126,18 @@ class Chunk:
         self._arrays[self._next] = None  # once
         self._next += 1
         return array
+
+    def fork(self) -> tuple["Chunk", "Chunk"]:
+        """The next two branches, each to take its own material in its own time. PPC6003 where the dealer made none."""
+        lengths = self._rows[self._next].shape if self._next < len(self._rows) else ()
+        row = Row("fork", "bit", lengths)
+        if len(lengths) != 2 or self._rows[self._next] != row or self._next + 1 + sum(lengths) > len(self._rows):
+            raise PartyError("PPC6003", f"{self._where} takes two branches of material, the dealer made one")
+        found, start = [], self._next + 1
+        for length in lengths:
+            end = start + length
+            found.append(Chunk(self._rows[start:end], self._arrays[start:end], self._where))
+            self._arrays[start:end] = [None] * length
+            start = end
+        self._next = start
+        return found[0], found[1]

@@ -24,6 +24,7 @@ class Turn:
 
 
 T = TypeVar("T")
+U = TypeVar("U")
 #: A protocol on its way: yields turns, is sent the arrays that were due, returns its result.
 Rounds = Generator[Turn, Arrays, T]
 
@@ -51,6 +52,30 @@ def beside(rounds: Rounds[T], first: Turn, extra: Turn) -> Generator[Turn, Array
             own = yield rounds.send(own)
     except StopIteration as done:
         return done.value, other
+
+
+def both(first: Rounds[T], second: Rounds[U]) -> Rounds[tuple[T, U]]:
+    """Two pieces of a protocol in the same turns, for as long as both last."""
+    pieces: list[Rounds[Any]] = [first, second]
+    turns: list[Turn | None] = [None, None]
+    results: list[Any] = [None, None]
+
+    def go(i: int, heard: Arrays | None) -> None:
+        try:
+            turns[i] = next(pieces[i]) if heard is None else pieces[i].send(heard)
+        except StopIteration as done:
+            turns[i], results[i] = None, done.value
+
+    go(0, None)
+    go(1, None)
+    while True:
+        going = [(i, turn) for i, turn in enumerate(turns) if turn is not None]
+        if not going:
+            return results[0], results[1]
+        heard = yield Turn(tuple(a for _, t in going for a in t.send), tuple(s for _, t in going for s in t.due))
+        for i, turn in going:
+            own, heard = heard[: len(turn.due)], heard[len(turn.due) :]
+            go(i, own)
 
 
 def dealt(rounds: Rounds[T]) -> T:

@@ -6,11 +6,11 @@ travel once a session, are not in them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor, log2
 
 from ppc.ir.target import Cost
-from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
+from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, ROW_SPREAD_BITS, SQRT_OCTAVES
 
 
 @dataclass(frozen=True)
@@ -256,6 +256,26 @@ def softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
     return exponentials(n, row, small, shift) + inverse + product(n, rows, n, n) + truncate(n, 30)
 
 
+#: Of `ppc.runtime.mpc.protocols.softmax`: fractional bits of exponentials without a maximum, and of their quotients.
+_POWERS, _QUOTIENT = 52, 60
+
+
+def bounded_softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Count:
+    """Of logits in a known range; the comparisons that check it take no round of their own."""
+    rows, t = n // row, signs(shift, small)
+    work = {"compare": n, "sign": 2 * n, "table": n}
+    offline = n * (t.digits + 8 * 2**4) + 2 * n * (t.sign + 8)
+    look = Count(work, 8 * n + 2 * n * (t.opened + 1 / 8), 1, offline)
+    top = ceil(log2(row)) + 1
+    bits = 17 + max(0, top - _WINDOW)
+    if small:
+        inverse = power_of(rows, ROW_SPREAD_BITS + top, small=True) + truncate(rows, 23 + top - bits)
+    else:
+        inverse = windows(rows, ROW_SPREAD_BITS + top, False, window_cut(_WINDOW - top, bits))
+    cut = replace(truncate(n, _POWERS - _QUOTIENT + bits), rounds=0.0)
+    return look + cut + inverse + product(n, rows, n, n) + truncate(n, _QUOTIENT - 16)
+
+
 def log_softmax(n: int, row: int, small: bool = False) -> Count:
     return exponentials(n, row, small) + octave(n // row, row_octaves(row), small=small)
 
@@ -281,7 +301,7 @@ def top_k(n: int, row: int, k: int) -> Count:
 
 def lp_norm(n: int, row: int, p: int, small: bool = False) -> Count:
     if p == 2:
-        return norm(n, row, 0.0, centre=False, scaled=False, small=small)
+        return norm(n, row, 0.0, centre=False, scaled=False, small=small, numerator=1.0)
     rows = n // row
     inverse = power_of(rows, RECIPROCAL_OCTAVES[1] + 16, True, small) + truncate(rows, 18)
     return sign_of(n, small=small) + inverse + product(n, rows, n, n) + truncate(n, 24)
@@ -315,12 +335,57 @@ def recurrent(op: str, time: int, batch: int, width: int, hidden: int, direction
     return weighted(time * x, time * gates * n, time * gates * n * width) + step * time
 
 
-def norm(n: int, row: int, epsilon: float, centre: bool = True, scaled: bool = True, small: bool = False) -> Count:
-    """Rows of `row` elements over their deviation; `scaled`: times a weight."""
-    rows = n // row
-    more = max(0, (13 - ceil(log2(row))) // 2)
-    least = floor(log2(row * epsilon) + 2 * (16 + more)) if epsilon > 0 else 0
-    root = power_of(rows, 61 - max(17, least), True, small) + truncate(rows, 30)
-    mean = truncate(rows, 34 - more) if centre else NOTHING
-    after = weighted(n, n, n) if scaled else NOTHING
-    return mean + square(n) + root + product(n, rows, n, n) + truncate(n, 20 + more) + after
+#: Of `ppc.runtime.mpc.gates.windows`: octaves of a window, its cells of cubic polynomials, bits of its results.
+_WINDOW, _CELLS, _SCALE = 2, 32, 47
+
+
+def windows(n: int, octaves: int, zero: bool, cut: int) -> Count:
+    """A function over so many octaves, its results truncated by `cut`; `zero`: a comparison with zero beside."""
+    t, tables = signs(), ceil(octaves / _WINDOW)
+    all_signs, all_tables = n * (tables + 1 + zero), n * tables
+    work = {"compare": n, "sign": all_signs, "table": all_tables, "truncate": all_tables}
+    offline = n * t.digits + all_signs * (t.sign + 8) + all_tables * (32 * _CELLS + 3 * undo(cut))
+    return Count(work, 8 * n + 8 * all_tables + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
+
+
+def window_cut(smallest: float, bits: int) -> int:
+    """By how much the windows' results are truncated to `bits`, `smallest` being log2 of the function's value where the
+    last window begins."""
+    return _SCALE - floor(smallest) - bits
+
+
+#: Of `ppc.runtime.mpc.protocols.norm`: fractional bits of deviations, of reciprocal roots, and of results that keep
+#: those of the product.
+_WIDE, _ROOT = 22, 26
+NORM_BITS = _WIDE + _ROOT
+
+
+def norm(
+    n: int,
+    row: int,
+    epsilon: float,
+    centre: bool = True,
+    scaled: bool = True,
+    small: bool = False,
+    shift: int = 0,
+    keep: bool = False,
+    numerator: float | None = None,
+) -> Count:
+    """Rows of `row` elements over their deviation; `scaled`: times a weight, while the root is taken; `numerator`: of
+    the root, if not the root of `row`."""
+    rows, grown = n // row, ceil(log2(row)) if centre else 0
+    rest = row / 2.0**grown if centre else 1.0
+    bits = 16 + max(0, (13 - ceil(log2(row))) // 2)
+    spread = max(16 + shift + grown, _WIDE + 1)
+    squares = undo(spread - bits) + 8 + _wrap(spread - bits) + undo(spread - _WIDE)
+    total = Count({"product": n, "truncate": n}, 8 * n, 1, n * squares)
+    lo = max(17, floor(log2(row * epsilon * rest**2) + 2 * bits) if epsilon > 0 else 0)
+    of = log2(row**0.5 if numerator is None else numerator) + bits  # log2 of the root of 1
+    if small:
+        root = power_of(rows, 61 - lo, True, True) + truncate(rows, 40 + ceil(60 / 2 - of) - _ROOT)
+    else:
+        root = windows(rows, 61 - lo, True, window_cut(of - (61 - _WINDOW) / 2, _ROOT))
+    if scaled:  # in the rounds of the root
+        root = replace(root + weighted(n, n, n), rounds=root.rounds)
+    total += root + product(n, rows, n, n)
+    return total if keep else total + truncate(n, NORM_BITS - 16)

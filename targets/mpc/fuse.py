@@ -5,14 +5,18 @@ the step that reads it opens it anyway: then the product keeps its bits (`fracti
 its opening (`operand_bits`). What lies between may move the value and add to it (views, sums).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import prod
+from typing import Any
 
 from ppc.ir.module import Module, Op
 from ppc.ir.types import Domain
 from ppc.runtime.schema import FRACTION_BITS
 
-WEIGHT_BITS, INVERSE_BITS = 20, 26
+WEIGHT_BITS, INVERSE_BITS, NORM_BITS = 20, 26, 48
+#: Most fractional bits with which a value is added to others, and with which a norm over at most MOST_ROW takes it.
+MOST_ADDED, MOST_NORMED, MOST_ROW = 42, 36, 1024
 
 #: Steps that truncate their first operand in their own opening.
 TRUNCATE = frozenset(
@@ -20,6 +24,13 @@ TRUNCATE = frozenset(
         *("Relu", "LeakyRelu", "PRelu", "Abs", "Sign", "Clip", "HardSigmoid"),
         *("MaxPool", "ReluMaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin"),
         *("Sigmoid", "Tanh", "Erf", "Gelu", "Swish", "Softplus", "Mish", "Exp", "Elu", "Selu", "Softmax"),
+    )
+)
+#: Steps that truncate it where they open its deviations from the mean of a row.
+NORMS = frozenset(
+    (
+        *("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"),
+        "MeanVarianceNormalization",
     )
 )
 #: Steps that leave a value's fractional bits as they are.
@@ -31,6 +42,9 @@ PASS = frozenset(
 )
 #: Steps that bring their operands to the most fractional bits among them.
 ALIGN = frozenset("Add Sub Sum".split())
+
+#: The step that tells of values out of range: it opens what it passes on, to truncate it.
+CHECKED = "mpc.checked"
 
 OfMpc = Callable[[Op], bool]
 
@@ -81,10 +95,10 @@ def _with_bits(module: Module, of_mpc: OfMpc) -> Module:
     bits: dict[str, int] = {}
     ops = []
     for op in module.ops:
-        if not of_mpc(op):
+        read = tuple(bits.get(o, FRACTION_BITS) for o in op.operands)
+        if not of_mpc(op) and op.name != CHECKED:
             ops.append(op)
             continue
-        read = tuple(bits.get(o, FRACTION_BITS) for o in op.operands)
         result = FRACTION_BITS
         if op.results[0] in late:
             result = max(read, default=FRACTION_BITS) if op.name in PASS | ALIGN else product_bits(op) or FRACTION_BITS
@@ -100,23 +114,57 @@ def _with_bits(module: Module, of_mpc: OfMpc) -> Module:
 
 def _truncated_late(module: Module, of_mpc: OfMpc) -> set[str]:
     """Values whose readers all take more fractional bits than FRACTION_BITS."""
-    readers, late = module.uses(), set[str]()
+    readers, late, natural = module.uses(), set[str](), _natural_bits(module, of_mpc)
     for op in reversed(module.ops):
         for result in op.results:
             reads = readers[result]
-            if reads and result not in module.outputs and all(_takes(r, result, late, of_mpc) for r in reads):
-                late.add(result)
+            if reads and result not in module.outputs:
+                bits = natural.get(result, FRACTION_BITS)
+                if all(_takes(r, result, bits, late, module, of_mpc) for r in reads):
+                    late.add(result)
     return late
 
 
-def _takes(reader: Op, value: str, late: set[str], of_mpc: OfMpc) -> bool:
+def _natural_bits(module: Module, of_mpc: OfMpc) -> dict[str, int]:
+    """Fractional bits of each value at most: those of its product where its readers may truncate it."""
+    found, readers = dict[str, int](), module.uses()
+    may = TRUNCATE | NORMS | PASS | ALIGN
+    for op in module.ops:
+        if of_mpc(op):
+            read = max((found.get(o, FRACTION_BITS) for o in op.operands), default=FRACTION_BITS)
+            bits = read if op.name in PASS | ALIGN else product_bits(op) or FRACTION_BITS
+            for result in op.results:
+                if all(r.name == CHECKED or (of_mpc(r) and r.name in may) for r in readers[result]):
+                    found[result] = bits
+    return found
+
+
+def _takes(reader: Op, value: str, bits: int, late: set[str], module: Module, of_mpc: OfMpc) -> bool:
+    """Does a step truncate a value of so many fractional bits in an opening, or pass it on to one that does?"""
+    if reader.name == CHECKED:
+        return True
     if not of_mpc(reader):
         return False
+    if reader.name in NORMS:
+        row = norm_row(reader, module.type_of(value).shape)
+        return reader.operands[0] == value and bits <= MOST_NORMED and row <= MOST_ROW
     if reader.name == "Swish" and reader.attrs.get("alpha", 1.0) != 1.0:
         return False  # it is scaled first
     if reader.name in TRUNCATE:
         return reader.operands.index(value) == 0 and reader.operands.count(value) == 1
-    return reader.name in PASS | ALIGN and reader.results[0] in late
+    return (reader.name in PASS or (reader.name in ALIGN and bits <= MOST_ADDED)) and reader.results[0] in late
+
+
+def norm_row(op: Op, shape: tuple[int, ...]) -> int:
+    """Elements over which a norm takes its statistics."""
+    attrs: Mapping[str, Any] = op.attrs
+    if op.name == "InstanceNormalization":
+        return prod(shape[2:])
+    if op.name == "GroupNormalization":
+        return prod(shape[1:]) // int(attrs["num_groups"])
+    if op.name == "MeanVarianceNormalization":
+        return prod(shape[a] for a in attrs.get("axes", (0, 2, 3)))
+    return prod(shape[int(attrs.get("axis", -1)) % len(shape) :])
 
 
 def product_bits(op: Op) -> int | None:
@@ -126,6 +174,8 @@ def product_bits(op: Op) -> int | None:
     with_weight, of_two = FRACTION_BITS + WEIGHT_BITS, 2 * FRACTION_BITS
     if op.name in ("Conv", "BatchNormalization") or (op.name == "Div" and weights == [False, True]):
         return with_weight
+    if op.name in NORMS:
+        return NORM_BITS
     if op.name in ("AveragePool", "GlobalAveragePool", "ReduceMean"):
         return FRACTION_BITS + INVERSE_BITS
     if op.name in ("MatMul", "Mul"):

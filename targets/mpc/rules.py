@@ -11,6 +11,7 @@ from ppc.runtime.kernels.resize import axis_matrices
 from ppc.runtime.schema import FRACTION_BITS, MPC_ATTRIBUTES
 from ppc.targets.mpc import counts
 from ppc.targets.mpc.counts import NOTHING, Count
+from ppc.targets.mpc.fuse import norm_row
 from ppc.targets.mpc.ops import OPS
 
 #: An attribute of a module in which neither holder of shares knows the weights (docs/decisions/0011).
@@ -108,6 +109,11 @@ def _arg_maximum(f: _Facts) -> Count:
     return counts.maximum(size, f.x // size, 2, f.shift, small=f.small)
 
 
+def _softmax(f: _Facts) -> Count:
+    counted = counts.bounded_softmax if "below" in f.op.attrs else counts.softmax
+    return counted(f.x, f.axis_size(-1), f.small, f.shift)
+
+
 def _log_softmax(f: _Facts) -> Count:
     row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
     return counts.log_softmax(f.x, row, f.small)
@@ -115,15 +121,11 @@ def _log_softmax(f: _Facts) -> Count:
 
 def _norm(f: _Facts) -> Count:
     attrs: Mapping[str, Any] = f.op.attrs
-    shape, epsilon = f.operands[0], float(attrs.get("epsilon", 1e-5))
-    if f.op.name == "InstanceNormalization":
-        return counts.norm(f.x, prod(shape[2:]), epsilon, small=f.small)
-    if f.op.name == "GroupNormalization":
-        return counts.norm(f.x, f.x // shape[0] // int(attrs["num_groups"]), epsilon, small=f.small)
-    if f.op.name == "MeanVarianceNormalization":
-        return counts.norm(f.x, prod(shape[a] for a in attrs.get("axes", (0, 2, 3))), 0.0, scaled=False, small=f.small)
-    row = prod(shape[int(attrs.get("axis", -1)) % len(shape) :])
-    return counts.norm(f.x, row, epsilon, centre=f.op.name == "LayerNormalization", small=f.small)
+    name, shape, epsilon = f.op.name, f.operands[0], float(attrs.get("epsilon", 1e-5))
+    row = norm_row(f.op, shape)
+    if name == "MeanVarianceNormalization":
+        return counts.norm(f.x, row, 0.0, True, False, f.small, f.shift, f.keep)
+    return counts.norm(f.x, row, epsilon, name != "RMSNormalization", True, f.small, f.shift, f.keep)
 
 
 def _gather(f: _Facts) -> Count:
@@ -228,7 +230,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "root": lambda f: counts.root(f.out, f.op.name == "Sqrt", f.small),
     "log": lambda f: counts.logarithm(f.out, f.small),
     "softsign": lambda f: counts.softsign(f.out, f.small),
-    "softmax": lambda f: counts.softmax(f.x, f.axis_size(-1), f.small, f.shift),
+    "softmax": _softmax,
     "log_softmax": _log_softmax,
     "norm": _norm,
     "lp_norm": lambda f: counts.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.small),  # type: ignore[arg-type]
@@ -256,3 +258,13 @@ def count(op: Op, module: Module) -> Count:
     if facts.weights and facts.secrets == 1 and module.attrs.get(MASKED_WEIGHTS):
         found = replace(found, work={**found.work, "mac": 2 * found.work.get("mac", 0.0)})  # with W − B, and with B
     return found
+
+
+def checked(op: Op, module: Module) -> Count:
+    """Of `mpc.checked`; what it truncates is opened beside the count."""
+    f = _Facts(op, module)
+    return (
+        replace(counts.CHECKED + counts.truncate(f.out, f.shift), rounds=counts.CHECKED.rounds)
+        if f.shift
+        else counts.CHECKED
+    )

@@ -6,8 +6,8 @@ from itertools import groupby
 
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost
-from ppc.targets.mpc.counts import CHECKED, NOTHING, Count
-from ppc.targets.mpc.rules import count
+from ppc.targets.mpc.counts import NOTHING, Count
+from ppc.targets.mpc.rules import checked, count
 
 
 def in_lockstep(lowered: Module, prices: Mapping[str, float]) -> Iterator[tuple[Op, Cost]]:
@@ -23,7 +23,7 @@ def _row(ops: list[Op], lowered: Module) -> Count:
     total, done = NOTHING, dict[str, float]()
     for op in ops:
         name = op.name.removeprefix("mpc.")
-        found = CHECKED if name == "checked" else count(replace(op, name=name), lowered)
+        found = checked(op, lowered) if name == "checked" else count(replace(op, name=name), lowered)
         start = max((done.get(o, 0.0) for o in op.operands), default=0.0)
         done.update(dict.fromkeys(op.results, start + found.rounds))
         total += replace(found, rounds=0.0)

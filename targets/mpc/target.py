@@ -15,6 +15,7 @@ from ppc.ir.target import LAN, Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.ranges import declared
 from ppc.targets.mpc.fuse import fuse, of_mpc
+from ppc.targets.mpc.masks import masks_logits
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.mpc.rules import count
 from ppc.targets.mpc.tables import choose_tables
@@ -50,7 +51,7 @@ class MpcTarget:
         if all(name.startswith("@") for name in names if name in op.operands):
             return "no operand is a value: the node is constant"
         wrong = too_large(op, module, LARGEST)
-        if wrong is not None:
+        if wrong is not None and not masks_logits(op, module, LARGEST):
             return f"MPC computes on numbers below 2^30, and a constant of this node is {wrong:.3g}"
         return _special(op, module) or _leaves_range(op, module)
 
@@ -85,7 +86,7 @@ class MpcTarget:
         return 0
 
 
-#: Fixed point holds no more: a larger constant (the -3.4e38 of an attention mask, an infinity) has no encoding.
+#: Fixed point holds no more: a larger constant (an infinity) has no encoding, but as a mask (`masks`).
 LARGEST = 2.0**46
 
 

@@ -15,7 +15,8 @@ from ppc.runtime.mpc.ring import Ring, word
 
 @dataclass(frozen=True, slots=True)
 class Powers:
-    """exp on [start, start + 2^k − 1), in cells of width 1; the result has `bits + factor_bits` fractional bits."""
+    """exp(x − origin) on [start, start + (2^k − 1) W), in cells of W = 2^width; the result has `bits + factor_bits`
+    fractional bits."""
 
     start: int
     k: int
@@ -23,6 +24,7 @@ class Powers:
     factor_bits: int = 18
     g: int = 16
     width: int = 0
+    origin: int = 0
 
     @property
     def scale(self) -> int:
@@ -31,15 +33,16 @@ class Powers:
     def deal(self, d: Dealer, r: Ring) -> None:
         """Tables for masks r (n,) below 2^(k + g)."""
         top, rho = (r >> word(self.g)).astype(np.int64), (r & word((1 << self.g) - 1)) / 2.0**self.g
-        cell = (np.arange(1 << self.k)[None] - top[:, None]) % (1 << self.k) + self.start
-        d.share(np.round(np.exp(cell - rho[:, None]) * 2.0**self.bits).astype(np.uint64))
+        cell = (np.arange(1 << self.k)[None] - top[:, None]) % (1 << self.k) - rho[:, None]
+        powers = np.exp(cell * 2.0**self.width + (self.start - self.origin))
+        d.share(np.round(powers * 2.0**self.bits).astype(np.uint64))
 
     def take(self, p: Party, n: int) -> Ring:
         return p.share((n, 1 << self.k))
 
     def read(self, table: Ring, c: Ring) -> Ring:
         """Shares of exp, given the opened c (n,) below 2^(k + g)."""
-        u = (c & word((1 << self.g) - 1)) / 2.0**self.g
+        u = (c & word((1 << self.g) - 1)) * 2.0 ** (self.width - self.g)
         factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
         returned: Ring = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)] * factor
         return returned

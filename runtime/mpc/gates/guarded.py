@@ -17,6 +17,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import CLIENT, Party
 from ppc.runtime.mpc.gates.compare import compared_bits
 from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.gates.table import units
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.turn import Rounds, Turn, beside, specs_of
@@ -78,19 +79,12 @@ class Guarded:
         """Of the table's result."""
         return Truncation(self.table.scale - self.bits)
 
-    def _units(self, x: Ring) -> Ring:
-        """x in units of the table, below 2^(k + g), flat."""
-        t = self.table
-        drop = self.fraction + t.width - t.g
-        moved = x >> word(drop) if drop >= 0 else x << word(-drop)
-        return moved.reshape(-1) & word((1 << (t.k + t.g)) - 1)
-
     def deal(self, d: Dealer) -> Read:
         wide = (len(self.limits), *self.shape)
         of_x, of_y = Truncation(self.shift), self._cut
         r, s = d.random(self.shape), d.random(self.shape)
         deal_digits(d, self.how, r >> word(self.shift))
-        self.table.deal(d, self._units(r >> word(self.shift)))
+        self.table.deal(d, units(self.table, r >> word(self.shift), self.fraction))
         deal_signs(d, self.how, wide)
         beta = d.random(wide, "bit").astype(np.uint64)
         d.share(beta)
@@ -111,7 +105,7 @@ class Guarded:
         judging = signs(p, self.how, digits[:, :, None], top, np.stack([c.public - word(t) for t in self.limits]))
         first = next(judging)
         start = word(round(self.table.start * 2.0**self.fraction))
-        y = self.table.read(table, self._units(c.public - start)).reshape(self.shape)
+        y = self.table.read(table, units(self.table, c.public - start, self.fraction)).reshape(self.shape)
         masked = of_y.masked(p, y, s)
         sign, (theirs,) = yield from beside(judging, first, Turn((masked,), specs_of((masked,))))
         opened = of_y.of(masked + theirs)

@@ -41,20 +41,46 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class SelfProduct:
-    """x · x element by element: one round, one opening."""
+    """x · x element by element, and x itself: one round, one opening. x is divided by 2^bits before it is squared, and
+    by 2^kept where it is wanted itself (both zero, or both 1 to 32).
+
+    With C opened and H = r >> bits, x = C' − H + s·w·2^(64 − bits), where C' and the bit s are public and w is the
+    mask's top bit (`gates.truncate`). The square of the last term vanishes mod 2^64, so H², and w·H to its low `bits`
+    bits, are all that the dealer adds.
+    """
 
     shape: Shape
+    bits: int = 0
+    kept: int = 0
 
-    def deal(self, d: Dealer) -> Ring:
-        a = d.random(self.shape)
-        d.share(a * a)
-        return make_zero(self.shape)
+    def __post_init__(self) -> None:
+        assert self.bits <= 32, "a product of two wrap bits would not vanish"
+        assert bool(self.bits) == bool(self.kept), "one opening has one offset"
 
-    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
-        a = p.random(self.shape)
-        (e,) = yield from p.open(shares[0] - a)
-        returned: Ring = e * (e * p.first + word(2) * a) + p.share(self.shape)
-        return returned
+    def deal(self, d: Dealer) -> tuple[Ring, Ring]:
+        mask = Truncation(self.bits)
+        r = d.random(self.shape)
+        mask.deal(d, r)
+        high = r >> word(self.bits)
+        d.share(high * high)
+        if self.bits:
+            d.share((high * (r >> word(63))).astype(mask.wrap))
+            Truncation(self.kept).deal(d, r)
+        return make_zero(self.shape), make_zero(self.shape)
+
+    def online(self, p: Party, *shares: Ring) -> Rounds[tuple[Ring, Ring]]:
+        mask, other = Truncation(self.bits), Truncation(self.kept)
+        r = p.random(self.shape)
+        undo, square = mask.take(p, r), p.share(self.shape)
+        wrapped = p.share(self.shape, mask.wrap).astype(np.uint64) if self.bits else None
+        of_value = other.take(p, r)
+        (sum_,) = yield from p.open(mask.masked(p, shares[0], r))
+        c = mask.of(sum_)
+        two = word(2)
+        y = c.public * (c.public * p.first - two * undo.high) + square
+        if c.wrapped is not None and undo.wrap is not None and wrapped is not None:
+            y = y + c.wrapped * two * (c.public * undo.wrap - wrapped)
+        return y, other.of(sum_).less(of_value, p.first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -67,11 +68,7 @@ class Spline:
     def read(self, table: Ring, c: Ring) -> Ring:
         """Shares of the function, given the opened c (n,) below 2^(k + g)."""
         row = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)]
-        u = c & word((1 << self.g) - 1)
-        y = row[:, self.degree]
-        for j in range(self.degree - 1, -1, -1):
-            y = y * u + row[:, j]
-        return y
+        return polynomial(row, c & word((1 << self.g) - 1))
 
 
 @cache
@@ -90,15 +87,28 @@ def coefficients(spline: Spline) -> Floats:
 
 def rotated(s: Spline, r: Ring) -> Ring:
     """For each mask r and each value of c_top: the coefficients in u of the polynomial of cell c_top − r_top."""
-    top, rho = (r >> word(s.g)).astype(np.int64), (r & word((1 << s.g) - 1)).astype(np.float64) / 2.0**s.g
+    top, rho = (r >> word(s.g)).astype(np.int64), r & word((1 << s.g) - 1)
     cell = (np.arange(1 << s.k)[None] - top[:, None]) % (1 << s.k)
-    q = coefficients(s)[cell]  # (n, 2^k, degree + 1)
+    return shifted(s, cell, rho[:, None])
+
+
+def shifted(s: Spline, cell: NDArray[np.int64], rho: Ring) -> Ring:
+    """Coefficients in u, (*cell.shape, degree + 1), of the polynomials of some cells shifted by rho (g bits)."""
+    q, back = coefficients(s)[cell], -rho.astype(np.float64) / 2.0**s.g
     table = np.zeros(q.shape, np.uint64)
     for j in range(s.degree + 1):  # (u − rho)^i, expanded
-        shifted = sum(q[..., i] * comb(i, j) * (-rho[:, None]) ** (i - j) for i in range(j, s.degree + 1))
-        scaled = np.round(np.asarray(shifted) * 2.0 ** (s.bits + (s.degree - j) * s.g))
+        terms = sum(q[..., i] * comb(i, j) * back ** (i - j) for i in range(j, s.degree + 1))
+        scaled = np.round(np.asarray(terms) * 2.0 ** (s.bits + (s.degree - j) * s.g))
         table[..., j] = scaled.astype(np.int64).view(np.uint64)
     return table
+
+
+def polynomial(row: Ring, u: Ring) -> Ring:
+    """Coefficients (n, degree + 1) at u (n,)."""
+    y = row[:, -1]
+    for j in range(row.shape[1] - 2, -1, -1):
+        y = y * u + row[:, j]
+    return y
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,14 @@ class Lookup:
         r, table = p.random((n,), self._word), s.take(p, n)
         c = yield from open_top(p, shares[0].reshape(-1), r, s.start, s.width, s.k, s.g, self.fraction)
         return s.read(table, c).reshape(self.shape)
+
+
+def units(table: Any, x: Ring, fraction: int) -> Ring:
+    """x, of `fraction` fractional bits, in units of a table with cells of 2^width read with g bits each; below
+    2^(k + g), flat."""
+    drop = fraction + table.width - table.g
+    moved = x >> word(drop) if drop >= 0 else x << word(-drop)
+    return moved.reshape(-1) & word((1 << (table.k + table.g)) - 1)
 
 
 def open_top(

@@ -11,18 +11,25 @@ from typing import Any
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.engine import CLIENT, SERVER, Engine
 from ppc.runtime.mpc.gates.verdict import Verdict, VerdictShare
+from ppc.runtime.mpc.protocols.linear import truncate
+from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.turn import Rounds
 
 
 def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Rounds[Ring]:
-    """x. Raises PPC6016 at the party that is told: two rounds, 16 bytes."""
+    """x, truncated beside where it has more fractional bits. Raises PPC6016 at the party that is told: two rounds, 16
+    bytes."""
     nodes = list(attrs["of"])
+    count, more = e.counted(nodes), excess(attrs)
+    gate = VerdictShare() if e.outsourced else Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]])
+    if more:
+        x, found = yield from e.beside(lambda e: truncate(e, x, more), lambda e: e.apply(gate, count))
+    else:
+        found = yield from e.apply(gate, count)
     if e.outsourced:
-        e.doubt = yield from e.apply(VerdictShare(), e.counted(nodes))  # `ppc.runtime.mpc.told` sends it
-        return x
-    gate = Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]])
-    if (yield from e.apply(gate, e.counted(nodes))):
+        e.doubt = found  # `ppc.runtime.mpc.told` sends it
+    elif found:
         raise left_range(attrs)
     return x
 

@@ -229,8 +229,28 @@ def logical_or(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> R
 
 
 def where(e: Engine, attrs: Attrs, condition: Ring | Weight, a: Ring | Weight, b: Ring | Weight) -> Rounds[Ring]:
-    """condition · (a − b) + b: two rounds, error 2^-16. |a − b| < 2^30."""
+    """condition · (a − b) + b: two rounds, error 2^-16. |a − b| < 2^30; by a weight, 2^26 of values,
+    while other weights are chosen exactly."""
+    if isinstance(condition, Weight) and (isinstance(a, Weight) or isinstance(b, Weight)):
+        known = _chosen(e, condition, a, b)
+        if isinstance(b, Weight):
+            return known if isinstance(a, Weight) else known + (yield from _kept(e, condition, a))
+        return known + b - (yield from _kept(e, condition, b))
     left, right = shared(e, a), shared(e, b)
     if isinstance(condition, Weight):
-        return (yield from weighted(e, np.multiply, left - right, plain(condition))) + right
+        return (yield from _kept(e, condition, left - right)) + right
     return (yield from product(e, np.multiply, condition, left - right)) + right
+
+
+def _kept(e: Engine, condition: Weight, x: Ring) -> Rounds[Ring]:
+    """x where the condition holds, else zero."""
+    return weighted(e, np.multiply, x, plain(condition))
+
+
+def _chosen(e: Engine, condition: Weight, a: Ring | Weight, b: Ring | Weight) -> Ring:
+    """What a Where by a weight takes from weights, and zero elsewhere: local, and exact (as a mask has to be)."""
+    shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
+    if condition.data is None:
+        return np.zeros(shape, np.uint64)
+    either = (np.asarray(o.data, np.float64) if isinstance(o, Weight) else 0.0 for o in (a, b))
+    return e.constant(Weight(condition.name, shape, np.where(np.asarray(condition.data) != 0, *either)), FRACTION_BITS)

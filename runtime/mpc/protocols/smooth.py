@@ -103,13 +103,18 @@ ROWS: dict[str, Smooth] = {
 }
 
 
+def row_of(op: str, attrs: Attrs) -> str:
+    """The row of ROWS that an operator reads, where it reads one."""
+    return "GeluTanh" if op == "Gelu" and attrs.get("approximate", "none") == "tanh" else op
+
+
 def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
     """The function of a row on a share that has `shift` fractional bits too many: three rounds, or with small tables
     four and, by way of |x|, six."""
     if e.small and row.half is not None:
         return (yield from _by_magnitude(e, row.half, x, shift))
     s = row.spline
-    lo, hi = _ends(s)
+    lo, hi = ends(s)
     gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.small)
     inside, bits, above = yield from e.apply(gate, x)
     end = hi / 2.0**FRACTION_BITS
@@ -118,7 +123,7 @@ def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
     return y
 
 
-def _ends(s: Spline) -> tuple[int, int]:
+def ends(s: Spline) -> tuple[int, int]:
     """The range of a table, in units of 2^-16."""
     unit = max(1, round(s.unit * 2.0**FRACTION_BITS))
     return round(s.start * 2.0**FRACTION_BITS) + 2 * unit, round(s.end * 2.0**FRACTION_BITS) - 2 * unit
@@ -126,7 +131,7 @@ def _ends(s: Spline) -> tuple[int, int]:
 
 def _by_magnitude(e: Engine, h: Spline, x: Ring, shift: int) -> Rounds[Ring]:
     """max(x, 0) + h(|x|), with h constant beyond the table: both signs of x share its cells."""
-    _, end = _ends(h)
+    _, end = ends(h)
     bits, multiples, x = yield from compare_truncated(e, x, shift, -end, 0, end)
     below = x - multiples[0] + word(end) * (e.first - bits[0])  # x + end where x < -end
     above = multiples[2] - word(end) * bits[2]
@@ -150,7 +155,7 @@ def erf(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 
 
 def gelu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    return evaluate(e, ROWS["GeluTanh" if attrs.get("approximate", "none") == "tanh" else "Gelu"], x, excess(attrs))
+    return evaluate(e, ROWS[row_of("Gelu", attrs)], x, excess(attrs))
 
 
 def swish(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:

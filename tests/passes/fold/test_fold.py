@@ -50,6 +50,9 @@ NORM = [
 LN = {"two": np.float32(2), "eps": np.float32(1e-5)}
 SHAPE = {"s": np.asarray([2, 12])}
 
+QK = [n("MatMul", "x,w", "h"), n("Add", "h,b", "q"), n("MatMul", "x,u", "k"), n("Transpose", "k", "t", perm=[1, 0])]
+SCORES = {"w": f(6, 5), "b": f(5), "u": f(6, 5), "c": np.float32(2.5)}
+
 #: name: (nodes, shape of x, constants, operators after folding)
 CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], list[str]]] = {
     "conv + batch-norm": (CONV, (2, 3, 5, 5), {"w": f(4, 3, 3, 3), "c": f(4), **BN}, ["Conv"]),
@@ -150,6 +153,17 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], li
     "linear classifier, one row": (
         [ml("LinearClassifier", "x", "l,y", coefficients=[1.0, -2.0], intercepts=[0.1], classlabels_ints=[3, 5],
             post_transform="LOGISTIC")], (4, 2), {}, ["Gemm", "Sigmoid"]),
+    "scale of scores": (
+        [*QK, n("MatMul", "q,t", "p"), n("Div", "p,c", "r"), n("Softmax", "r", "y")], (4, 6), SCORES,
+        ["Gemm", "Gemm", "Transpose", "MatMul", "Softmax"]),
+    "scale of scores that are an output": (
+        [*QK, n("MatMul", "q,t", "p"), n("Mul", "p,c", "y")], (4, 6), SCORES, ["Gemm", "Gemm", "Transpose", "MatMul"]),
+    "scale of scores by the second factor": (
+        [QK[0], n("Relu", "h", "q"), *QK[2:], n("MatMul", "q,t", "p"), n("Mul", "p,c", "y")], (4, 6), SCORES,
+        ["Gemm", "Relu", "Gemm", "Transpose", "MatMul"]),
+    "scale of scores without a layer": (
+        [n("Relu", "x", "q"), n("Transpose", "x", "t", perm=[1, 0]), n("MatMul", "q,t", "p"), n("Mul", "p,c", "y")],
+        (4, 6), {"c": np.float32(2.5)}, ["Relu", "Transpose", "MatMul", "Mul"]),
 }  # fmt: skip
 
 

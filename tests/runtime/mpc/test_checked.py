@@ -9,7 +9,7 @@ import pytest
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.gates.verdict import Verdict
 from ppc.runtime.mpc.ring import encode
-from ppc.runtime.ranges import RANGES, check_operand, declared
+from ppc.runtime.ranges import RANGES, check_operand, declared, logits_bound
 from ppc.runtime.value import Value
 
 EDGE = 2.0**-16
@@ -25,6 +25,16 @@ CASES: list[tuple[str, list[Any], list[Any], dict[str, Any]]] = [
     ("Log", [[EDGE, 2.0**24 - 1]], [[1.0, 0.0]], {}),
     ("Log", [[1.0, 2.0]], [[1.0, 2.0**24]], {}),
     ("MeanVarianceNormalization", [[[0.0, 500.0]]], [[[0.0, 900.0]]], {"axes": (1,)}),
+    ("LayerNormalization", [[[0.0, 500.0]], "@s"], [[[0.0, 900.0]], "@s"], {"axis": 1}),
+    ("Softmax", [[[4.9, -24.9]]], [[[5.5, -1.0]]], {"axis": 1, "below": 5}),
+    ("Softmax", [[[4.9, -24.9]]], [[[1.0, -25.5]]], {"axis": 1, "below": 5, "tables": "small"}),
+    ("Softmax", [[[-9.0, -20.0]]], [[[-11.0, -20.0]]], {"axis": 1, "below": 5}),
+    (
+        "Softmax",
+        [[[-9.0, -20.0]]],
+        [[[-11.0, -20.0]]],
+        {"axis": 1, "below": 5, "tables": "small", "operand_bits": [32]},
+    ),
     ("Sigmoid", [[-(2.0**29), 2.0**29]], [], {}),
     ("Softmax", [[-(2.0**29), 2.0**29]], [], {}),
 ]
@@ -35,8 +45,9 @@ def test_what_is_outside_is_counted(case: Any, step_of_mpc: Callable[..., Any]) 
     op, good, bad, attrs = case
     for operands, wrong in ((good, 0), (bad, 1)):
         if operands:
-            arrays = [np.array(o) for o in operands]
-            found = step_of_mpc(op, *arrays, attrs=attrs, shape=arrays[0].shape).sessions
+            given = [o if isinstance(o, str) else np.array(o) for o in operands]
+            weights = {o: np.ones(2) for o in given if isinstance(o, str)}
+            found = step_of_mpc(op, *given, attrs=attrs, weights=weights, shape=given[0].shape).sessions
             shares = [found[role].engines["mpc"].counts["node"] for role in ("client", "server")]
             assert int((shares[0] + shares[1])[0]) == wrong, operands
 
@@ -86,6 +97,26 @@ def test_simulate_names_the_node(value: list[float], wrong: bool) -> None:
         return check_operand("Exp", "the node", {}, [operand])
     with pytest.raises(PartyError, match=r"PPC6016.*'the node' \(Exp\) is given 14.5 \(1 of 2"):
         check_operand("Exp", "the node", {}, [operand])
+
+
+def test_simulate_names_rows_without_a_large_logit() -> None:
+    right, low, outside = (
+        [Value("mpc", (2, 2), np.array(rows))]
+        for rows in ([[-8.0, 4.9]] * 2, [[4.0, 0], [-10, -11]], [[6.0, 0], [4, 1]])
+    )
+    attrs = {"axis": 1, "below": 5}
+    check_operand("Softmax", "the node", attrs, right)
+    check_operand("Softmax", "the node", {"axis": 1}, outside)
+    with pytest.raises(PartyError, match=r"PPC6016.*'the node' \(Softmax\) is given -10 "):
+        check_operand("Softmax", "the node", attrs, low)
+    with pytest.raises(PartyError, match=r"PPC6016.*'the node' \(Softmax\) is given 6 \(1 of 4"):
+        check_operand("Softmax", "the node", attrs, outside)
+
+
+def test_logits_that_lie_close_together_have_a_bound() -> None:
+    assert logits_bound(-4.5, 4.2) == 8
+    assert logits_bound(-6.0, 4.2) == 8 and logits_bound(-6.5, 4.2) is None
+    assert all(logits_bound(*ends) is None for ends in ((-np.inf, 4.2), (np.nan, np.nan), (np.inf, np.inf)))
 
 
 def test_ranges_know_what_leaves_them() -> None:

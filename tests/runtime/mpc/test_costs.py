@@ -146,8 +146,13 @@ STEPS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("Softmax", [n(20, 30)], ROW | SMALL, (20, 30)),
     ("Softmax", [n(20, 30)], ROW | {"operand_bits": (32,)}, (20, 30)),
     ("Softmax", [n(20, 1)], ROW | {"operand_bits": (32,)}, (20, 1)),
+    *[("Softmax", [n(20, k)], ROW | {"below": 4} | more, (20, k)) for k in (1, 30, 512) for more in ({}, SMALL)],
+    ("Softmax", [n(20, 32)], ROW | {"below": 4, "operand_bits": (32,)}, (20, 32)),
     ("Softmax", [n(4, 70)], ROW, (4, 70)),
     ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW | SMALL, (20, 32)),
+    ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW | LATE, (20, 32)),
+    ("LayerNormalization", [n(20, 32), (32,)], ROW | {"fraction_bits": 48}, (20, 32)),
+    ("MeanVarianceNormalization", [n(4, 3, 8, 9)], {"operand_bits": (32,), "fraction_bits": 48}, (4, 3, 8, 9)),
 ]
 
 

@@ -271,3 +271,24 @@ def test_wrong_shapes_are_refused_before_any_message(step_of_mpc: Any) -> None:
     with pytest.raises(PartyError) as caught:
         run_step(session, Step(1, "mpc.Nonsense", "", "", (2,), "f32", {}))
     assert code_of(caught) == "PPC6006"
+
+
+def test_branches_take_their_material_in_their_own_time() -> None:
+    rows = [Row("fork", "bit", (3, 1)), Row("share", "uint8", (1,)), Row("fork", "bit", (1, 0))]
+    rows += [Row("random", "uint16", (2,)), Row("share", "uint64", (3,)), Row("random", "bit", (4,))]
+    arrays = [None, "a", None, "b", "c", "d"]
+    chunk = Chunk(rows, arrays, "step 1")
+    one, two = chunk.fork()
+    assert two.take("share", "uint64", (3,)) == "c" and one.take("share", "uint8", (1,)) == "a"
+    inner, empty = one.fork()
+    assert inner.take("random", "uint16", (2,)) == "b" and chunk.take("random", "bit", (4,)) == "d"
+    for spent in (one, two, inner, empty, chunk):
+        with pytest.raises(PartyError, match="PPC6009"):
+            spent.take("share", "uint8", (1,))
+
+
+@pytest.mark.parametrize("row", [("share", "bit", (1, 0)), ("fork", "bit", (9, 9)), ("fork", "bit", (1,)), None])
+def test_branches_that_the_dealer_did_not_make(row: tuple[str, str, tuple[int, ...]] | None) -> None:
+    rows = [Row(*row), Row("share", "uint8", (1,))] if row else []
+    with pytest.raises(PartyError, match=r"PPC6003.*two branches"):
+        Chunk(rows, [None] * len(rows), "step 1").fork()

@@ -219,6 +219,12 @@ CASES = [
     Case("Softmax", [n(5, 10)], {"axis": -1}, 2e-4),
     Case("Softmax", [n(2, 3, 4) * 30], {"axis": 1}, 2e-4),
     Case("Softmax", [n(5, 10) * 3], {"axis": -1, "operand_bits": [36]}, 2e-4, onnx_attrs={"axis": -1}),
+    *[
+        Case("Softmax", [logits], {"axis": axis, "below": 5, **more}, 2e-4, onnx_attrs={"axis": axis})
+        for logits, axis in ((np.clip(n(40, 33), -8, 4.9), -1), (np.clip(n(3, 32, 5) * 4, -25, 4.9), 1))
+        for more in ({}, {"tables": "small"}, {"operand_bits": [32]})
+    ],
+    *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1, "below": 3}, 2e-4, onnx_attrs={"axis": -1}) for k in (1, 2, 512)],
     *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1}, 2e-4) for k in (2, 63, 64, 65)],
     Case("Softmax", [np.zeros((2, 7))], {"axis": -1}, 2e-4),
     Case("Softmax", [n(3, 1)], {"axis": -1}, 2e-4),
@@ -290,6 +296,17 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
     np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
     chosen = step_of_mpc("Where", np.ones((1, 5)), "@m", np.zeros((1, 5)), weights={"@m": mask}, shape=(1, 5)).value
     np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)
+
+
+@pytest.mark.parametrize("which", [(True, False), (False, True), (True, True), (False, False)])
+def test_a_choice_by_a_weight(which: tuple[bool, bool], step_of_mpc: Any) -> None:
+    """Constants are chosen exactly, whatever their size, and broadcast."""
+    keep, a, b = np.array([[1.0], [0.0]]), n(2, 5), np.array([[-np.inf, 2.0**28, 3.25, 0.0, -1.0]])
+    b = b if which[1] else np.clip(b, -100, 100)
+    weights = {"@k": keep} | {name: v for name, v, is_weight in (("@a", a, which[0]), ("@b", b, which[1])) if is_weight}
+    operands = ["@k", *(f"@{name}" if is_weight else v for name, v, is_weight in zip("ab", (a, b), which, strict=True))]
+    got = step_of_mpc("Where", *operands, weights=weights, shape=(2, 5)).value
+    np.testing.assert_allclose(got, np.where(keep > 0, a, np.maximum(b, -(2.0**29))), atol=3 * LSB)
 
 
 def test_every_protocol_is_tested() -> None:

@@ -36,6 +36,10 @@ CASES: list[tuple[str, tuple[int, ...], dict[str, Any], tuple[int, ...]]] = [
     ("ReluMaxPool", (1, 16, 32, 32), {**POOL, **LATE}, (1, 16, 16, 16)),
     ("ReluMaxPool", (1, 16, 32, 32), {**POOL, **LATE, **SMALL}, (1, 16, 16, 16)),
     ("Gelu", (COUNT,), LATE, (COUNT,)),
+    ("Softmax", (512, 8), ROW | {"below": 4}, (512, 8)),
+    ("Softmax", (512, 8), ROW | {"below": 4, "operand_bits": [32]}, (512, 8)),
+    ("MeanVarianceNormalization", (512, 8), {"axes": (1,)}, (512, 8)),
+    ("MeanVarianceNormalization", (512, 8), {"axes": (1,), **LATE, "fraction_bits": 48}, (512, 8)),
 ]
 
 

@@ -91,6 +91,33 @@ def test_only_the_first_operand_is_truncated_in_an_opening() -> None:
     assert shown(module("a = Conv x @w", "y = PRelu x a"))[0] == "Conv"
 
 
+NORM = "LayerNormalization"
+
+
+def test_norms_truncate_what_they_read_and_the_check_truncates_them() -> None:
+    m = module("a = MatMul x @w", "b = Add a x", f"c = {NORM} b @w", "y = mpc.checked c!")
+    assert shown(m) == ["MatMul 36", "Add[36, 16] 36", f"{NORM}[36, 16] 48", "mpc.checked[48]"]
+    m = module(f"a = {NORM} x @w", "b = Relu a", "y = Neg b")
+    assert shown(m) == [f"{NORM} 48", "Relu[48]", "Neg"]
+
+
+@pytest.mark.parametrize(
+    "m",
+    [
+        module(f"a = {NORM} x @w", f"y = {NORM} a @w"),  # too many bits
+        module(f"a = {NORM} x @w", "b = Add a x", "y = Relu b"),  # too many to be added to others
+        module("a = ReduceMean x", f"y = {NORM} a @w"),
+    ],
+)
+def test_a_norm_has_no_room_for_every_number_of_bits(m: Module) -> None:
+    assert all("fraction_bits" not in op.attrs for op in fuse(m, of_mpc).ops)
+
+
+def test_a_reader_that_truncates_at_once_leaves_room_for_the_others() -> None:
+    m = module(f"a = {NORM} x @w", "b = MatMul a @w", "c = Add a b", f"y = {NORM} c @w")
+    assert shown(m) == [NORM, "MatMul 36", "Add[16, 36] 36", f"{NORM}[36, 16]"]
+
+
 def test_a_bias_that_is_scaled_forbids_it() -> None:
     gemm = module("y = Gemm x @w @b").ops[0]
     assert product_bits(gemm) == 36

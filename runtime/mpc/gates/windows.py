@@ -1,0 +1,134 @@
+"""A function over many octaves by several tables, of which comparisons choose one: three rounds.
+
+x is opened once under its mask. Every window reads its own table from that opening, at its own resolution; meanwhile
+the comparisons with the windows' ends go on (`gates.sign`). What the tables give is opened under masks of its own, for
+the truncation, with the digits of the comparisons; outside its window a table gives a number without a meaning. The
+last round opens the comparisons under random bits, and the difference of two neighbours' bits times the window's value
+is local, since the dealer has shared the products of these bits with what undoes the masks (`gates.compare`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, floor, log2, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.engine import CLIENT, Party
+from ppc.runtime.mpc.gates.compare import compared_bits
+from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.gates.table import Spline, units
+from ppc.runtime.mpc.gates.truncate import Truncation
+from ppc.runtime.mpc.ring import Ring, Shape, word
+from ppc.runtime.mpc.turn import Rounds, Turn, beside, specs_of
+
+#: Octaves of a window, and the bits of its number of cells: cells of 2^-FINE of the window's lower end.
+OCTAVES, CELLS, FINE = 2, 5, 3
+_GRAIN, _DEGREE, _PRECISION = 10, 3, 17
+
+
+class Chosen(NamedTuple):
+    """Shares: the function's value, zero where x is in no window; bits [x >= limit] of each limit (integers)."""
+
+    value: Ring
+    bits: Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A function on ring integers 2^lo <= x < 2^hi; the result has `bits` fractional bits, or fewer that count where it
+    is far larger than elsewhere: its error is about 2^-_PRECISION relative. `tables` and `limits`: see `windows`."""
+
+    shape: Shape
+    tables: tuple[Spline, ...]
+    limits: tuple[int, ...]
+    bits: int
+
+    @property
+    def how(self) -> Digits:
+        return digits_for(compared_bits(0))
+
+    @property
+    def _many(self) -> Shape:
+        return (len(self.tables), *self.shape)
+
+    @property
+    def _wide(self) -> Shape:
+        return (len(self.limits), *self.shape)
+
+    @property
+    def _first(self) -> int:
+        """The limit that the first window begins with."""
+        return len(self.limits) - len(self.tables) - 1
+
+    @property
+    def _cut(self) -> Truncation:
+        return Truncation(max(t.scale for t in self.tables) - self.bits)
+
+    def deal(self, d: Dealer) -> Chosen:
+        r, s = d.random(self.shape), d.random(self._many)
+        deal_digits(d, self.how, r)
+        for table in self.tables:
+            table.deal(d, units(table, r, 0))
+        deal_signs(d, self.how, self._wide)
+        beta = d.random(self._wide, "bit").astype(np.uint64)
+        d.share(beta)
+        at = self._first
+        for factor in (beta[at:-1], beta[at + 1 :]):
+            self._cut.deal(d, s, factor)
+        self._cut.deal(d, s)
+        return Chosen(make_zero(self.shape), make_zero(self._wide))
+
+    def online(self, p: Party, *shares: Ring) -> Rounds[Chosen]:
+        r, s = p.random(self.shape), p.random(self._many)
+        digits, top = take_digits(p, self.how, self.shape)
+        taken = [table.take(p, prod(self.shape)) for table in self.tables]
+        (c,) = yield from p.open(shares[0] + r)
+        moved = np.stack([c - word(t) for t in self.limits])
+        judging = signs(p, self.how, digits[:, :, None], top, moved)
+        first = next(judging)
+        masked = self._cut.masked(p, self._read(taken, c), s)
+        sign, (theirs,) = yield from beside(judging, first, Turn((masked,), specs_of((masked,))))
+        opened = self._cut.of(masked + theirs)
+        if p.rank == CLIENT:
+            sign = sign ^ np.uint8(1)  # at least, instead of below
+        z = (yield from p.open_bits(sign ^ p.random(self._wide, "bit"))).astype(np.uint64)
+        flip = word(1) - word(2) * z
+        beta = p.share(self._wide)
+        at = self._first
+        ends = [self._cut.take(p, None, self._many) for _ in range(2)]  # of the lower and the upper limits
+        value = opened.less(self._cut.take(p, s), p.first)
+        lower, upper = slice(at, -1), slice(at + 1, None)
+        parts = [
+            z[side] * value + flip[side] * opened.less(undo, beta[side])
+            for side, undo in zip((lower, upper), ends, strict=True)
+        ]
+        scaled = (parts[0] - parts[1]) << self._shifts()
+        return Chosen(scaled.sum(axis=0, dtype=np.uint64), z * p.first + flip * beta)
+
+    def _read(self, taken: list[Ring], c: Ring) -> Ring:
+        """Every table's value, at the table's own scale."""
+        read = [
+            table.read(words, units(table, c - word(round(table.start)), 0))
+            for table, words in zip(self.tables, taken, strict=True)
+        ]
+        return np.stack(read).reshape(self._many)
+
+    def _shifts(self) -> Ring:
+        """What brings the truncated values of all windows to one scale."""
+        most = max(t.scale for t in self.tables)
+        return np.array([most - t.scale for t in self.tables], np.uint64).reshape(-1, *[1] * len(self.shape))
+
+
+def windows(f: Callable[[Any], Any], lo: int, hi: int, floor_at_zero: bool = False) -> Windows:
+    """Tables and limits of a falling function on [2^lo, 2^hi), for `Windows` of one element; `floor_at_zero`: zero is
+    one more limit, before the others. The windows end at 2^hi; the first may begin below 2^lo."""
+    starts = range(hi - OCTAVES * ceil((hi - lo) / OCTAVES), hi, OCTAVES)
+    tables = []
+    for a in starts:
+        largest = floor(log2(float(f(2.0**a))))
+        cell = 2.0 ** (a - FINE)
+        tables.append(Spline(f, 2.0**a - cell, a - FINE, CELLS, _DEGREE, _GRAIN, _PRECISION - largest))
+    limits = (*([0] if floor_at_zero else []), 1 << lo, *(1 << a for a in starts[1:]), 1 << hi)
+    return Windows((), tuple(tables), limits, 0)
