@@ -31,9 +31,10 @@ MOST_ENTRIES = 1 << 24  # of P
 
 @dataclass(frozen=True)
 class CanonicalizeTrees(Pass):
-    """Ensembles with one kind of comparison, sums or means of leaves, and no way set for missing values.
+    """Ensembles with one kind of comparison and sums or means of leaves. What is left stays compound.
 
-    What is left stays compound. A sample with NaN has no meaning in the form made here.
+    A NaN has no meaning in the form made here. Where a way is set for missing values, the ensemble must read an input
+    of the model: no party takes a NaN for an input (PPC6005), while one that is computed may be meant.
     """
 
     name: ClassVar[str] = "canonicalize-trees"
@@ -67,7 +68,9 @@ def _tables(op: Op, r: Rewriter) -> _Tables | None:
     if x.dtype != "f32" or len(x.shape) != 2 or len(modes) != 1 or values is None or features is None:
         return None
     (mode,) = modes
-    if mode not in COMPARE or any(a.get("nodes_missing_value_tracks_true") or ()) or not np.isfinite(values).all():
+    if mode not in COMPARE or not np.isfinite(values).all():
+        return None
+    if any(a.get("nodes_missing_value_tracks_true") or ()) and op.operands[0] not in r.module.inputs:
         return None
     keys = list(zip(a["nodes_treeids"], a["nodes_nodeids"], strict=True))
     at = {key: i for i, key in enumerate(keys)}

@@ -51,7 +51,7 @@ class LocalSession(Session):
         """An operator, or several in one step, without what only says how shares are kept."""
         attrs = {key: value for key, value in step.attrs.items() if key not in MPC_ATTRIBUTES}
         if self.noise:
-            if (found := self._tabled(step, operands[0])) is not None:
+            if operands[0] is not None and (found := self._tabled(step, operands[0])) is not None:
                 return self._rounded(found, step)
             operands = tuple(self._fixed_point().weights(step.name, attrs, operands))
         first, *others = FUSED.get(step.name, (step.name,))
@@ -60,12 +60,11 @@ class LocalSession(Session):
             result = run_kernel(self, replace(step, name=name, attrs={}), result)
         return self._rounded(result, step)
 
-    def _tabled(self, step: Step, operand: Value | Weight | None) -> Value | None:
+    def _tabled(self, step: Step, operand: Value | Weight) -> Value | None:
         """A smooth function as MPC's tables have it (simulate only)."""
-        assert operand is not None
         rng = np.random.default_rng([step.id, step.run])
         tabled = import_module("ppc.runtime.mpc.tabled").tabled
-        found = tabled(step.name.partition(".")[2], step.attrs, np.asarray(operand.data, np.float64), rng)
+        found = tabled(step.name.partition(".")[2], step.attrs, operand.data, rng)
         return None if found is None else Value("mpc", step.shape, found)
 
     def _he(self) -> Any:

@@ -23,8 +23,8 @@ LOG_OCTAVES = (-16, 24)
 ROW_SPREAD_BITS, MOST_EXPONENTIALS = 21, 512
 #: Their exponents lie within so many units, and the largest of a row within fewer, below a bound.
 LOGITS, ROW_SPREAD = 30, 14
-#: How far a bound lies above what calibration saw.
-LOGITS_MARGIN = 3
+#: How far a bound lies above what calibration saw, at least and at most.
+LOGITS_MARGIN = (3, 8)
 #: exp is taken as that of this value above it; exp(14) is 1.2 million.
 EXP_LIMIT = 14
 
@@ -107,8 +107,9 @@ def logits_bound(least: float, most: float) -> int | None:
     apart to do without the maximum of a row."""
     if not most - least < ROW_SPREAD:  # also where one of them is not finite
         return None
-    below = floor(most) + 1 + LOGITS_MARGIN
-    return below if least >= below - ROW_SPREAD else None
+    least_margin, most_margin = LOGITS_MARGIN
+    below = min(floor(least) + ROW_SPREAD, floor(most) + 1 + most_margin)
+    return below if below >= most + least_margin else None
 
 
 #: Functions of rows whose range is one of a sum over the row.

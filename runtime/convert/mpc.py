@@ -77,10 +77,11 @@ def _share(session: Session, step: Step, value: Value, owner: str) -> Value:
         return Value("mpc", step.shape, difference)
     data: NDArray[Any] = np.asarray(value.data)
     _fits(data.shape, step)
-    if data.dtype.kind == "f" and not np.all(np.isfinite(data)):
+    data = data.astype(np.float64, copy=False)
+    largest = float(np.max(np.abs(data), initial=0.0))  # NaN where one is
+    if not np.isfinite(largest):
         raise PartyError("PPC6005", f"the value that step {step.id} shares holds NaN or infinity")
-    if not np.all(np.abs(data.astype(np.float64)) < LARGEST):
-        largest = float(np.max(np.abs(data.astype(np.float64))))
+    if largest >= LARGEST:
         raise PartyError(
             "PPC6010",
             f"step {step.id} shares a value of size {largest:g}; fixed point with {FRACTION_BITS} fractional bits "

@@ -15,13 +15,13 @@ from ppc.runtime.schema import FRACTION_BITS
 Floats = NDArray[np.float64]
 
 
-def tabled(op: str, attrs: Mapping[str, Any], x: Floats, rng: np.random.Generator) -> Floats | None:
-    """The function of an operator before its result is truncated; None of one that is not evaluated so."""
+def tabled(op: str, attrs: Mapping[str, Any], x: Any, rng: np.random.Generator) -> Floats | None:
+    """The function of an operator on an array, before its result is truncated; None of one that is not evaluated so."""
     name = row_of(op, attrs)
     if name not in ROWS:
         return None
     alpha = float(attrs.get("alpha", 1.0)) if op == "Swish" else 1.0
-    row, fixed = ROWS[name], decode(encode(np.clip(alpha * x, -(2.0**30), 2.0**30)))
+    row, fixed = ROWS[name], decode(encode(np.clip(alpha * np.asarray(x, np.float64), -(2.0**30), 2.0**30)))
     if attrs.get("tables") == "small" and row.half is not None:
         return _by_magnitude(row.half, fixed, rng) / alpha
     return _guarded(row, fixed, rng) / alpha

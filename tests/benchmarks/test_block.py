@@ -26,7 +26,7 @@ def converted() -> Module:
     nodes = tuple(op.loc for op in ops if op.name in ("Softmax", "LayerNormalization"))
     (result,) = found.outputs
     checked = Op("mpc.checked", (result,), ("told",), {"of": nodes, "to": "client"}, "told", Domain.MPC)
-    values = {**found.values, logits: replace(found.values[logits], range=(-6.0, 6.0)), "told": found.values[result]}
+    values = {**found.values, logits: replace(found.values[logits], range=(-6.0, 5.0)), "told": found.values[result]}
     return replace(found, stage=Stage.CONVERTED, ops=(*ops, checked), values=values, outputs=("told",))
 
 

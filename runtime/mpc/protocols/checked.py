@@ -39,5 +39,6 @@ def left_range(attrs: Mapping[str, Any]) -> PartyError:
     return PartyError(
         "PPC6016",
         f"a value left the range in which its function holds under MPC, in one of {', '.join(map(repr, attrs['of']))}",
-        help="`ppc run --mode simulate` on this input names the node and the value; or let the node run elsewhere.",
+        help="`ppc run --mode simulate` on this input names the node and the value; calibrate with data like it, "
+        "or let the node run elsewhere.",
     )

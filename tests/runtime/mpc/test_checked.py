@@ -8,7 +8,8 @@ import pytest
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.gates.verdict import Verdict
-from ppc.runtime.mpc.ring import encode
+from ppc.runtime.mpc.protocols.checked import checked
+from ppc.runtime.mpc.ring import decode, encode
 from ppc.runtime.ranges import RANGES, check_operand, declared, logits_bound
 from ppc.runtime.value import Value
 
@@ -49,7 +50,9 @@ def test_what_is_outside_is_counted(case: Any, step_of_mpc: Callable[..., Any]) 
             weights = {o: np.ones(2) for o in given if isinstance(o, str)}
             found = step_of_mpc(op, *given, attrs=attrs, weights=weights, shape=given[0].shape).sessions
             shares = [found[role].engines["mpc"].counts["node"] for role in ("client", "server")]
-            assert int((shares[0] + shares[1])[0]) == wrong, operands
+            total = int((shares[0] + shares[1])[0])
+            also = op == "Softmax"  # a number from outside the table may make the sum of its row one
+            assert wrong <= total <= wrong + wrong * also, operands
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 1 << 20, 1 << 32, (1 << 32) - 1])
@@ -69,6 +72,26 @@ def test_one_party_learns_whether_a_count_is_zero(
     outcome = step_of_mpc("Verdict", np.array([count], np.uint64), shape=(1,), raw=True)
     assert told == {True: count > 0, False: False}
     assert max(outcome.sent) == 16 and min(outcome.sent) == 8
+
+
+@pytest.mark.parametrize("wrong", [0, 3])
+def test_the_check_truncates_what_it_passes_on(
+    wrong: int, step_of_mpc: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = np.array([1.5, -2.25, 1000.0])
+
+    def implementation(e: Any, attrs: Any, x: Any) -> Any:
+        e._counts = {"some node": np.full(1, wrong, np.uint64) * e.first}
+        return (yield from checked(e, {"of": ["some node"], "to": "client", "operand_bits": (48,)}, x))
+
+    monkeypatch.setattr("ppc.runtime.mpc.steps.protocol", lambda name: implementation)
+    if wrong:
+        with pytest.raises(PartyError, match=r"PPC6016.*'some node'"):
+            step_of_mpc("Check", encode(value, 48), shape=(3,), raw=True)
+        return
+    outcome = step_of_mpc("Check", encode(value, 48), shape=(3,), raw=True)
+    np.testing.assert_allclose(decode(outcome.value), value, atol=2.0**-16)
+    assert outcome.rounds == 2
 
 
 def test_what_is_opened_says_no_more_than_the_bit(
@@ -114,7 +137,7 @@ def test_simulate_names_rows_without_a_large_logit() -> None:
 
 
 def test_logits_that_lie_close_together_have_a_bound() -> None:
-    assert logits_bound(-4.5, 4.2) == 8
+    assert logits_bound(-4.5, 4.2) == 9 and logits_bound(0.0, 0.5) == 9
     assert logits_bound(-6.0, 4.2) == 8 and logits_bound(-6.5, 4.2) is None
     assert all(logits_bound(*ends) is None for ends in ((-np.inf, 4.2), (np.nan, np.nan), (np.inf, np.inf)))
 
