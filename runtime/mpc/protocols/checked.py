@@ -20,8 +20,7 @@ from ppc.runtime.mpc.turn import Rounds
 def checked(e: Engine, attrs: Mapping[str, Any], x: Ring) -> Rounds[Ring]:
     """x, truncated beside where it has more fractional bits. Raises PPC6016 at the party that is told: two rounds, 16
     bytes."""
-    nodes = list(attrs["of"])
-    count, more = e.counted(nodes), excess(attrs)
+    count, more = e.counted(list(attrs["of"])), excess(attrs)
     gate = VerdictShare() if e.outsourced else Verdict({"client": CLIENT, "server": SERVER}[attrs["to"]])
     if more:
         x, found = yield from e.beside(lambda e: truncate(e, x, more), lambda e: e.apply(gate, count))
