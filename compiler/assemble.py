@@ -39,6 +39,7 @@ def assemble(
             "outputs": _signature(lowered, "output"),
         },
         {"sha256": f"sha256:{policy.sha256}", "assumed": policy.assumed, "source": policy.source, "text": policy_text},
+        resolved.share_holders,
     )
     secret, public = plan_json.arrays(lowered, public=False), plan_json.arrays(lowered, public=True)
     server = npz_bytes(secret)
@@ -55,7 +56,7 @@ def assemble(
     errors = {a["node"]: a["error"] for a in manifest["report"]["approximations"]}
 
     def plan(manifest_hash: str) -> str:
-        return emit(lowered, manifest["steps"], title, lines, manifest_hash, errors)
+        return emit(lowered, manifest["steps"], title, lines, manifest_hash, errors, resolved.share_holders)
 
     manifest["program_file"] = plan_json.sha256(plan("").encode())
     manifest["tee"] = _tee(manifest, resolved)

@@ -14,7 +14,7 @@ from ppc.compiler.frontend.onnx_import import import_model
 from ppc.compiler.policy_file import policy_text
 from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
-from ppc.compiler.stages import Placing, assumed_ranges, domains, objective_of, within_limits, without_pins
+from ppc.compiler.stages import Placing, apart, assumed_ranges, domains, objective_of, within_limits, without_pins
 from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.module import Array, Module
 from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
@@ -107,7 +107,7 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     placing = Placing(
         bound, domains(request.targets), request.network, prices, targets, wished=objective_of(request.objective)
     )
-    module = LabelFlow(policy, imported).run(module)
+    module = placing.marked(LabelFlow(policy, imported).run(module))
     samples: tuple[Mapping[str, Array], ...] = ()
     if request.calibrate is not None:
         samples = calibration(request.calibrate, module)
@@ -123,7 +123,7 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     table = request.table.summary
     findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices.he, prices.mpc)
-    diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module)]
+    diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module), *apart(placing, placed.table)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     measured = frozenset({"error"} if samples else ())
     diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses, measured)

@@ -18,6 +18,7 @@ from ppc.ir.policy import ResolvedPolicy
 from ppc.ir.types import Domain, TensorType
 from ppc.ir.verify import verify
 from ppc.ir.views import Views
+from ppc.runtime.places import holders
 from ppc.runtime.schema import step_spec
 from ppc.targets.he.verify import verify_he
 
@@ -53,7 +54,7 @@ def same_text(manifest: Mapping[str, Any], module: Module, plan: str) -> bool:
     """Is plan.py the text of these steps, under this manifest?"""
     errors = {a["node"]: a["error"] for a in manifest["report"]["approximations"]}
     title = f"Plan for {manifest['model']['name']}, made by ppc."
-    made = emit(module, manifest["steps"], title, header(manifest), "", errors)
+    made = emit(module, manifest["steps"], title, header(manifest), "", errors, holders(manifest))
     return sha256(made.encode()) == manifest["program_file"] and _without_hash(plan) == made
 
 
@@ -85,6 +86,9 @@ def _module(manifest: Mapping[str, Any], arrays: Mapping[str, Array], policy: Re
             type = TensorType(str(step["dtype"]), tuple(map(int, shape)))
             values[result] = Value(type, label, Domain(spec.writes) if spec.writes else None)
         ops.append(Op(name, operands, results, {k: _attr(v) for k, v in step["attrs"].items()}, str(step["node"])))
+    shared = any(v.domain is Domain.MPC for v in values.values())
+    if shared and tuple(manifest["mpc"]["parties"]) != policy.share_holders:
+        raise ValueError(f"the holders of shares are not {' and '.join(policy.share_holders)}, as the policy has it")
     return Module(
         str(manifest["model"]["name"]),
         Stage.LOWERED,

@@ -24,10 +24,12 @@ from ppc.passes.candidates import Candidates, candidates
 from ppc.passes.check_ranges import CheckRanges
 from ppc.passes.convert import Convert
 from ppc.passes.lower import Lower
+from ppc.runtime.places import OUTSOURCED
 from ppc.targets.conversions import Conversions
 from ppc.targets.he.batch_cost import FEWEST_SAMPLES
 from ppc.targets.he.lower import lower_he
 from ppc.targets.he.target import rungs
+from ppc.targets.mpc.rules import MASKED_WEIGHTS
 from ppc.targets.mpc.target import MpcTarget
 from ppc.targets.prices import Prices
 from ppc.targets.registry import load_targets
@@ -60,13 +62,18 @@ class Placing:
         return bool(self.resolved.any_weight.owners)
 
     @property
+    def outsourced(self) -> bool:
+        """Two parties that own nothing hold the shares."""
+        return self.resolved.share_holders == OUTSOURCED
+
+    @property
     def error_budget(self) -> float:
         """What polynomials may change the outputs by, relative to their ranges."""
         return self.resolved.limits.get("error", APPROXIMATION_ERROR)
 
     @property
     def pricing(self) -> Pricing:
-        conversions = Conversions(self.hides_weights, self.prices)
+        conversions = Conversions(self.hides_weights, self.prices, self.outsourced)
         targets: Targets = {**self.targets, Domain.MPC: self._mpc}
         return Pricing(targets, conversions, self._network(), SETUP, self.objective)
 
@@ -95,6 +102,10 @@ class Placing:
         learns = {(g.value, g.party) for g in self.resolved.grants if g.output}
         return {v: tuple(d for d in (Domain.CLIENT, Domain.SERVER) if (v, d.value) in learns) for v in module.outputs}
 
+    def marked(self, module: Module) -> Module:
+        """The module with what the price of MPC depends on beside its operators."""
+        return replace(module, attrs={**module.attrs, MASKED_WEIGHTS: True}) if self.outsourced else module
+
     def candidates(self, module: Module) -> Candidates:
         return candidates(module, self.resolved, self.targets, self.wanted)
 
@@ -114,7 +125,7 @@ class Placing:
             table.shared,
             self.recipients(module),
             interactive=self.resolved.non_interactive is None,
-            refreshes=Domain.MPC in self.wanted,
+            refreshes=Domain.MPC in self.wanted and not self.outsourced,
             limits=self.resolved.limits,
         )
         return Assign(rules, self.pricing, tuple(rungs_)).search(module)
@@ -173,6 +184,16 @@ class Placed:
 def verified(module: Module) -> Module:
     verify(module)
     return module
+
+
+def apart(placing: Placing, table: Candidates) -> list[Diagnostic]:
+    """A note where nodes could run under MPC and others under HE or TEE, if values got from one to the other."""
+    found = {d for row in table.table.values() for d, why in row.items() if why is None}
+    others = " and ".join(str(d) for d in (Domain.HE, Domain.TEE) if d in found)
+    if not placing.outsourced or Domain.MPC not in found or not others:
+        return []
+    pair = " and ".join(placing.resolved.share_holders)
+    return [Diagnostic("PPC3007", f"no value gets from {others} to shares that {pair} hold, or back", severity="note")]
 
 
 def _split(depth: int, why: Diagnostic) -> Diagnostic:

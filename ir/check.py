@@ -24,7 +24,7 @@ from ppc.ir.policy.bind import Grant, Origin, ResolvedPolicy, node_name
 from ppc.ir.policy.integrity import altered_by
 from ppc.ir.printer import print_op
 from ppc.ir.slices import made_by, reveals_of
-from ppc.ir.trust import missing_trust
+from ppc.ir.trust import missing_trust, shares_of_others
 from ppc.ir.types import Domain
 from ppc.ir.views import Fact, RevealLine, Views, views_of
 from ppc.runtime.schema import FUSED, StepSpec, step_spec
@@ -116,7 +116,7 @@ class _Check:
         sources = frozenset[str]().union(*(f.sources for f in operands))
         sources = sources.union(*(self.policy.weight_sources(*w) for w in made_from))
         late = spec.reveals or any(f.late for f in operands)
-        altered = altered_by(spec, ((f.altered_by, f.late) for f in operands))
+        altered = altered_by(spec, ((f.altered_by, f.late) for f in operands), self.policy.share_holders)
         fact = Fact(spec.writes or "", join(labels), (node_name(op), 0), frozenset(), sources, late, altered)
         carried: Fact | None = None
         if op.name.startswith(("convert.", "reveal.")) or self._only_carries(op, operands):
@@ -247,6 +247,8 @@ class _Check:
 
     def _conversion(self, op: Op, spec: StepSpec, operand: Fact) -> None:
         """A value changes its representation: out of HE only with circuit privacy, to a party only as a reveal."""
+        if problem := shares_of_others(spec, self.policy):
+            self._refuse("PPC2019", problem, op)
         if spec.reads == "he" and op.name not in HE_EXITS:
             self._refuse("PPC2014", f"a result leaves HE by {op.name}", op)
         party = spec.writes
@@ -377,9 +379,7 @@ class _Check:
 
     def _parameters(self) -> None:
         """Trained numbers in attributes are public with the plan."""
-        if not self.policy.parameter_label.owners:
-            return
-        for op in self.module.ops:
+        for op in self.module.ops if self.policy.parameter_label.owners else ():
             if held := parameters_of(op):
                 self._refuse("PPC2021", f"{', '.join(held)} of this {op.name} would stand in the public plan", op)
 

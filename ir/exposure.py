@@ -10,14 +10,18 @@ from ppc.ir.label import PUBLIC
 from ppc.ir.module import Module, Op
 from ppc.ir.policy.ast import AllowParameters
 from ppc.ir.policy.bind import ResolvedPolicy
+from ppc.ir.types import Domain
+from ppc.runtime.places import OUTSOURCED, OWNERS, Holders
 from ppc.runtime.schema import step_spec
+
+_SHARE = ("shares", "one of two shares; each is uniformly random on its own")
 
 #: Why a party that holds a value in a representation cannot read it.
 OPAQUE = {
     ("server", "he"): ("ciphertexts", "encrypted under the client's key, which never leaves the client"),
-    ("client", "mpc"): ("shares", "one of two shares; each is uniformly random on its own"),
-    ("server", "mpc"): ("shares", "one of two shares; each is uniformly random on its own"),
+    **{(party, "mpc"): _SHARE for party in (*OWNERS, *OUTSOURCED)},
 }
+WEIGHTS = ("masked copies", "weights minus a mask; each of the two holders of shares has one uniform part of it")
 MASKED = ("masked results", "decrypted under a mask of the server that is uniform modulo Q")
 
 #: Operators of MPC whose traffic grows with the number of comparisons.
@@ -45,12 +49,17 @@ class Soundness:
     altered_by: tuple[str, ...]
 
 
-def holdings(module: Module) -> Mapping[str, tuple[Holding, ...]]:
-    """By party: what it holds as ciphertexts, shares or under a mask."""
+def holdings(module: Module, pair: Holders) -> Mapping[str, tuple[Holding, ...]]:
+    """By party: what it holds as ciphertexts, shares or under a mask. `pair`: the holders of shares."""
     held: Counter[tuple[str, str, str]] = Counter()
     for value in module.values.values():
         for (party, domain), (what, why) in OPAQUE.items():
-            held[party, what, why] += value.domain is not None and value.domain.value == domain
+            if value.domain is not None and value.domain.value == domain and (domain != "mpc" or party in pair):
+                held[party, what, why] += 1
+    if pair == OUTSOURCED:
+        weights = {o for op in module.ops if op.domain is Domain.MPC for o in op.operands if o.startswith("@")}
+        for party in pair:
+            held[party, *WEIGHTS] += len(weights)
     for op in module.ops:
         if op.name == "convert.he_to_mpc" or (op.name.startswith("reveal.he") and op.attrs.get("privacy") == "masking"):
             held["client", *MASKED] += 1

@@ -9,6 +9,7 @@ from ppc.ir.label import Label
 from ppc.ir.module import Module, Op, Stage
 from ppc.ir.policy.bind import Origin, ResolvedPolicy
 from ppc.ir.trust import assumptions
+from ppc.runtime.places import OUTSOURCED
 
 #: Why a party may see a value in clear.
 Ground = Literal["own secrets only", "revealed", "computed from what it sees", "enclave trusted", "owner of the weight"]
@@ -80,7 +81,8 @@ def views_of(
 ) -> Views:
     """Put together what a module that passed the check shows to whom."""
     shown = {r.value: r for r in reveals}
-    sees: dict[str, list[Sight]] = {"client": [], "server": [], "dealer": [], "enclave": []}
+    unseen = policy.share_holders if policy.share_holders == OUTSOURCED else ()
+    sees: dict[str, list[Sight]] = {party: [] for party in ("client", "server", *unseen, "dealer", "enclave")}
     for name, fact in facts.items():
         if fact.domain == "tee":
             sees["enclave"].append(Sight(name, "enclave trusted", line=_tee_line(policy)))
@@ -104,7 +106,7 @@ def views_of(
         tuple(reveals),
         trust,
         tuple(leaks(module, policy)),
-        holdings(module),
+        holdings(module, policy.share_holders),
         tuple(soundness(module, altered_by)),
         tuple(_unchecked(module, policy)),
     )

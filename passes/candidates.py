@@ -18,6 +18,7 @@ from ppc.ir.printer import print_op
 from ppc.ir.target import HE_SECURITY_BITS, Targets
 from ppc.ir.types import Domain
 from ppc.passes.visibility import sources, visible
+from ppc.runtime.places import OWNERS
 
 Kind = Literal["policy", "party", "trust", "label", "targets", "target"]
 
@@ -131,7 +132,7 @@ class _Judge:
         return None
 
     def _party(self, op: Op, domain: Domain) -> Reason | None:
-        missing = [p for p in NEEDS[domain] if p not in self.policy.roles]
+        missing = [p for p in self._needs(domain) if p not in self.policy.roles]
         return Reason("party", f"the deployment has no {missing[0]}") if missing else None
 
     def _trust(self, op: Op, domain: Domain) -> Reason | None:
@@ -142,12 +143,20 @@ class _Judge:
             if line := self.policy.distrust("enclave"):
                 return Reason("trust", "the policy calls the enclave malicious", line)
         if domain in (Domain.HE, Domain.MPC):
-            for party in NEEDS[domain]:
+            for party in self._needs(domain):
                 if line := self.policy.distrust(party):
                     return Reason("trust", f"{domain} is secure against semi-honest parties; {party} is not", line)
-        if domain is Domain.MPC and self.policy.trust("dealer", "non_colluding") is None:
-            return Reason("trust", "mpc needs a dealer that colludes with nobody (`trust dealer non_colluding`)")
+        if domain is Domain.MPC:
+            for party in self._needs(domain):
+                if party not in OWNERS and self.policy.trust(party, "non_colluding") is None:
+                    text = f"mpc needs a {party} that colludes with nobody (`trust {party} non_colluding`)"
+                    return Reason("trust", text)
         return None
+
+    def _needs(self, domain: Domain) -> tuple[str, ...]:
+        """Parties that take part in a domain: the owners of secrets, and who holds shares where they do not."""
+        others = [p for p in self.policy.share_holders if p not in OWNERS] if domain is Domain.MPC else []
+        return (*NEEDS[domain], *others)
 
     def _label(self, op: Op, domain: Domain) -> Reason | None:
         if domain not in (Domain.CLIENT, Domain.SERVER):

@@ -3,8 +3,8 @@
 python plan.py --party server --listen 0.0.0.0:7001 --connect dealer=h:7002 --keys keys
 python plan.py --party client --connect server=h:7001 --connect dealer=h:7002 --keys keys --data x.npz -o y.npz
 
-With --deal the dealer makes material ahead (--runs passes) and the other two store it in their --material folders; a
-run of client and server with --material uses it, without a dealer.
+With --deal the dealer makes material ahead (--runs passes) and the holders of shares store it in their --material
+folders; a run with --material at every party uses it, without a dealer.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ppc.runtime.data import batches, load_inputs, save_atomic, unbatch
 from ppc.runtime.errors import PartyError
 from ppc.runtime.phases import needs_dealer, new_session, pairs, roles, run_party, summary
+from ppc.runtime.places import holders
 from ppc.runtime.plan import Plan, Program
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ def _parser(plan: Plan) -> argparse.ArgumentParser:
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds that another party may be silent")
     parser.add_argument("--deal", action="store_true", help="make (dealer) or store (others) material, and run nothing")
     parser.add_argument("--runs", type=int, help="passes that a dealer with --deal makes material for")
-    parser.add_argument("--material", type=Path, help="folder of stored material: --deal fills it, a run uses it up")
+    parser.add_argument(
+        "--material",
+        type=Path,
+        help="folder of stored material: --deal fills it, a run uses it up; who holds no shares says with it that no "
+        "dealer takes part",
+    )
     parser.add_argument(
         "--when-empty", choices=("fail", "wait"), default="fail", help="where --material has too little for a run"
     )
@@ -99,6 +105,9 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
         raise PartyError("PPC6011", f"{role} needs its keys", help="make them with `ppc keys DIR` and give --keys DIR")
     keys = load(options.keys, role)
     stock, runs = _stock(plan, options, keys), dealing.wanted(plan, role, options.runs) if options.deal else 0
+    stocked = options.material is not None and needs_dealer(plan.manifest)
+    if role not in roles(plan.manifest, stocked=stocked) and not options.deal:
+        raise PartyError("PPC6009", f"{role} has no part in a run on stored material: start the others without it")
     data, samples = _data(plan, options) if role == "client" and not options.deal else ([], 0)
     status.phase("connect")
     channels = connect_all(
@@ -108,7 +117,7 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
         keys,
         plan.hash,
         options.timeout,
-        pairs=dealing.PAIRS if options.deal else pairs(plan.manifest, stocked=stock is not None),
+        pairs=dealing.pairs(plan.manifest) if options.deal else pairs(plan.manifest, stocked=stocked),
         listen=options.listen,
     )
     session = new_session(plan, role, channels, options.weights, dealing=options.deal)
@@ -135,7 +144,8 @@ def _take_part(plan: Plan, program: Program, options: Any, status: "Status") -> 
 
 def _stock(plan: Plan, options: Any, keys: "PartyKeys") -> "Stock | None":
     """This party's stored material, if it has any part in that and was told where it is."""
-    if options.party not in ("client", "server") or not needs_dealer(plan.manifest):
+    pair = holders(plan.manifest)
+    if options.party not in pair or not needs_dealer(plan.manifest):
         return None
     if options.material is None:
         if options.deal:
@@ -144,7 +154,7 @@ def _stock(plan: Plan, options: Any, keys: "PartyKeys") -> "Stock | None":
     from ppc.runtime.keys import storage_key
     from ppc.runtime.mpc.stock import Stock
 
-    return Stock(options.material / options.party, options.party, plan.hash, storage_key(keys))
+    return Stock(options.material / options.party, options.party, plan.hash, storage_key(keys), pair)
 
 
 def _data(plan: Plan, options: Any) -> tuple[list[dict[str, Any]], int]:

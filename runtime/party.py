@@ -1,7 +1,7 @@
 """One party of a running plan.
 
 A plan is one straight-line program that every party executes (SPMD). Each line is a step; a party takes part in
-the steps whose roles name it (`runtime.schema`) and follows only the shapes of the others. The line
+the steps that have a place for it (`runtime.schema`) and follows only the shapes of the others. The line
 `h = p.mpc.Relu(x)` calls `Session.step("mpc.Relu", x)`, which looks the step up in plan.json by its number,
 checks that the names agree, and runs it.
 """
@@ -15,6 +15,7 @@ from typing import Any
 from ppc.runtime.errors import PartyError
 from ppc.runtime.meter import Meter
 from ppc.runtime.net.channel import Channel
+from ppc.runtime.places import parties_of
 from ppc.runtime.schema import StepSpec, attribute, step_spec
 from ppc.runtime.value import Value, Weight
 
@@ -106,7 +107,7 @@ class Session:
         """Import what this party's steps run, so that no pass has to."""
         for name in {line["step"] for line in self.manifest["steps"]}:
             spec = step_spec(name)
-            if self.role in spec.roles:
+            if self.role in parties_of(self.manifest, spec.places):
                 implementation(spec.run)
 
     def _steps_of_run(self) -> list[Step]:
@@ -135,7 +136,7 @@ class Session:
 
     def take(self, spec: StepSpec, step: Step, *operands: Value | Weight | None) -> Any:
         """What this party does in a step; a party that has no part in it follows the shapes."""
-        if self.role in spec.roles:
+        if self.role in parties_of(self.manifest, spec.places):
             return implementation(spec.run)(self, step, *operands)
         absent = tuple(Value(spec.writes or "", shape) for shape in step.shapes)
         return absent if len(absent) > 1 else absent[0] if absent else None

@@ -49,14 +49,16 @@ class StepSpec:
     name: str  # "he.linear", "mpc.*", "convert.he_to_mpc", "reveal.mpc_to_client"
     reads: str | None  # representation of its value operands; None: it has none
     writes: str | None  # representation of its result; None: it has none
-    roles: frozenset[str]  # parties that take part; the others only follow the shapes
+    places: frozenset[str]  # who takes part (`ppc.runtime.places`); the others only follow the shapes
     run: str  # "module:function", called as function(session, step, *operands)
     reveals: bool = False  # True where a party learns a value in clear that it may not derive itself
 
 
 def _steps() -> list[StepSpec]:
-    def spec(name: str, reads: str | None, writes: str | None, roles: str, run: str) -> StepSpec:
-        return StepSpec(name, reads, writes, frozenset(roles.split()), "ppc.runtime." + run, name.startswith("reveal."))
+    def spec(name: str, reads: str | None, writes: str | None, places: str, run: str) -> StepSpec:
+        return StepSpec(
+            name, reads, writes, frozenset(places.split()), "ppc.runtime." + run, name.startswith("reveal.")
+        )
 
     rows = [
         spec("client.input", None, "client", "client", "clear:take_input"),
@@ -84,15 +86,15 @@ def _steps() -> list[StepSpec]:
         spec("he.batch_sub", "he", "he", "server", "he.batch_steps:sub"),
         spec("he.batch_drop", "he", "he", "server", "he.batch_steps:drop"),
         spec("he.batch_rescale", "he", "he", "server", "he.batch_steps:rescale"),
-        # two-party computation on shares
-        spec("mpc.*", "mpc", "mpc", "client server dealer", "mpc.steps:run"),
+        # computation on shares by the two that hold them
+        spec("mpc.*", "mpc", "mpc", "share0 share1 dealer", "mpc.steps:run"),
         # the same value; party `to` learns whether one of the nodes `of` was given a value outside its range
-        spec("mpc.checked", "mpc", "mpc", "client server dealer", "mpc.steps:run"),
-        # conversions: no party learns anything
+        spec("mpc.checked", "mpc", "mpc", "client server share0 share1 dealer", "mpc.steps:run"),
+        # conversions: no party learns anything. HE and the enclave meet shares only where client and server hold them
         spec("convert.client_to_he", "client", "he", "client server", "convert.he:client_to_he"),
-        spec("convert.client_to_mpc", "client", "mpc", "client server", "convert.mpc:client_to_mpc"),
+        spec("convert.client_to_mpc", "client", "mpc", "client share0 share1", "convert.mpc:client_to_mpc"),
         spec("convert.client_to_tee", "client", "tee", "client enclave", "convert.tee:client_to_tee"),
-        spec("convert.server_to_mpc", "server", "mpc", "client server", "convert.mpc:server_to_mpc"),
+        spec("convert.server_to_mpc", "server", "mpc", "server share0 share1", "convert.mpc:server_to_mpc"),
         spec("convert.server_to_tee", "server", "tee", "server enclave", "convert.tee:server_to_tee"),
         spec("convert.he_to_mpc", "he", "mpc", "client server", "convert.he_mpc:he_to_mpc"),
         spec("convert.mpc_to_he", "mpc", "he", "client server", "convert.he_mpc:mpc_to_he"),
@@ -100,8 +102,8 @@ def _steps() -> list[StepSpec]:
         spec("convert.tee_to_mpc", "tee", "mpc", "client server enclave", "convert.tee:tee_to_mpc"),
         # reveals: a party learns a value; each carries `because`
         spec("reveal.he_to_client", "he", "client", "client server", "convert.he:he_to_client"),
-        spec("reveal.mpc_to_client", "mpc", "client", "client server", "convert.mpc:mpc_to_client"),
-        spec("reveal.mpc_to_server", "mpc", "server", "client server", "convert.mpc:mpc_to_server"),
+        spec("reveal.mpc_to_client", "mpc", "client", "client share0 share1", "convert.mpc:mpc_to_client"),
+        spec("reveal.mpc_to_server", "mpc", "server", "server share0 share1", "convert.mpc:mpc_to_server"),
         spec("reveal.tee_to_client", "tee", "client", "client enclave", "convert.tee:tee_to_client"),
         spec("reveal.tee_to_server", "tee", "server", "server enclave", "convert.tee:tee_to_server"),
         spec("reveal.client_to_server", "client", "server", "client server", "convert.mpc:client_to_server"),

@@ -15,6 +15,7 @@ from ppc.runtime.keys import make_keys, private_folder
 from ppc.runtime.launch import Outcome, launch, reserve_ports
 from ppc.runtime.net.address import Address, show
 from ppc.runtime.phases import needs_dealer, pairs, roles
+from ppc.runtime.places import holders
 from ppc.runtime.plan import Plan
 from ppc.runtime.progress import Progress
 from ppc.runtime.tee.roots import write_roots
@@ -59,7 +60,7 @@ def run_secure(
 
         def command(party: str) -> list[str]:
             line = _command(path, party, keys, timeout, {**dialled, party: addresses[party]}, talk)
-            line += stored if party in ("client", "server") else []
+            line += stored if party != "enclave" else []
             return line + (["--data", str(data), "-o", str(output)] if party == "client" else [])
 
         outcomes = launch(command, parties, on_event=shown)
@@ -67,17 +68,19 @@ def run_secure(
 
 
 def deal_here(path: Path, folder: Path, runs: int, *, timeout: float = 60.0, progress: bool = False) -> dict[str, Any]:
-    """Start dealer, client and server and let them fill `folder` with a lot of so many passes; what each reports."""
+    """Start dealer and holders of shares and let them fill `folder` with a lot of so many passes; what each reports."""
     plan, _ = Plan.load(path)
     dealing.wanted(plan, "dealer", runs)
     keys = _keys(plan, folder)
-    with reserve_ports(dealing.PARTIES) as addresses, Progress(dealing.PARTIES, quiet=not progress) as shown:
+    parties, talk, stocks = dealing.parties(plan.manifest), dealing.pairs(plan.manifest), holders(plan.manifest)
+    with reserve_ports(parties) as addresses, Progress(parties, quiet=not progress) as shown:
 
         def command(party: str) -> list[str]:
-            line = [*_command(path, party, keys, timeout, addresses, dealing.PAIRS), "--deal"]
-            return line + (["--runs", str(runs)] if party == "dealer" else ["--material", str(folder)])
+            line = [*_command(path, party, keys, timeout, addresses, talk), "--deal"]
+            line += ["--material", str(folder)] if party in stocks else []
+            return line + (["--runs", str(runs)] if party == "dealer" else [])
 
-        outcomes = launch(command, dealing.PARTIES, on_event=shown)
+        outcomes = launch(command, parties, on_event=shown)
         return {party: outcome.results for party, outcome in outcomes.items()}
 
 

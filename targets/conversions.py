@@ -17,10 +17,12 @@ SEED_BYTES = 32  # from which client and server expand the mask of a value that 
 
 @dataclass(frozen=True)
 class Conversions:
-    """`hides_weights`: HE results reach the client under a mask (circuit privacy)."""
+    """`hides_weights`: HE results reach the client under a mask (circuit privacy). `outsourced`: client and server hold
+    no shares, and then a value gets neither from HE or the enclave to shares nor back (docs/decisions/0011)."""
 
     hides_weights: bool = True
     prices: Prices = field(default_factory=Prices.shipped, repr=False)
+    outsourced: bool = False
 
     def cost(
         self,
@@ -70,7 +72,16 @@ class Conversions:
             (TEE, SERVER): shared,
             (CLIENT, SERVER): shared,
         }
+        if self.outsourced:
+            table = {(a, b): cost for (a, b), cost in table.items() if not _through_owners_shares(a, b)}
+            table |= {(MPC, CLIENT): both, (MPC, SERVER): both}  # a share from each holder
         return table.get((source, target))
+
+
+def _through_owners_shares(source: Domain, target: Domain) -> bool:
+    """A value is for a moment, or longer, in shares that client and server hold because it comes from or goes to HE
+    or the enclave."""
+    return source in (HE, MPC, TEE) and target in (HE, MPC, TEE)
 
 
 def _elements(value: str, module: Module) -> int:

@@ -19,7 +19,8 @@ def command(
 
     folder = material or stored_material(plan)
     found = deal_here(plan, folder, runs, timeout=timeout, progress=not quiet)
-    for party in ("client", "server"):
-        typer.echo(f"{party}: {found[party]['notes']['material']} in {folder / party}")
+    for party in (party for party in found if party != "dealer"):
+        kept = f" in {folder / party}" if (folder / party).exists() else ""
+        typer.echo(f"{party}: {found[party]['notes']['material']}{kept}")
     typer.echo(f"{found['dealer']['phases']['offline']:.1f} s, {found['dealer']['bytes_sent']:,} bytes from the dealer")
     return 0

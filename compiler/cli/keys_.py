@@ -7,7 +7,9 @@ import typer
 
 def command(
     folder: Path = typer.Argument(..., help="Where the keys go: one folder a party.", show_default=False),
-    parties: str = typer.Option("client,server,dealer,enclave", help="Parties, comma-separated."),
+    parties: str = typer.Option(
+        "client,server,dealer,enclave", help="Parties, comma-separated; compute0 and compute1 where a policy has them."
+    ),
     days: int = typer.Option(365, min=1, help="How long the certificates are valid."),
 ) -> int:
     """Make the deployment's authority and one key and certificate a party, for mutual TLS."""

@@ -9,6 +9,7 @@ from typing import Any
 from ppc.compiler.codegen.names import comment, variables
 from ppc.ir.module import Module, Op
 from ppc.ir.ops import OPS, opdef
+from ppc.runtime.places import OWNERS, Holders
 
 #: Attributes that say how the numbers are stored, not what happens: plan.json has them.
 _HIDDEN = ("layout_", "in_layout_", "out_layout_", "terms", "blocks")
@@ -23,8 +24,9 @@ def emit(
     header: Sequence[str],
     manifest: str,
     errors: Mapping[str, float] | None = None,
+    pair: Holders = OWNERS,
 ) -> str:
-    """The text of plan.py. `errors`: the largest error of each node's polynomial.
+    """The text of plan.py. `errors`: the largest error of each node's polynomial; `pair`: the holders of shares.
 
     Every name from the model passes through `repr` or `comment`."""
     from jinja2 import Environment, StrictUndefined
@@ -39,7 +41,7 @@ def emit(
         header=[comment(line, 110) for line in header],
         format=steps_format(),
         manifest=manifest,
-        lines=list(_lines(module, steps, errors or {})),
+        lines=list(_lines(module, steps, errors or {}, pair)),
     )
 
 
@@ -54,12 +56,14 @@ def quoted(text: str) -> str:
     return json.dumps(text)
 
 
-def _lines(module: Module, steps: Sequence[Mapping[str, Any]], errors: Mapping[str, float]) -> Sequence[str]:
+def _lines(
+    module: Module, steps: Sequence[Mapping[str, Any]], errors: Mapping[str, float], pair: Holders
+) -> Sequence[str]:
     names = variables(r for op in module.ops for r in op.results)
     out: list[str] = []
     segment = None
     for op, step in zip(module.ops, steps, strict=True):
-        place = _place(op)
+        place = _place(op, pair)
         if place != segment:
             out += ([""] if out else []) + [f"# ---- {place}"]
             segment = place
@@ -68,14 +72,14 @@ def _lines(module: Module, steps: Sequence[Mapping[str, Any]], errors: Mapping[s
     return out
 
 
-def _place(op: Op) -> str:
+def _place(op: Op, pair: Holders) -> str:
     engine = op.name.split(".")[0]
     return {
         "client": "client, in clear",
         "server": "server, in clear",
         "tee": "enclave, in clear inside the TEE",
         "he": "server, on ciphertexts (HE: CKKS)",
-        "mpc": "client and server, on shares (MPC)",
+        "mpc": f"{pair[0]} and {pair[1]}, on shares (MPC)",
         "convert": "conversion: nobody learns anything",
         "reveal": "REVEAL: a party learns a value",
     }[engine]

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from ppc.ir.module import Array, Module, Op
+from ppc.runtime.places import OWNERS, Holders
 from ppc.runtime.schema import FRACTION_BITS, PLAN_FORMAT, RING_BITS, step_spec
 
 
@@ -85,8 +86,8 @@ def weights(module: Module) -> dict[str, Any]:
     }
 
 
-def base(module: Module, model: Mapping[str, Any], policy: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that do not depend on files or the report."""
+def base(module: Module, model: Mapping[str, Any], policy: Mapping[str, Any], pair: Holders = OWNERS) -> dict[str, Any]:
+    """The fields that do not depend on files or the report. `pair`: the holders of shares."""
     domains = {op.name.split(".")[0] for op in module.ops}
     moved = {d for op in module.ops if "." in op.name for d in (step_spec(op.name).reads, step_spec(op.name).writes)}
     uses = [d for d in ("he", "mpc", "tee") if d in domains | moved]
@@ -97,7 +98,7 @@ def base(module: Module, model: Mapping[str, Any], policy: Mapping[str, Any]) ->
         "batch": module.attrs.get("batch", 1),
         "uses": uses,
         "he": he_parameters(module),
-        "mpc": {"ring_bits": RING_BITS, "fraction_bits": FRACTION_BITS, "parties": ["client", "server"]}
+        "mpc": {"ring_bits": RING_BITS, "fraction_bits": FRACTION_BITS, "parties": list(pair)}
         if "mpc" in uses
         else None,
         "weights": weights(module),

@@ -16,6 +16,7 @@ from ppc.ir.types import Domain
 from ppc.ir.views import Views
 from ppc.passes.assign.build import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome
+from ppc.runtime.places import OUTSOURCED
 from ppc.targets.he.primitives import Primitives
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
@@ -92,9 +93,10 @@ def build(f: Findings) -> dict[str, Any]:
 
 def _parties(views: Views, lowered: Module) -> dict[str, list[dict[str, str]]]:
     """What each party of the plan sees in clear; the server's weights are one row, not one a tensor. A plan without a
-    step on shares has no dealer, one without a TEE step no enclave."""
+    step on shares has no dealer and none that only holds shares, one without a TEE step no enclave."""
     engines = {op.name.split(".")[0] for op in lowered.ops}
-    absent = {party for party, engine in (("dealer", "mpc"), ("enclave", "tee")) if engine not in engines}
+    of = {"mpc": ("dealer", *OUTSOURCED), "tee": ("enclave",)}
+    absent = {party for engine, parties in of.items() for party in parties if engine not in engines}
     found: dict[str, list[dict[str, str]]] = {}
     for party, sights in views.sees.items():
         if party in absent and not sights:
@@ -121,7 +123,7 @@ def _nodes(f: Findings) -> list[dict[str, Any]]:
             if d is op.domain:
                 continue
             reason = f.reasons[op.results[0]].get(d)
-            why[str(d)] = _dearer(f, v, i) if reason is None else reason
+            why[str(d)] = _dearer(f, v, i, op.results[0]) if reason is None else reason
         inputs = [made[o] for o in op.operands if o in made]
         row = {"name": op.loc, "op": op.name, "domain": str(op.domain), "seconds": _seconds(f, v, op), "why_not": why}
         rows.append({**row, "inputs": inputs})
@@ -135,14 +137,22 @@ def _seconds(f: Findings, node: int, op: Op) -> float:
     return f.pricing.network.seconds(f.pricing.targets[op.domain].cost(op, f.assigned.module, f.assigned.rung, level))
 
 
-def _dearer(f: Findings, node: int, domain: int) -> str:
+def _dearer(f: Findings, node: int, domain: int, value: str) -> str:
     if f.assigned.dearer is None:
         return NOT_COMPUTED
     by = float(f.assigned.dearer[node, domain])
     if by == inf:
-        return "impossible together with the other nodes"
+        return "impossible together with the other nodes" + _apart(f, DOMAINS[domain], value)
     least = "at least " if f.assigned.problem.limits else ""
     return f"dearer by {least}{amount(by, f.pricing.objective.unit)}"
+
+
+def _apart(f: Findings, domain: Domain, value: str) -> str:
+    """Where values cannot get to the shares of this deployment."""
+    module, rung = f.assigned.module, f.assigned.rung
+    if domain not in (Domain.HE, Domain.TEE) or f.pricing.conversions.cost(domain, Domain.MPC, value, module, rung):
+        return ""
+    return f": no value gets from {domain} to the shares of this deployment, or back"
 
 
 def _segments(module: Module) -> list[dict[str, Any]]:

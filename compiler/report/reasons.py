@@ -12,7 +12,7 @@ _SHORT = (
     (re.compile(r"the policy does not allow (\w+) \(([^:]+:\d+).*\)", re.S), r"the policy does not allow \1 (\2)"),
     (re.compile(r"the (\w+) would see (.+), which depends on secrets of .+", re.S), r"the \1 would see \2"),
     (re.compile(r"allowed, not chosen .+"), "not chosen"),
-    (re.compile(r"impossible together with the other nodes"), "does not fit the other nodes"),
+    (re.compile(r"impossible together with the other nodes(: .+)?"), r"does not fit the other nodes\1"),
     (re.compile(r"(.+?); a policy with .+ lets it run there", re.S), r"\1"),
 )
 _SEEN = re.compile(r"the (\w+) would see .+")

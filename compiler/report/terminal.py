@@ -16,7 +16,7 @@ from ppc.ir.render import printable
 STYLES = {"he": "magenta", "mpc": "cyan", "tee": "yellow", "client": "green", "server": "blue"}
 WORDS = {
     "he": "homomorphic encryption at the server",
-    "mpc": "secret shares at client and server",
+    "mpc": "secret shares, one at each of two parties",
     "tee": "in clear inside the enclave",
     "client": "in clear at the client",
     "server": "in clear at the server",

@@ -43,4 +43,12 @@ CODES: list[Code] = [
         "The solver found no legal assignment within its time limit, and did not prove that there is none.",
         "Narrow the choice with --targets or `place` lines, or compile on a faster machine.",
     ),
+    Code(
+        "PPC3007",
+        "no value gets from HE or the enclave to the shares of computing parties",
+        "The policy names two computing parties that own nothing. Conversions between HE or the enclave and shares "
+        "need the client, which has the key of HE, and the server as holders of shares, so the plan has none.",
+        "Nothing, if MPC alone is what you want. Without `compute0` and `compute1` the client and the server hold the "
+        "shares, and nodes under HE or TEE may stand beside nodes under MPC.",
+    ),
 ]

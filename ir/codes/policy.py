@@ -19,7 +19,8 @@ CODES: list[Code] = [
     Code(
         "PPC2003",
         "a party that the policy does not have",
-        "Without a `party` line the parties are client, server, dealer and enclave; with one, those it names.",
+        "Without a `party` line the parties are client, server, dealer and enclave; with one, those it names. "
+        "`compute0` and `compute1` come as a pair, or not at all.",
         "Name one of the parties, or add `party NAME is ROLE`.",
     ),
     Code(

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ppc.ir.types import Domain
+from ppc.runtime.places import OUTSOURCED
 
 if TYPE_CHECKING:
     from ppc.ir.module import Module
     from ppc.ir.policy.bind import ResolvedPolicy
 
 #: The parties a deployment may have. A policy may call them by names of its own (`party hospital is client`).
-ROLES = ("client", "server", "dealer", "enclave")
+ROLES = ("client", "server", *OUTSOURCED, "dealer", "enclave")
 
 #: How far a party is trusted. `malicious` trusts it with nothing.
 TRUST = ("semi_honest", "non_colluding", "malicious")
@@ -218,8 +219,9 @@ class Policy:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Name of each party -> its role. Without a `party` line: every role, by its own name."""
-        return {p.name: p.role for p in self.all(Party)} or {role: role for role in ROLES}
+        """Name of each party -> its role. Without a `party` line: every role by its own name, but for the two parties
+        of an outsourced computation, which change who holds shares."""
+        return {p.name: p.role for p in self.all(Party)} or {r: r for r in ROLES if r not in OUTSOURCED}
 
     @property
     def sha256(self) -> str:

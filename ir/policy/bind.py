@@ -14,6 +14,7 @@ from ppc.ir.policy.patterns import about, bind_names, most_specific
 from ppc.ir.policy.places import bind_places
 from ppc.ir.target import LAN, WAN, Network
 from ppc.ir.types import Domain
+from ppc.runtime.places import OUTSOURCED, OWNERS, Holders
 
 #: Bits of computational security where the policy does not say (HomomorphicEncryption.org's lowest level).
 SECURITY_BITS = 128
@@ -64,6 +65,11 @@ class ResolvedPolicy:
         """Label of a constant; one that the policy never saw (a pass made it) is as secret as all weights together."""
         label, known = self.weights.get(name, (None, ""))
         return label if label is not None and known == sha256 else self.any_weight
+
+    @property
+    def share_holders(self) -> Holders:
+        """The parties that hold share 0 and share 1 under MPC."""
+        return share_holders(self.roles)
 
     @property
     def watched(self) -> frozenset[str]:
@@ -176,7 +182,8 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
     for op in filter(_computes, module.ops):
         locs.setdefault(node_name(op), []).append(op)
     intact = tuple(bind_integrity(policy, module, _origins(module), found))
-    places = bind_places(policy, module, before, locs, intact, found)
+    roles = frozenset(policy.roles.values()) | ({"enclave"} if policy.all(ast.AssumeTee) else set())
+    places = bind_places(policy, module, before, locs, intact, share_holders(roles), found)
     resolved = ResolvedPolicy(
         policy,
         MappingProxyType(inputs),
@@ -190,12 +197,17 @@ def bind(policy: ast.Policy, module: Module, imported: Module | None = None) -> 
         places.sources,
         places.pins,
         intact,
-        frozenset(policy.roles.values()) | ({"enclave"} if policy.all(ast.AssumeTee) else set()),
+        roles,
         tuple(_assumed(policy, unsaid_inputs, unsaid_weights)),
     )
     if found:
         raise UserError(*found[:20])
     return resolved
+
+
+def share_holders(roles: frozenset[str]) -> Holders:
+    """Two parties that own nothing where the deployment has them, else the owners of the secrets."""
+    return OUTSOURCED if roles >= set(OUTSOURCED) else OWNERS
 
 
 def _computes(op: Op) -> bool:

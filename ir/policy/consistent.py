@@ -6,6 +6,7 @@ from ppc.ir.diagnostic import Diagnostic, UserError
 from ppc.ir.policy import ast
 from ppc.ir.syntax import suggest
 from ppc.ir.types import Domain
+from ppc.runtime.places import OUTSOURCED
 
 
 def check_consistent(policy: ast.Policy) -> None:
@@ -20,6 +21,12 @@ def _unknown_parties(policy: ast.Policy) -> Iterator[Diagnostic]:
     for role in sorted({"client", "server"} - set(roles.values())):
         first = policy.all(ast.Party)[0]
         yield _about(first, "PPC2003", f"the policy names its parties, and none is the {role}", f"party {role}")
+    pair = set(OUTSOURCED) & set(roles.values())
+    if len(pair) == 1:
+        first = next(p for p in policy.all(ast.Party) if p.role in pair)
+        missing = next(role for role in OUTSOURCED if role not in pair)
+        message = f"the policy names {pair.pop()}, and none is {missing}: two parties hold the shares"
+        yield _about(first, "PPC2003", message, f"party {missing}")
     for s in policy.statements:
         for name in _named(s) - roles.keys() - ({"enclave"} if isinstance(s, ast.Trust | ast.Integrity) else set()):
             help = suggest(name, roles) or f"the parties are {', '.join(roles)}; `party {name} is client` names another"

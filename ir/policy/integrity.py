@@ -13,19 +13,29 @@ from ppc.ir.module import Module
 from ppc.ir.policy import ast
 from ppc.ir.policy.patterns import bind_names
 from ppc.ir.types import Domain
+from ppc.runtime.places import Holders
 from ppc.runtime.schema import StepSpec
 
-#: Who computes in a domain, and so could compute something else.
-COMPUTES: Mapping[str, frozenset[str]] = {
+#: Who computes in a domain, and so could compute something else; the holders of shares beside it.
+_COMPUTES: Mapping[str, frozenset[str]] = {
     "he": frozenset({"server"}),
-    "mpc": frozenset({"client", "server", "dealer"}),
+    "mpc": frozenset({"dealer"}),
     "tee": frozenset({"enclave"}),
     "client": frozenset({"client"}),
     "server": frozenset({"server"}),
 }
 
-#: Who holds a value in a representation, and so could pass on another one. The client's input is its own choice.
-HOLDS: Mapping[str, frozenset[str]] = {**COMPUTES, "mpc": frozenset({"client", "server"}), "client": frozenset()}
+
+def computes(domain: str, pair: Holders) -> frozenset[str]:
+    """Who computes in a domain, where `pair` holds the shares."""
+    return _COMPUTES[domain] | (frozenset(pair) if domain == "mpc" else frozenset())
+
+
+def holds(domain: str, pair: Holders) -> frozenset[str]:
+    """Who holds a value in a representation, and so could pass on another one. The client's input is its own choice."""
+    if domain == "mpc":
+        return frozenset(pair)
+    return frozenset() if domain == "client" else _COMPUTES[domain]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,12 @@ def bind_integrity(
             yield from (Intact(output, origins[output], _role(policy, party), s.at) for party in s.parties)
 
 
-def denied_by_integrity(rules: Iterable[Intact], module: Module) -> Iterator[tuple[str, Domain, ast.Line]]:
+def denied_by_integrity(
+    rules: Iterable[Intact], module: Module, pair: Holders
+) -> Iterator[tuple[str, Domain, ast.Line]]:
     """(node, domain, line): where the nodes that lead to such an output may not run."""
     for rule in rules:
-        domains = [d for d in Domain if rule.party in COMPUTES[d.value]]
+        domains = [d for d in Domain if rule.party in computes(d.value, pair)]
         needed = {rule.output}
         for op in reversed(module.ops):
             if needed & set(op.results):
@@ -60,18 +72,18 @@ def denied_by_integrity(rules: Iterable[Intact], module: Module) -> Iterator[tup
                 yield from ((op.loc or op.results[0], d, rule.at) for d in domains)
 
 
-def altered_by(spec: StepSpec, operands: Iterable[tuple[frozenset[str], bool]]) -> frozenset[str]:
+def altered_by(spec: StepSpec, operands: Iterable[tuple[frozenset[str], bool]], pair: Holders) -> frozenset[str]:
     """Who could have made the result of a step another value: whoever could alter an operand, held one or computed.
-    `operands`: who could alter each, and whether it depends on a reveal."""
+    `operands`: who could alter each, and whether it depends on a reveal; `pair`: the holders of shares."""
     found, late = frozenset[str](), False
     for parties, depends in operands:
         found, late = found | parties, late or depends
     if spec.reads is None:
         return found
     if spec.reads == spec.writes:
-        return found | COMPUTES[spec.reads]
+        return found | computes(spec.reads, pair)
     back = late and spec.reads == "client"  # what it passes on is not its own input
-    return found | HOLDS[spec.reads] | (COMPUTES["client"] if back else frozenset())
+    return found | holds(spec.reads, pair) | (computes("client", pair) if back else frozenset())
 
 
 def _role(policy: ast.Policy, party: str) -> str:

@@ -9,6 +9,7 @@ from ppc.ir.policy import ast
 from ppc.ir.policy.integrity import Intact, denied_by_integrity
 from ppc.ir.policy.patterns import bind_names
 from ppc.ir.types import Domain
+from ppc.runtime.places import Holders
 
 #: Scopes that match nodes; the others match what nodes depend on.
 OF_NODES = ("node", "operator")
@@ -35,9 +36,11 @@ def bind_places(
     before: Module,
     locs: Mapping[str, list[Op]],
     intact: Sequence[Intact],
+    pair: Holders,
     found: list[Diagnostic],
 ) -> Places:
-    """`before` is the module whose constants the policy names; `locs` the ops of each node. Adds PPC2010 to `found`;
+    """`before` is the module whose constants the policy names; `locs` the ops of each node, `pair` the
+    holders of shares. Adds PPC2010 to `found`;
     raises UserError PPC2005 where two lines place a node differently."""
     nodes: Denials = {}
     sources: list[tuple[Domain, frozenset[str], ast.Line]] = []
@@ -67,7 +70,7 @@ def bind_places(
                 forbid(s.scope, names, d, s.at)
     for scope, domain, names, line in _only(policy, matched):
         forbid(scope, pools[scope].keys() - names, domain, line)
-    for node, domain, line in denied_by_integrity(intact, module):
+    for node, domain, line in denied_by_integrity(intact, module, pair):
         forbid("node", [node], domain, line)
     return Places(nodes, tuple(sources), _pins(policy, matched))
 

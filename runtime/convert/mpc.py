@@ -1,8 +1,9 @@
 """Into shares and out of them.
 
-Into: the owner keeps value − mask, and the peer's share is the mask, which it expands from a 256-bit key that the
-owner chose for it at set-up (`ppc.runtime.mpc.state.setup`), under this step's and pass's own label. Nothing is
-sent. Out of: the other party sends its share to the one that learns the value, and to nobody else.
+Into: one holder's share is a mask, which it expands from a 256-bit key that the owner chose for it at set-up
+(`ppc.runtime.mpc.state.setup`), under this step's and pass's own label. The other share is value − mask: an owner that
+holds a share keeps it, and nothing is sent; one that holds none sends it to the other holder. Out of: each holder
+sends its share to the party that learns the value, and to nobody else.
 """
 
 from typing import Any
@@ -14,8 +15,9 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import Csprng
 from ppc.runtime.mpc.material import INPUT_STREAM
 from ppc.runtime.mpc.ring import LARGEST, Ring, decode, encode
-from ppc.runtime.mpc.state import state_of
+from ppc.runtime.mpc.state import mask_holder, state_of
 from ppc.runtime.party import Session, Step
+from ppc.runtime.places import holders, other_holder, rank_of
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value
 
@@ -36,12 +38,12 @@ def server_to_mpc(session: Session, step: Step, value: Value) -> Value:
 def mpc_to_client(session: Session, step: Step, value: Value) -> Value:
     """The client learns the value. PPC6010 where it is not below `bound` (attribute; 2^30 unless the plan says
     less)."""
-    return _reveal(session, step, value, "client", "server")
+    return _reveal(session, step, value, "client")
 
 
 def mpc_to_server(session: Session, step: Step, value: Value) -> Value:
     """The server learns the value."""
-    return _reveal(session, step, value, "server", "client")
+    return _reveal(session, step, value, "server")
 
 
 def client_to_server(session: Session, step: Step, value: Value) -> Value:
@@ -57,7 +59,7 @@ def client_to_server(session: Session, step: Step, value: Value) -> Value:
 
 
 def share_masks(key: bytes, step: Step) -> Ring:
-    """The peer's share of a value that somebody else owns: uniform, and never the same for two steps or passes."""
+    """A holder's share of a value that somebody else owns: uniform, and never the same for two steps or passes."""
     return Csprng(key, (INPUT_STREAM, step.run, step.id)).words(step.shape)
 
 
@@ -68,8 +70,11 @@ def _fits(shape: tuple[int, ...], step: Step) -> None:
 
 def _share(session: Session, step: Step, value: Value, owner: str) -> Value:
     state = state_of(session)
+    if session.role == mask_holder(session, owner):
+        return Value("mpc", step.shape, share_masks(state.input_keys[owner], step).view(np.int64))
     if session.role != owner:
-        return Value("mpc", step.shape, share_masks(state.peer_input_key, step).view(np.int64))
+        (difference,) = session.channel(owner).receive(step.tag, ("int64", step.shape))
+        return Value("mpc", step.shape, difference)
     data: NDArray[Any] = np.asarray(value.data)
     _fits(data.shape, step)
     data = data.astype(np.float64, copy=False)
@@ -83,17 +88,26 @@ def _share(session: Session, step: Step, value: Value, owner: str) -> Value:
             f"holds values below {LARGEST:g}",
         )
     ring = np.asarray(encode(data) - share_masks(state.own_input_key, step))  # of a scalar, numpy makes no array
-    return Value("mpc", step.shape, ring.view(np.int64))
+    share = ring.view(np.int64)
+    if rank_of(session.manifest, owner) is not None:
+        return Value("mpc", step.shape, share)
+    other = other_holder(session.manifest, mask_holder(session, owner))
+    session.channel(other).send(step.tag, share)
+    return Value("mpc", step.shape)
 
 
-def _reveal(session: Session, step: Step, value: Value, to: str, sender: str) -> Value:
-    share: Any = value.data
-    _fits(share.shape, step)
-    if session.role == sender:
-        session.channel(to).send(step.tag, np.ascontiguousarray(share, np.int64))
+def _reveal(session: Session, step: Step, value: Value, to: str) -> Value:
+    pair = holders(session.manifest)
+    if session.role in pair:
+        _fits(value.data.shape, step)
+    if session.role != to:
+        session.channel(to).send(step.tag, np.ascontiguousarray(value.data, np.int64))
         return Value(to, step.shape)
-    (theirs,) = session.channel(sender).receive(step.tag, ("int64", step.shape))
-    clear = decode(share.view(np.uint64) + theirs.view(np.uint64))
+    total = np.zeros(step.shape, np.uint64)
+    for holder in pair:
+        share = value.data if holder == to else session.channel(holder).receive(step.tag, ("int64", step.shape))[0]
+        total = total + share.view(np.uint64)
+    clear = decode(total)
     bound = min(float(step.attrs.get("bound", LARGEST)), LARGEST)
     largest = float(np.max(np.abs(clear), initial=0.0))
     if largest > bound:

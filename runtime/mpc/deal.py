@@ -1,9 +1,9 @@
 """From the dealer to the computing parties: one lot of material.
 
 deal(session, program, runs)     the dealer: runs the program once a pass, ships as it goes
-receive_lot(session, keep)       client and server: take everything that the dealer ships
-use_lot(session, lot, ...)       client and server: the passes of a lot that this session may use
-receive_material(session, runs)  client and server: a lot in memory, for this session alone
+receive_lot(session, keep)       holders of shares: take everything that the dealer ships
+use_lot(session, lot, ...)       holders of shares: the passes of a lot that this session may use
+receive_material(session, runs)  holders of shares: a lot in memory, for this session alone
 
 Party 0 gets a key and expands its half; party 1 gets a key and the corrections that make its half fit. The material of
 a pass is the same in shape for every pass of a plan, so it is described once, with pass 0.
@@ -15,21 +15,32 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ppc.runtime.errors import PartyError
-from ppc.runtime.mpc import ahead
+from ppc.runtime.mpc import ahead, share_weights
 from ppc.runtime.mpc.csprng import new_key
 from ppc.runtime.mpc.dealer import Dealer, PassKeys, weight_mask
-from ppc.runtime.mpc.lot import Lot, MemoryLot, Offer, Outline, Shipped, describe, parse
+from ppc.runtime.mpc.lot import (
+    LAYOUT_LIMIT,
+    Lot,
+    Masked,
+    MemoryLot,
+    Offer,
+    Outline,
+    Shipped,
+    describe,
+    layout_tag,
+    parse,
+)
 from ppc.runtime.mpc.material import Row
 from ppc.runtime.mpc.ratchet import Ratchet
-from ppc.runtime.mpc.state import RANKS, receive_key, state_of
+from ppc.runtime.mpc.state import receive_key, state_of
 from ppc.runtime.mpc.supply import Supply
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.message import receive_object, send_object
 from ppc.runtime.party import Session
+from ppc.runtime.places import holders, is_outsourced, rank_of
 
 #: Passes that a dealer may announce in one lot: a bound on what a hostile one can make the others wait for.
 MOST_RUNS = 1_000_000
-_LAYOUT_LIMIT = 1 << 26
 _NAME_BYTES = 16
 
 L = TypeVar("L", bound=Lot)
@@ -43,30 +54,30 @@ def deal(
     `on_run` is told of every pass and of how many.
     """
     state, lot = state_of(session), new_name()
-    client, server, weights = Ratchet(new_key()), Ratchet(new_key()), new_key()
-    for role, chain in (("client", client), ("server", server)):
+    zero, one = Ratchet(new_key()), Ratchet(new_key())
+    for role, chain in zip(holders(session.manifest), (zero, one), strict=True):
         channel = session.channel(role)
         send_object(channel, "mpc.lot", {"lot": lot, "runs": runs})
         channel.send_bytes("mpc.key.chain", chain.key)
-    session.channel("server").send_bytes("mpc.key.weights", weights)
+    weights = share_weights.deal_keys(session)
     for run in range(runs):
         if on_run is not None:
             on_run(run, runs)
-        client.forward(run)
-        server.forward(run)
+        zero.forward(run)
+        one.forward(run)
         state.dealt.clear()
         _check_peers(session)
-        state.keys = PassKeys(client.derive(b"material"), server.derive(b"material"), weights)
+        state.keys = PassKeys(zero.derive(b"material"), one.derive(b"material"), weights)
         session.start_run(run, {})
         program(session)
 
 
 def _check_peers(session: Session) -> None:
-    """Dealing may take hours, in which not every peer is talked to: one that is gone is noticed all the same. A dealer
-    that has sent everything may go; what is still due from it tells whether it had."""
-    for peer, channel in session.channels.items():
-        if peer != "dealer":
-            channel.check()
+    """Dealing may take hours, in which not every peer is talked to: a holder of shares that is gone is noticed all the
+    same. A dealer that has sent everything may go, and a model owner that has given its weights; what is still due from
+    them tells whether they had."""
+    for peer in session.channels.keys() & holders(session.manifest):
+        session.channel(peer).check()
 
 
 def new_name() -> str:
@@ -75,24 +86,27 @@ def new_name() -> str:
 
 
 def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
-    """Send one step's material: its description with the first pass, corrections to the server with every pass."""
-    state = state_of(session)
+    """Send one step's material: its description with the first pass, corrections to party 1 with every pass."""
+    state, pair = state_of(session), holders(session.manifest)
     if step in state.dealt:
         raise PartyError("PPC6009", f"material for step {step} of pass {run} was dealt before in this session")
     state.dealt.add(step)
     if run == 0:
-        for role in RANKS:
-            send_object(session.channel(role), f"mpc.layout.{step}", describe(dealer.rows, dealer.weights))
+        for role in pair:
+            send_object(session.channel(role), layout_tag(step), describe(dealer.rows, dealer.weights))
+        if is_outsourced(session.manifest):
+            send_object(session.channel("server"), layout_tag(step), describe([], dealer.weights))
     if dealer.shipped:
-        session.channel("server").give(f"mpc.material.{run}.{step}", *dealer.shipped)
+        session.channel(pair[1]).give(f"mpc.material.{run}.{step}", *dealer.shipped)
 
 
 def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:
-    """At client and server: all that the dealer ships for one lot; `keep` makes the place for it."""
+    """At a holder of shares: all that the dealer ships for one lot; `keep` makes the place for it."""
     offer = _offer(session)
     steps = [j["id"] for j in session.manifest["steps"] if j["step"].startswith("mpc.")]
-    outline, shipped = _first_pass(session, steps)
+    outline, shipped, masked = _first_pass(session, steps)
     lot = keep(offer, outline)
+    lot.put_weights(masked)
     lot.put(0, shipped)
     for run in range(1, offer.runs):
         _check_peers(session)
@@ -107,29 +121,34 @@ def _offer(session: Session) -> Offer:
     if not hexadecimal or not isinstance(runs, int) or not 0 < runs <= MOST_RUNS:
         raise PartyError("PPC6003", f"the dealer offers {runs!r} passes; 1 to {MOST_RUNS} are allowed")
     chain = receive_key(session, "dealer", "mpc.key.chain")
-    weights = receive_key(session, "dealer", "mpc.key.weights") if session.role == "server" else b""
-    return Offer(str(lot), runs, chain, weights)
+    return Offer(str(lot), runs, chain, share_weights.own_key(session))
 
 
-def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped]:
+def _first_pass(session: Session, steps: list[int]) -> tuple[Outline, Shipped, Masked]:
+    """What a pass consists of, the material of the first one, and the weights of a model owner that holds no share:
+    step by step, as it learns from the dealer which they are."""
     rows: dict[int, list[Row]] = {}
     forms: dict[int, list[WeightForm]] = {}
-    outline, shipped = Outline(rows, forms), {}
+    outline, shipped, masked = Outline(rows, forms), {}, {}
     for step in steps:
-        rows[step], forms[step] = parse(receive_object(session.channel("dealer"), f"mpc.layout.{step}", _LAYOUT_LIMIT))
+        rows[step], forms[step] = parse(receive_object(session.channel("dealer"), layout_tag(step), LAYOUT_LIMIT))
+        if is_outsourced(session.manifest):
+            masked[step] = share_weights.receive(session, step, forms[step])
         shipped[step] = _arrays(session, outline, 0, step)
-    return outline, shipped
+    return outline, shipped, masked
 
 
 def _arrays(session: Session, outline: Outline, run: int, step: int) -> tuple[Any, ...]:
-    due = outline.due(step, RANKS[session.role])
+    due = outline.due(step, _rank(session))
     return session.channel("dealer").receive(f"mpc.material.{run}.{step}", *due) if due else ()
 
 
 def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
-    """At client and server: let this session use passes first .. first+count-1; the weights are masked for this lot."""
+    """At a holder of shares: let this session use passes first .. first+count-1; weights are masked for this lot."""
     state = state_of(session)
-    state.supply = Supply(RANKS[session.role], lot, first, count)
+    state.supply = Supply(_rank(session), lot, first, count)
+    if is_outsourced(session.manifest):
+        return share_weights.use(state, lot)
     for step, forms in lot.outline.forms.items():
         for index, form in enumerate(forms):
             _mask_weight(session, lot.weights_key, step, index, form)
@@ -138,11 +157,17 @@ def use_lot(session: Session, lot: Lot, first: int, count: int) -> None:
 
 
 def receive_material(session: Session, runs: int) -> None:
-    """At client and server, the dealer being online: the material of a session of so many passes."""
+    """At a holder of shares, the dealer being online: the material of a session of so many passes."""
     offer, lot = receive_lot(session, MemoryLot)
     if offer.runs != runs:
         raise PartyError("PPC6003", f"the dealer made {offer.runs} passes where this session has {runs}")
     use_lot(session, lot, 0, runs)
+
+
+def _rank(session: Session) -> int:
+    rank = rank_of(session.manifest, session.role)
+    assert rank is not None  # only holders of shares are given material
+    return rank
 
 
 def _mask_weight(session: Session, key: bytes, step: int, index: int, form: WeightForm) -> None:
@@ -150,7 +175,7 @@ def _mask_weight(session: Session, key: bytes, step: int, index: int, form: Weig
     state, tag = state_of(session), f"mpc.weight.{step}.{index}"
     if session.role == "server":
         ring = form.ring(session.weights)
-        state.plain.setdefault(step, {})[index] = ring
+        state.own.setdefault(step, {})[index] = ring
         session.channel("client").send(tag, ring - weight_mask(key, step, index, form))
     else:
         (masked,) = session.channel("server").receive(tag, ("uint64", form.shape))

@@ -17,11 +17,11 @@ Any_ = NDArray[Any]
 
 
 class PassKeys(NamedTuple):
-    """What the dealer derives the randomness of one pass from: a key of each party, and the server's for weights."""
+    """What the dealer derives the randomness of one pass from: a key of each holder, and those for weights."""
 
-    client: bytes
-    server: bytes
-    weights: bytes
+    zero: bytes
+    one: bytes
+    weights: tuple[bytes, ...]
 
 
 def step_stream(key: bytes, step: int) -> Csprng:
@@ -30,7 +30,7 @@ def step_stream(key: bytes, step: int) -> Csprng:
 
 
 def weight_mask(key: bytes, step: int, index: int, form: WeightForm) -> Ring:
-    """B of the index-th weight of a step; the dealer and the server both derive it."""
+    """B of the index-th weight of a step; the dealer and the server both derive it; of two keys it is the sum."""
     return Csprng(key, (WEIGHT_STREAM, index, step)).words(form.shape)
 
 
@@ -38,8 +38,8 @@ class Dealer:
     """What a gate sees of the dealer: it draws random values and hands out halves of values computed from them."""
 
     def __init__(self, keys: PassKeys, step: int):
-        self._weights_key, self._step = keys.weights, step
-        self._client, self._server = step_stream(keys.client, step), step_stream(keys.server, step)
+        self._weights_keys, self._step = keys.weights, step
+        self._zero, self._one = step_stream(keys.zero, step), step_stream(keys.one, step)
         self.rows: list[Row] = []
         self.shipped: list[Any_] = []
         self.weights: list[WeightForm] = []
@@ -54,29 +54,29 @@ class Dealer:
     def random(self, shape: tuple[int, ...], dtype: str = "uint64") -> Any_:
         """A uniform value, additively shared mod its word (bits: by XOR); costs no traffic."""
         row = self._row("random", dtype, shape)
-        one, two = row.draw(self._client), row.draw(self._server)
+        one, two = row.draw(self._zero), row.draw(self._one)
         returned: Any_ = one ^ two if dtype == "bit" else one + two
         return returned
 
     def random_xor(self, shape: tuple[int, ...], dtype: str) -> Any_:
         """A uniform value, XOR-shared; costs no traffic."""
         row = self._row("random", dtype, shape)
-        returned: Any_ = row.draw(self._client) ^ row.draw(self._server)
+        returned: Any_ = row.draw(self._zero) ^ row.draw(self._one)
         return returned
 
     def client(self, shape: tuple[int, ...]) -> Ring:
         """Ring elements that the client knows whole; costs no traffic."""
-        return self._row("client", "uint64", shape).draw(self._client)
+        return self._row("client", "uint64", shape).draw(self._zero)
 
     def share(self, value: Any_) -> None:
         """Additive shares of a computed value, mod its word; its bytes travel to the server."""
         row = self._row("share", value.dtype.name, value.shape)
-        self.shipped.append(row.pack(value - row.draw(self._client)))
+        self.shipped.append(row.pack(value - row.draw(self._zero)))
 
     def share_at(self, shape: tuple[int, ...], place: NDArray[np.intp], value: Any_) -> None:
         """The same of an array that is `value` at flat places, each named once, and zero elsewhere."""
         row = self._row("share", value.dtype.name, shape)
-        half = row.draw(self._client)
+        half = row.draw(self._zero)
         np.negative(half, out=half)
         half.reshape(-1)[place] += value
         self.shipped.append(half)
@@ -84,12 +84,12 @@ class Dealer:
     def share_xor(self, value: Any_) -> None:
         """XOR shares of a computed value."""
         row = self._row("share", value.dtype.name, value.shape)
-        self.shipped.append(row.pack(value ^ row.draw(self._client)))
+        self.shipped.append(row.pack(value ^ row.draw(self._zero)))
 
     def share_bits(self, bits: Any_) -> None:
         """XOR shares of computed bits (uint8, 0 or 1); they travel packed."""
         row = self._row("share", "bit", bits.shape)
-        self.shipped.append(row.pack(bits ^ row.draw(self._client)))
+        self.shipped.append(row.pack(bits ^ row.draw(self._zero)))
 
     def fork(self, start: int, middle: int) -> None:
         """Rows from `start` and from `middle` on are two branches, which the parties follow side by side
@@ -100,7 +100,8 @@ class Dealer:
         """The mask of a weight: the same in every pass of a lot, and wherever the step uses the weight."""
         if form not in self.weights:
             self.weights.append(form)
-        return weight_mask(self._weights_key, self._step, self.weights.index(form), form)
+        masks = [weight_mask(key, self._step, self.weights.index(form), form) for key in self._weights_keys]
+        return masks[0] if len(masks) == 1 else masks[0] + masks[1]
 
     def shipped_bytes(self) -> int:
         return sum(int(a.nbytes) for a in self.shipped)

@@ -31,10 +31,10 @@ class Party:
     """What a gate sees of a computing party: its rank, its material, and the peer."""
 
     def __init__(
-        self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], plain: dict[int, Ring]
+        self, rank: int, channel: Channel, chunk: Chunk, tag: str, masked: dict[int, Ring], own: dict[int, Ring]
     ):
         self.rank, self._channel, self._chunk, self._tag = rank, channel, chunk, tag
-        self._masked, self._plain, self._alone = masked, plain, 0
+        self._masked, self._own, self._alone = masked, own, 0
         self._weights: list[WeightForm] = []  # in the order of their first use
         self.first = np.uint64(1 if rank == CLIENT else 0)  # × a public value: exactly one party adds it
 
@@ -61,9 +61,18 @@ class Party:
 
     def weight(self, form: WeightForm) -> Ring:
         """A weight of the step: W itself at the server, W − B at the client."""
+        assert not (self._own and self._masked), "neither holder knows this weight: `gates.masked_weight`"
+        return (self._own if self.rank == SERVER else self._masked)[self._index(form)]
+
+    def masked_weight(self, form: WeightForm) -> tuple[Ring, Ring]:
+        """Of a weight that neither holder knows: W − B, which both have, and this party's half of B."""
+        index = self._index(form)
+        return self._masked[index], self._own[index]
+
+    def _index(self, form: WeightForm) -> int:
         if form not in self._weights:
             self._weights.append(form)
-        return (self._plain if self.rank == SERVER else self._masked)[self._weights.index(form)]
+        return self._weights.index(form)
 
     def swap(self, *arrays: NDArray[Any]) -> Rounds[Arrays]:
         """The peer's arrays of the same types and shapes: one round."""
@@ -96,7 +105,7 @@ class Party:
         """This party on each of the next two branches of its material."""
         branches = []
         for chunk in self._chunk.fork():
-            branch = Party(self.rank, self._channel, chunk, self._tag, self._masked, self._plain)
+            branch = Party(self.rank, self._channel, chunk, self._tag, self._masked, self._own)
             branch._weights = self._weights
             branches.append(branch)
         return branches[0], branches[1]
@@ -128,10 +137,13 @@ class Engine:
         party: Party | None,
         counts: Mapping[str, Ring] | None = None,
         small: bool = False,
+        outsourced: bool = False,
     ):
         self._dealer, self._party = dealer, party
         self._counts = counts or {}  # of earlier nodes in this pass
         self.small = small  # tables: fewer bytes of the dealer, more rounds
+        self.outsourced = outsourced  # neither holder of shares knows the weights
+        self.doubt: Ring | None = None  # a share for the party that is told of values out of range, where it holds none
         self.first = party.first if party else np.uint64(0)
         self.left_range = np.zeros(1, np.uint64)  # this party's share of how many elements left their declared range
 
@@ -158,7 +170,7 @@ class Engine:
 
     def _of(self, party: Party) -> "Engine":
         """This engine on a branch's material; what leaves its range there is counted here."""
-        branch = Engine(None, party, self._counts, self.small)
+        branch = Engine(None, party, self._counts, self.small, self.outsourced)
         branch.left_range = self.left_range
         return branch
 
@@ -183,17 +195,27 @@ class Engine:
         return encode(value, bits) * self.first
 
     def constant(self, weight: Weight, bits: int, saturates: bool | None = None) -> Ring:
-        """Shares of a weight that is only added: the server's is the weight, the other zero.
+        """Shares of a weight that is only added: the server's is the weight, the other zero; or uniform ones.
 
         Attention masks add −10^9, −3·10^38 or −infinity where they mean "never": such a weight (`saturates`; by default
         all at FRACTION_BITS) is taken as ±2^29, the largest that `Where` and the comparisons take, or less where a
         value has more fractional bits. ValueError where a bias does not fit.
         """
-        if self._party is None or self._party.rank != SERVER:
-            return np.zeros(weight.shape, np.uint64)
         saturates = bits == FRACTION_BITS if saturates is None else saturates
         limit = min(MASK, 2.0 ** (61 - bits)) if saturates else np.inf  # a bias that does not fit is refused
+        if self.outsourced:
+            return self._of_masked(WeightForm((weight.name,), "limited", (limit,), weight.shape, bits))
+        if self._party is None or self._party.rank != SERVER:
+            return np.zeros(weight.shape, np.uint64)
         return encode(np.clip(np.asarray(weight.data, np.float64), -limit, limit).reshape(weight.shape), bits)
+
+    def _of_masked(self, form: WeightForm) -> Ring:
+        """Shares of a weight from its masked form: one holder adds W − B to its half of B."""
+        if self._dealer is not None:
+            return np.zeros_like(self._dealer.weight(form))
+        assert self._party is not None
+        masked, own = self._party.masked_weight(form)
+        return own + masked * self.first
 
 
 __all__ = ["Engine", "Gate", "Party", "WeightForm"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
@@ -19,6 +20,11 @@ from ppc.runtime.net.channel import Spec
 
 #: What the dealer computed for one pass: the arrays of each step that travel to this party.
 Shipped = Mapping[int, tuple[NDArray[Any], ...]]
+#: Of each step, its weights under their masks (`ppc.runtime.mpc.share_weights`).
+Masked = Mapping[int, list[NDArray[np.uint64]]]
+
+#: Bytes of the description of a step's material.
+LAYOUT_LIMIT = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,11 @@ class Outline:
         except (ValueError, AttributeError):
             raise _unreadable() from None
         return Outline({s: rows for s, (rows, _) in found.items()}, {s: forms for s, (_, forms) in found.items()})
+
+
+def layout_tag(step: int) -> str:
+    """The message that describes a step's material."""
+    return f"mpc.layout.{step}"
 
 
 def describe(rows: list[Row], forms: list[WeightForm]) -> dict[str, Any]:
@@ -80,6 +91,14 @@ class Lot(Protocol):
     @property
     def weights_key(self) -> bytes: ...
 
+    def put_weights(self, masked: Masked) -> None:
+        """Keep the model owner's weights under their masks, where neither holder knows them."""
+        ...
+
+    def masked(self) -> Masked:
+        """What `put_weights` was given; empty where a holder knows the weights."""
+        ...
+
     def put(self, number: int, shipped: Shipped) -> None:
         """Keep what came for the next pass."""
         ...
@@ -94,10 +113,16 @@ class MemoryLot:
 
     def __init__(self, offer: Offer, outline: Outline):
         self.outline, self.weights_key = outline, offer.weights_key
-        self._keys, self._shipped = Ratchet(offer.key), dict[int, Shipped]()
+        self._keys, self._shipped, self._masked = Ratchet(offer.key), dict[int, Shipped](), dict[int, Any]()
 
     def __repr__(self) -> str:
         return f"MemoryLot({len(self._shipped)} passes)"
+
+    def put_weights(self, masked: Masked) -> None:
+        self._masked = dict(masked)
+
+    def masked(self) -> Masked:
+        return self._masked
 
     def put(self, number: int, shipped: Shipped) -> None:
         self._shipped[number] = shipped

@@ -10,23 +10,22 @@ from ppc.runtime.mpc.lockstep import Task
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.supply import Supply
 from ppc.runtime.party import Session
-
-RANKS = {"client": 0, "server": 1}
+from ppc.runtime.places import OWNERS, holders, other_holder, rank_of
 
 
 @dataclass(repr=False)
 class MpcState:
     """Keys, material and masked weights; `repr` is the default object's, which shows nothing."""
 
-    own_input_key: bytes = b""  # masks this party's inputs; the peer expands it into its share
-    peer_input_key: bytes = b""
-    supply: Supply | None = None  # client, server: the material of this session
-    masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # client: step -> index -> W - B
-    plain: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: step -> index -> W
+    own_input_key: bytes = b""  # masks this party's inputs; one holder of shares expands it into its share
+    input_keys: dict[str, bytes] = field(default_factory=dict)  # of the owners whose masks are this party's shares
+    supply: Supply | None = None  # holders of shares: the material of this session
+    masked: dict[int, dict[int, Ring]] = field(default_factory=dict)  # step -> index -> W - B, at whoever is sent it
+    own: dict[int, dict[int, Ring]] = field(default_factory=dict)  # server: W; where it holds no share: a half of B
     keys: PassKeys | None = None  # the dealer: of the pass that it deals
     dealt: set[int] = field(default_factory=set)  # the dealer: steps of this pass that were shipped
     followed: frozenset[int] = frozenset()  # steps of the plan after which another MPC step comes
-    due: list[Task] = field(default_factory=list)  # client, server: steps that wait for the last MPC step in a row
+    due: list[Task] = field(default_factory=list)  # holders of shares: steps that wait for the last MPC step in a row
     counts: dict[str, Ring] = field(default_factory=dict)  # of this pass: node -> share of how many left their range
     counts_of: int = -1  # which pass that is
 
@@ -54,15 +53,24 @@ def supply_of(session: Session) -> Supply:
 
 
 def setup(session: Session) -> None:
-    """The computing parties agree on keys: 256 bits each, from the operating system, over their own channel."""
+    """Each owner of secrets gives a key of 256 bits, from the operating system, to the holder whose shares are its
+    masks."""
     steps = session.manifest.get("steps", [])
     followed = (a["id"] for a, b in pairwise(steps) if b["step"].startswith("mpc."))
     state = session.engines["mpc"] = MpcState(followed=frozenset(followed))
-    if session.role in RANKS:
-        peer = session.channel("server" if session.role == "client" else "client")
+    if session.role in OWNERS:
         state.own_input_key = new_key()
-        peer.send_bytes("mpc.key.input", state.own_input_key)
-        state.peer_input_key = receive_key(session, peer.peer, "mpc.key.input")
+        session.channel(mask_holder(session, session.role)).send_bytes("mpc.key.input", state.own_input_key)
+    for owner in OWNERS:  # those that take part: a model owner may have given its weights before
+        if owner in session.channels and session.role == mask_holder(session, owner):
+            state.input_keys[owner] = receive_key(session, owner, "mpc.key.input")
+
+
+def mask_holder(session: Session, owner: str) -> str:
+    """Whose share of a secret is the owner's mask: the other holder where the owner holds a share itself."""
+    if rank_of(session.manifest, owner) is None:
+        return holders(session.manifest)[1]
+    return other_holder(session.manifest, owner)
 
 
 def receive_key(session: Session, peer: str, tag: str) -> bytes:

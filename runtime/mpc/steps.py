@@ -1,4 +1,4 @@
-"""`mpc.*` steps of a plan, at all three roles."""
+"""`mpc.*` steps of a plan: at the two holders of shares, and at the dealer."""
 
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 
 from ppc.runtime.errors import PartyError
+from ppc.runtime.mpc import told
 from ppc.runtime.mpc.deal import ship
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Engine, Party
 from ppc.runtime.mpc.lockstep import Lockstep, Operand, Part, Results, Task
 from ppc.runtime.mpc.protocols import STEPS, Implementation, protocol
 from ppc.runtime.mpc.ring import Ring
-from ppc.runtime.mpc.state import RANKS, MpcState, state_of, supply_of
+from ppc.runtime.mpc.state import MpcState, state_of, supply_of
 from ppc.runtime.mpc.turn import Rounds, dealt
 from ppc.runtime.party import Session, Step
+from ppc.runtime.places import holders, is_outsourced, other_holder, rank_of
 from ppc.runtime.value import Value, Weight
 
 
@@ -24,6 +26,8 @@ def run(session: Session, step: Step, *operands: Value | Weight | None) -> Any:
 
     PPC6003 where a value has another shape than the plan says; PPC6009 without material.
     """
+    if session.role not in (*holders(session.manifest), "dealer"):
+        return told.hear(session, step)
     values = _begin(session, step, operands)
     if session.role != "dealer" and step.id not in state_of(session).followed:
         settle(session)
@@ -40,9 +44,10 @@ def run_alone(session: Session, step: Step, *operands: Value | Weight | None) ->
 
 def settle(session: Session) -> None:
     """Run the steps that were put off."""
-    state, peer = state_of(session), "client" if session.role == "server" else "server"
+    state, peer = state_of(session), session.channel(other_holder(session.manifest, session.role))
     tasks, state.due = state.due, []
-    Lockstep(session.channel(peer), session.meter, tasks).run()
+    Lockstep(peer, session.meter, [*tasks]).run()
+    told.tell(session, tasks)
 
 
 def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | None]) -> Any:
@@ -53,13 +58,14 @@ def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | Non
         raise PartyError("PPC6006", f"this version has no MPC protocol for {name} (step {step.id})") from None
     state = state_of(session)
     given = [_share(o, session.role, step) if isinstance(o, Value) else o for o in operands]
+    outsourced = is_outsourced(session.manifest)
     counts, values = state.counts_in(step.run), [Value("mpc", shape) for shape in step.shapes]
     if session.role == "dealer":
         _deal(session, state, implementation, step, given)
         return _several(values)
 
     def begin(arguments: Sequence[Operand]) -> Results | Rounds[Results]:
-        task.engine = Engine(None, _party(session, state, step), counts, _small(step))
+        task.engine = Engine(None, _party(session, state, step), counts, _small(step), outsourced)
         return implementation(task.engine, step.attrs, *arguments)
 
     def finish(results: tuple[Ring, ...]) -> None:
@@ -87,10 +93,11 @@ def _told_of(due: Sequence[Task], step: Step) -> list[Task]:
 
 
 def _party(session: Session, state: MpcState, step: Step) -> Party:
-    rank = RANKS[session.role]
+    rank = rank_of(session.manifest, session.role)
+    assert rank is not None  # only holders of shares and the dealer take MPC steps
     chunk = supply_of(session).open(step.run, step.id)
-    peer = session.channel("client" if rank else "server")
-    return Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.plain.get(step.id, {}))
+    peer = session.channel(other_holder(session.manifest, session.role))
+    return Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.own.get(step.id, {}))
 
 
 def _small(step: Step) -> bool:
@@ -102,7 +109,7 @@ def _deal(
 ) -> None:
     assert state.keys is not None  # `deal` sets them for each pass
     dealer, counts = Dealer(state.keys, step.id), state.counts_in(step.run)
-    engine = Engine(dealer, None, counts, _small(step))
+    engine = Engine(dealer, None, counts, _small(step), is_outsourced(session.manifest))
 
     def begin(given: Sequence[Operand]) -> Results:
         made = implementation(engine, step.attrs, *given)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.lot import Offer, Outline
-from ppc.runtime.mpc.state import RANKS
 from ppc.runtime.mpc.stored import StoredLot
+from ppc.runtime.places import OWNERS, Holders
 
 #: How long a session waits for another one of this party that is just taking material (seconds).
 PATIENCE = 5.0
@@ -20,14 +20,15 @@ _LOT = "[0-9a-f]" * 32
 
 
 class Stock:
-    """`folder` is this party's alone; `key` seals everything in it (`ppc.runtime.keys.storage_key`)."""
+    """`folder` is this party's alone; `key` seals everything in it (`ppc.runtime.keys.storage_key`). `pair`: the
+    holders of shares, one of which it is."""
 
-    def __init__(self, folder: Path, role: str, plan_hash: str, key: bytes):
-        self.folder, self._key, self._rank = folder, key, RANKS[role]
+    def __init__(self, folder: Path, role: str, plan_hash: str, key: bytes, pair: Holders = OWNERS):
+        self.folder, self._key, self._rank = folder, key, pair.index(role)
         self._about = {
             "plan": plan_hash,
             "party": role,
-            "pair": " and ".join(RANKS),
+            "pair": " and ".join(pair),
             "key": hmac.digest(key, b"ppc/storage/name", hashlib.sha256).hex()[:16],
         }
 

@@ -3,6 +3,7 @@
     outline    what a pass consists of
     state      the next pass that was not used, and the chain of keys at that pass (`Ratchet`)
     passes     what the dealer shipped, a record of fixed size for each pass, each under a key of its own
+    weight.*   the model owner's weights under their masks, where no holder of shares knows them
     complete   there once all passes were received
 
 The state goes forward, and is on the disk, before a pass is used. From then on the file opens no pass before: its keys
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.files import sync_folder
-from ppc.runtime.mpc.lot import Offer, Outline, Shipped
+from ppc.runtime.mpc.lot import Masked, Offer, Outline, Shipped
 from ppc.runtime.mpc.ratchet import Ratchet
 from ppc.runtime.sealed import TAG, About, associated, damaged, read_sealed, write_sealed
 
@@ -116,6 +117,31 @@ class StoredLot:
         self.next = first + count
         state = {"runs": self.runs, "next": self.next, "chain": after.key.hex(), "weights": self.weights_key.hex()}
         write_sealed(self.folder / "state", self._key, {**self._about, "file": "state"}, json.dumps(state).encode())
+
+    def put_weights(self, masked: Masked) -> None:
+        """Keep them beside the passes. Raises PPC6012."""
+        for step, arrays in masked.items():
+            for i, a in enumerate(arrays):
+                path, about = self._weight(step, i)
+                write_sealed(path, self._key, about, np.ascontiguousarray(a).tobytes())
+
+    def masked(self) -> Masked:
+        """Raises PPC6014."""
+        return {
+            step: [self._masked(step, i, form.shape) for i, form in enumerate(forms)]
+            for step, forms in self.outline.forms.items()
+        }
+
+    def _masked(self, step: int, index: int, shape: tuple[int, ...]) -> NDArray[np.uint64]:
+        path, about = self._weight(step, index)
+        plain = read_sealed(path, self._key, about)
+        if len(plain) != 8 * prod(shape):
+            raise damaged(path, f"it has {len(plain)} bytes where the lot has {8 * prod(shape)}")
+        return np.frombuffer(plain, np.uint64).reshape(shape)
+
+    def _weight(self, step: int, index: int) -> tuple[Path, About]:
+        name = f"weight.{step}.{index}"
+        return self.folder / name, {**self._about, "file": name}
 
     def put(self, number: int, shipped: Shipped) -> None:
         """Append a pass. PPC6012 where the disk is full: the passes before it are kept and can be used."""

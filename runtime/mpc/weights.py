@@ -1,4 +1,4 @@
-"""Weights under a mask: the server sends W − B to the client once a session, B being a mask from the dealer."""
+"""Weights under a mask: the server sends W − B once a session, or once a lot, B being a mask from the dealer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +47,11 @@ def _over_deviation(arrays: Sequence[Array], args: Sequence[float]) -> Array:
     return (arrays[0] / np.sqrt(arrays[1] + epsilon)).reshape(-1, *[1] * int(rank))
 
 
+def _limited(arrays: Sequence[Array], args: Sequence[float]) -> Array:
+    """Between −limit and limit."""
+    return np.clip(arrays[0], -args[0], args[0])
+
+
 #: How the server makes the masked tensor from tensors of the model. Chosen by the dealer's program, run by the server.
 FORMS: Mapping[str, Callable[[Sequence[Array], Sequence[float]], Array]] = {
     "plain": _plain,
@@ -55,28 +60,31 @@ FORMS: Mapping[str, Callable[[Sequence[Array], Sequence[float]], Array]] = {
     "one_hot": _one_hot,
     "inverse": _inverse,
     "over_deviation": _over_deviation,
+    "limited": _limited,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class WeightForm:
-    """A tensor that the server can compute from its weights: which, how, and its shape."""
+    """A tensor that the server can compute from its weights: which, how, its shape and its fractional bits."""
 
     names: tuple[str, ...]
     how: str
     args: tuple[float, ...]
     shape: Shape
+    bits: int = WEIGHT_BITS
 
     def to_json(self) -> list[Any]:
-        return [list(self.names), self.how, list(self.args), list(self.shape)]
+        return [list(self.names), self.how, list(self.args), list(self.shape), self.bits]
 
     @staticmethod
     def from_json(j: Any) -> "WeightForm":
-        names, how, args, shape = j if isinstance(j, list) and len(j) == 4 else (None, None, None, None)
-        lists = isinstance(names, list) and isinstance(args, list)
-        if not isinstance(how, str) or how not in FORMS or not lists or not isinstance(shape, list):
+        names, how, args, shape, bits = j if isinstance(j, list) and len(j) == 5 else (None, None, None, None, None)
+        lists = isinstance(names, list) and isinstance(args, list) and isinstance(shape, list)
+        if not isinstance(how, str) or how not in FORMS or not lists or type(bits) is not int or not 0 <= bits < 62:
             raise PartyError("PPC6003", "the dealer named a form of weights that this version does not know")
-        return WeightForm(tuple(map(str, names or ())), how, tuple(map(float, args or ())), tuple(map(int, shape)))
+        numbers, sizes = tuple(map(float, args or ())), tuple(map(int, shape or ()))
+        return WeightForm(tuple(map(str, names or ())), how, numbers, sizes, bits)
 
     def ring(self, weights: Mapping[str, Any]) -> Ring:
         """The encoded tensor, at the server."""
@@ -85,8 +93,8 @@ class WeightForm:
             raise PartyError("PPC6006", f"plan.server.npz has no weight {missing[0]!r}")
         try:
             value = FORMS[self.how]([np.asarray(weights[n], np.float64) for n in self.names], self.args)
-            ring = encode(value, WEIGHT_BITS)
-        except ValueError as error:
+            ring = encode(value, self.bits)
+        except (ValueError, IndexError) as error:  # numbers of a form that does not take so many
             raise PartyError("PPC6005", f"weight {self.names[0]!r} cannot be shared: {error}") from None
         if ring.shape != self.shape:
             raise PartyError("PPC6003", f"weight {self.names[0]!r} has shape {ring.shape}, the plan says {self.shape}")

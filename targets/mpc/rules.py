@@ -14,6 +14,9 @@ from ppc.targets.mpc.counts import NOTHING, Count
 from ppc.targets.mpc.fuse import norm_row
 from ppc.targets.mpc.ops import OPS
 
+#: An attribute of a module in which neither holder of shares knows the weights (docs/decisions/0011).
+MASKED_WEIGHTS = "mpc.masked_weights"
+
 
 class _Facts:
     """Sizes of one op, as the counting rules need them."""
@@ -250,7 +253,11 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
 
 def count(op: Op, module: Module) -> Count:
     """What a step of this operator takes, with the attributes of its step (`ppc.targets.mpc.fuse`)."""
-    return COUNTS[OPS[op.name].count](_Facts(op, module)) + Count({"call": 1})
+    facts = _Facts(op, module)
+    found = COUNTS[OPS[op.name].count](facts) + Count({"call": 1})
+    if facts.weights and facts.secrets == 1 and module.attrs.get(MASKED_WEIGHTS):
+        found = replace(found, work={**found.work, "mac": 2 * found.work.get("mac", 0.0)})  # with W − B, and with B
+    return found
 
 
 def checked(op: Op, module: Module) -> Count:

@@ -27,7 +27,7 @@ _NUMBERS = ("f32", "f64", "f16", "i64", "i32", "i16", "i8", "u8", "u16", "u32", 
 
 @dataclass(frozen=True)
 class MpcTarget:
-    """Additive shares mod 2^64 at client and server, correlated randomness from an offline dealer."""
+    """Additive shares mod 2^64 at two parties, correlated randomness from an offline dealer."""
 
     domain: Domain = Domain.MPC
     prices: Prices = field(default_factory=Prices.shipped, repr=False)

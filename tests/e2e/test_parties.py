@@ -3,78 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from three_way import MODELS, POLICIES
+from deployment import LENET, MLP
+from three_way import POLICIES
 
 import ppc
 from ppc.compiler.runner import reference
 from ppc.runtime.data import load_inputs
-from ppc.runtime.keys import make_keys
-from ppc.runtime.launch import reserve_ports
-from ppc.runtime.phases import pairs, roles
-from ppc.runtime.plan import Plan
-from ppc.runtime.tee.roots import write_roots
-
-LENET = MODELS / "lenet5_relu_maxpool_mnist.onnx"
-MLP = MODELS / "mlp_relu_breast_cancer.onnx"
-
-
-class Deployment:
-    """A plan's files and keys in a folder, and its parties as processes of their own."""
-
-    def __init__(self, folder: Path, policy: str, batch: int, model: Path):
-        self.folder, self.model = folder, model
-        said = policy if "\n" in policy else POLICIES / f"{policy}.ppc"  # its text, or the name of an example
-        self.plan = ppc.compile(model, said, batch=batch).save(folder / "plan.py")
-        self.manifest = Plan.load(self.plan)[0].manifest
-        self.parties = roles(self.manifest)
-        make_keys(folder / "keys", self.parties)
-        write_roots(folder / "keys", self.parties)
-        self.processes: dict[str, subprocess.Popen[str]] = {}
-
-    def start(self, samples: int, timeout: float = 30.0) -> None:
-        stored = np.load(self.model.with_suffix(".npz"))["x"]
-        np.savez(self.folder / "x.npz", x=stored[np.arange(samples) % len(stored)])
-        with reserve_ports(self.parties) as addresses:
-            where = {p: f"{host}:{port}" for p, (host, port) in addresses.items()}
-        for party in self.parties:
-            peers = {q for pair in pairs(self.manifest) if party in pair for q in pair} - {party}
-            line = [sys.executable, str(self.plan), "--party", party, "--listen", where[party]]
-            line += ["--keys", str(self.folder / "keys"), "--timeout", str(timeout)]
-            line += [part for q in sorted(peers) for part in ("--connect", f"{q}={where[q]}")]
-            if party == "client":
-                line += ["--data", str(self.folder / "x.npz"), "-o", str(self.folder / "y.npz")]
-            if party == "server":
-                line += ["-o", str(self.folder / "server.npz")]
-            self.processes[party] = subprocess.Popen(
-                line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder
-            )
-
-    def end(self) -> None:
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.kill()
-            process.communicate()
-
-
-@pytest.fixture
-def deployed(tmp_path: Path) -> Iterator[type[Deployment]]:
-    made: list[Deployment] = []
-
-    def make(policy: str, batch: int = 1, model: Path = LENET) -> Deployment:
-        made.append(Deployment(tmp_path, policy, batch, model))
-        return made[-1]
-
-    yield make  # type: ignore[misc]
-    for one in made:
-        one.end()
 
 
 def test_parties_started_by_hand(deployed) -> None:  # type: ignore[no-untyped-def]
@@ -129,7 +67,7 @@ def test_a_party_that_dies_or_hangs(deployed, victim: str, phase: str, how: str)
     there = deployed("mpc", model=LENET if phase == "offline" else MLP)
     there.start(samples=2000, timeout=12.0)
     if phase == "offline":
-        _wait_for_work(there, "dealer")
+        there.wait_for_work("dealer")
     else:
         there.processes["dealer"].communicate(timeout=120)
     there.processes[victim].send_signal(signal.Signals[how])
@@ -141,20 +79,6 @@ def test_a_party_that_dies_or_hangs(deployed, victim: str, phase: str, how: str)
         assert code in errors and victim in errors, errors
     assert not (there.folder / "y.npz").exists()
     assert (there.folder / "x.npz").exists()
-
-
-def _wait_for_work(there: Deployment, party: str, cpu_seconds: float = 1.5) -> None:
-    """Wait until it has computed for a while."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    stat = Path(f"/proc/{there.processes[party].pid}/stat")
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        fields = stat.read_text().rsplit(") ", 1)[1].split()
-        if (int(fields[11]) + int(fields[12])) / ticks > cpu_seconds:
-            return
-        assert there.processes[party].poll() is None, there.processes[party].communicate()
-        time.sleep(0.05)
-    raise AssertionError(f"the {party} never got to work")
 
 
 def test_another_plan_is_refused(deployed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

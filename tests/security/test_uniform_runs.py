@@ -29,20 +29,27 @@ from ppc.runtime.mpc.lockstep import Part
 from ppc.runtime.net.memory import MemoryChannel, pair
 from ppc.runtime.party import Session
 from ppc.runtime.phases import new_session, pairs, roles, run_party
+from ppc.runtime.places import holders
 from ppc.runtime.plan import Plan
 from ppc.runtime.status import Status
 
 FALSE_ALARM = 1e-9
 RNG = np.random.default_rng(5)  # of the model and the input; nothing that is judged comes from it
-POLICY = """party client, server, dealer
+POLICY = """party client, server, {pair}dealer
 input * secret of client
 weight * secret of server
 output * reveal to {learner} because "a test"
 trust client semi_honest
 trust server semi_honest
 trust dealer non_colluding
+{trusted}
 allow mpc
 """
+NOBODY = {"pair": "", "trusted": ""}
+OUTSOURCED = {
+    "pair": "compute0, compute1, ",
+    "trusted": "trust compute0 non_colluding\ntrust compute1 non_colluding",
+}
 
 
 def image_network() -> onnx.ModelProto:
@@ -71,16 +78,22 @@ def attention_network() -> onnx.ModelProto:
     return make_model(nodes, {"x": [1, 3, 4]}, ["y"], {"w": RNG.normal(size=(4, 4)).astype(np.float32)})
 
 
-NETWORKS = {"image": (image_network, "client"), "attention": (attention_network, "server")}
+#: The model, who learns the output, and who holds shares where client and server do not.
+NETWORKS: dict[str, tuple[Any, str, dict[str, str]]] = {
+    "image": (image_network, "client", NOBODY),
+    "attention": (attention_network, "server", NOBODY),
+    "outsourced image": (image_network, "client", OUTSOURCED),
+    "outsourced attention": (attention_network, "server", OUTSOURCED),
+}
 
 
 class Runs:
     """What each party got, by the place in the program where it got it: an array with a row a run."""
 
     def __init__(self, folder: Path, name: str, count: int):
-        make, learner = NETWORKS[name]
+        make, learner, others = NETWORKS[name]
         onnx.save(make(), folder / "model.onnx")
-        (folder / "policy.ppc").write_text(POLICY.format(learner=learner))
+        (folder / "policy.ppc").write_text(POLICY.format(learner=learner, **others))
         plan, program = Plan.load(ppc.compile(folder / "model.onnx", folder / "policy.ppc").save(folder / "plan.py"))
         shape = plan.manifest["model"]["inputs"][0]["shape"]
         self.feed = {"x": RNG.normal(size=shape).astype(np.float32)}
@@ -126,7 +139,7 @@ class Watched(Session):
     def take(self, spec: Any, step: Any, *operands: Any) -> Any:
         result = super().take(spec, step, *operands)
         values = result if isinstance(result, tuple) else (result,)
-        for i, value in enumerate(values if spec.writes == "mpc" and self.role in ("client", "server") else ()):
+        for i, value in enumerate(values if spec.writes == "mpc" and self.role in holders(self.manifest) else ()):
             held = self.__dict__["held"][self.role, f"its share of {step.id}.{i} ({step.name})"]
             if isinstance(value.data, Part):
                 value.data.task.finish = partial(_noting, held, value.data, value.data.task.finish)
@@ -180,7 +193,7 @@ def judge(folder: Path, name: str, count: int, width: int) -> None:
     runs = Runs(folder, name, count)
     shares = [place for place in runs.held if "share of" in place[1]]
     material = [place for place in runs.held if "from dealer" in place[1]]
-    messages = [place for place in runs.held if "from client" in place[1] or "from server" in place[1]]
+    messages = [place for place in runs.held if re.match("from (?!dealer)", place[1])]
     assert len(shares) >= 8 and len(material) >= 5 and len(messages) >= 8
     assert all(len(arrays) == count for arrays in runs.held.values())
     refused = {place: p for place, p in verdicts(runs.held, width).items() if p < FALSE_ALARM}

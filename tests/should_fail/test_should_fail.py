@@ -63,6 +63,7 @@ def test_every_code_of_the_compiler_has_a_file() -> None:
     ours |= {row.code for row in placement.CODES} - {
         "PPC3005",  # a warning
         "PPC3006",  # takes a minute
+        "PPC3007",  # a note
     }
     assert ours - shown == set() and shown <= all_codes().keys()
     assert len(POLICIES) + len(MODELS) >= 60

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ppc.runtime.mpc.dealer import Dealer
+from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
@@ -31,15 +31,37 @@ class Verdict:
         return False
 
     def online(self, p: Party, *shares: Ring) -> Rounds[bool]:
-        (count,) = shares
-        a, r = p.random((1,)), p.random((1,))
-        product = p.share((1,))
-        p.random((1,))  # what v was made of
-        v = p.share((1,))
-        (c,) = yield from p.open(count - a)
-        y = c * r + product + v
+        y = yield from _doubt(p, shares[0])
         if p.rank != self.to:
             yield from p.send(y)
             return False
         (theirs,) = yield from p.receive((np.dtype(np.uint64).name, (1,)))
-        return bool((y + theirs)[0] >> _FREE)
+        return outside(y + theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictShare:
+    """A share of y, for a third party that is told: it adds both, and looks whether the sum is `outside`."""
+
+    def deal(self, d: Dealer) -> Ring:
+        Verdict(0).deal(d)
+        return make_zero((1,))
+
+    def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
+        return (yield from _doubt(p, shares[0]))
+
+
+def outside(y: Ring) -> bool:
+    """Was the count that y hides more than zero?"""
+    return bool(y[0] >> _FREE)
+
+
+def _doubt(p: Party, count: Ring) -> Rounds[Ring]:
+    """A share of y: one round."""
+    a, r = p.random((1,)), p.random((1,))
+    product = p.share((1,))
+    p.random((1,))  # what v was made of
+    v = p.share((1,))
+    (c,) = yield from p.open(count - a)
+    y: Ring = c * r + product + v
+    return y

@@ -10,6 +10,7 @@ import numpy as np
 
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
+from ppc.runtime.mpc.gates.masked_weight import MaskedWeight
 from ppc.runtime.mpc.gates.product import Bilinear, Product, Weighted
 from ppc.runtime.mpc.gates.truncate import Truncate
 from ppc.runtime.mpc.protocols.scale import keeps
@@ -30,11 +31,16 @@ def plain(weight: Weight, factor: float = 1.0) -> WeightForm:
     return WeightForm((weight.name,), "plain", (factor,), weight.shape)
 
 
+def by_weight(e: Engine) -> type[Weighted] | type[MaskedWeight]:
+    """The gate of a product with a weight: whether the server holds a share decides."""
+    return MaskedWeight if e.outsourced else Weighted
+
+
 def weighted(
     e: Engine, f: Bilinear, x: Ring, form: WeightForm, bias: Ring | None = None, keep: bool = False
 ) -> Rounds[Ring]:
-    """f(x, W) + bias at 16 fractional bits, or (`keep`) at PRODUCT_BITS, where the bias is, in the server's share."""
-    gate = Weighted(f, x.shape, form, 0 if keep else WEIGHT_BITS)
+    """f(x, W) + bias at 16 fractional bits, or (`keep`) at PRODUCT_BITS, where the bias is."""
+    gate = by_weight(e)(f, x.shape, form, 0 if keep else WEIGHT_BITS)
     return e.apply(gate, x, np.uint64(0) if bias is None else bias)  # type: ignore[arg-type]
 
 

@@ -20,10 +20,10 @@ import numpy as np
 
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
-from ppc.runtime.mpc.gates.product import Product, SelfProduct, Weighted
+from ppc.runtime.mpc.gates.product import Product, SelfProduct
 from ppc.runtime.mpc.gates.windows import Chosen, Windows, windows
 from ppc.runtime.mpc.protocols.compare import absolute
-from ppc.runtime.mpc.protocols.linear import truncate
+from ppc.runtime.mpc.protocols.linear import by_weight, truncate
 from ppc.runtime.mpc.protocols.octave import F_RECIPROCAL, F_RSQRT, TABLE_BITS, Below, normalise, times_power
 from ppc.runtime.mpc.protocols.scale import excess, keeps
 from ppc.runtime.mpc.protocols.shapes import axes_of
@@ -109,7 +109,7 @@ def standardise(
     if scale is None:
         root = yield from _root(e, total, lo_hi, 2 * bits, numerator)
     else:
-        scaling = Weighted(np.multiply, outer.shape, scale, WEIGHT_BITS)
+        scaling = by_weight(e)(np.multiply, outer.shape, scale, WEIGHT_BITS)
         outer, root = yield from e.beside(
             lambda e: e.apply(scaling, outer, np.zeros((), np.uint64)),
             lambda e: _root(e, total, lo_hi, 2 * bits, numerator),

@@ -14,7 +14,7 @@ from ppc.runtime.phases import _prepare
 
 
 def parties() -> dict[str, Session]:
-    found = {role: Session(role, {}) for role in ("client", "server")}
+    found = {role: Session(role, {"steps": [{"step": "mpc.Relu"}]}) for role in ("client", "server")}
     found["client"].channels["server"], found["server"].channels["client"] = pair("client", "server", 0.05)
     for session in found.values():
         session.engines["mpc"] = MpcState(supply=SimpleNamespace(prepare=lambda run: None))  # type: ignore[arg-type]
@@ -37,7 +37,7 @@ def test_the_server_waits_for_nobody() -> None:
 
 
 def test_without_material_nobody_waits() -> None:
-    session = Session("client", {})
+    session = Session("client", {"steps": [{"step": "convert.client_to_mpc"}]})
     session.engines["mpc"] = MpcState()
     _prepare(session, 0)
     assert not session.channels

@@ -19,7 +19,7 @@ from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value
 
-KEYS = PassKeys(bytes(32), bytes([1] * 32), bytes([2] * 32))
+KEYS = PassKeys(bytes(32), bytes([1] * 32), (bytes([2] * 32),))
 
 
 def code_of(caught: Any) -> str:
@@ -58,7 +58,7 @@ def test_a_chunk_gives_each_array_once_and_checks_it() -> None:
 
 
 def a_lot(runs: int) -> MemoryLot:
-    lot = MemoryLot(Offer("ab" * 16, runs, KEYS.client), Outline({1: [Row("random", "uint64", (4,))], 2: []}, {}))
+    lot = MemoryLot(Offer("ab" * 16, runs, KEYS.zero), Outline({1: [Row("random", "uint64", (4,))], 2: []}, {}))
     for run in range(runs):
         lot.put(run, {})
     return lot
@@ -83,7 +83,7 @@ def test_a_supply_opens_a_chunk_once_and_a_pass_once() -> None:
 
 def test_both_parties_of_a_lot_expand_the_same_pass_alike_and_others_not() -> None:
     """The dealer's chain at pass 2 gives what a party finds there, from wherever it comes."""
-    chain = Ratchet(KEYS.client)
+    chain = Ratchet(KEYS.zero)
     chain.forward(2)
     expected = step_stream(chain.derive(b"material"), 1).words((4,))
     for first in (0, 1, 2):
@@ -235,7 +235,7 @@ def test_a_short_key_is_refused() -> None:
 
 
 def test_two_steps_and_two_passes_have_other_randomness() -> None:
-    chain, seen = Ratchet(KEYS.client), set()
+    chain, seen = Ratchet(KEYS.zero), set()
     for run in (0, 1):
         chain.forward(run)
         seen |= {step_stream(chain.derive(b"material"), step).words((2,)).tobytes() for step in (1, 2)}
@@ -245,10 +245,10 @@ def test_two_steps_and_two_passes_have_other_randomness() -> None:
 def test_nothing_secret_is_shown(step_of_mpc: Any) -> None:
     session = step_of_mpc("Relu", np.ones(2), shape=(2,)).sessions["client"]
     state = session.engines["mpc"]
-    offer = Offer("ab" * 16, 1, KEYS[0], KEYS[2])
+    offer = Offer("ab" * 16, 1, KEYS[0], KEYS[2][0])
     shown = [state, state.supply, state.supply.lot, offer, Chunk([], [], "x"), Dealer(KEYS, 0), Csprng(KEYS[0])]
     text = repr(shown)
-    for key in (state.own_input_key, state.peer_input_key, KEYS[0], KEYS[2]):
+    for key in (state.own_input_key, *state.input_keys.values(), KEYS[0], KEYS[2][0]):
         assert key.hex() not in text and repr(key) not in text
 
 

@@ -269,3 +269,23 @@ def test_two_sessions_do_not_take_at_the_same_time(tmp_path: Path, monkeypatch: 
         refused("PPC6015", lambda: stock(tmp_path).lock().__enter__())
     with stock(tmp_path).lock():
         pass
+
+
+def test_masked_weights_lie_sealed_beside_the_passes(tmp_path: Path) -> None:
+    """Where neither holder knows the weights, a lot has them under their masks."""
+    there = stock(tmp_path)
+    made = there.create(Offer(LOT, 1, CHAIN, WEIGHTS), OUTLINE)
+    masked = np.arange(4, dtype=np.uint64).reshape(2, 2) + np.uint64(1 << 63)
+    made.put_weights({1: [masked], 2: [], 4: []})
+    made.put(0, shipped(0))
+    made.finish()
+    found = only(there).masked()
+    assert found.keys() == {1, 2, 4} and np.array_equal(found[1][0], masked)
+    file = made.folder / "weight.1.0"
+    assert masked.tobytes() not in file.read_bytes()
+    whole = file.read_bytes()
+    for wrong in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b""):
+        file.write_bytes(wrong)
+        refused("PPC6014", lambda: only(there).masked())
+    file.unlink()
+    refused("PPC6014", lambda: only(there).masked())
