@@ -22,7 +22,7 @@ RELU = "mlp_relu_breast_cancer"
 @pytest.mark.parametrize(
     ("model", "policy", "domains", "samples"),
     [
-        (RELU, HE, {"he"}, 8),
+        (RELU, HE, {"he"}, 24),
         (RELU, MPC, {"mpc"}, 32),
         ("mnist_cntk", MPC, {"mpc"}, 8),
         ("cryptonets_mnist", MPC, {"mpc"}, 16),
