@@ -74,6 +74,7 @@ class Conversions:
         }
         if self.outsourced:
             table = {(a, b): cost for (a, b), cost in table.items() if not _through_owners_shares(a, b)}
+            table |= {(CLIENT, MPC): shared, (SERVER, MPC): shared}  # its owner holds none, and sends one
             table |= {(MPC, CLIENT): both, (MPC, SERVER): both}  # a share from each holder
         return table.get((source, target))
 
