@@ -62,7 +62,7 @@ class LocalSession(Session):
 
     def _tabled(self, step: Step, operand: Value | Weight) -> Value | None:
         """A smooth function as MPC's tables have it (simulate only)."""
-        rng = np.random.default_rng([step.id, step.run])
+        rng = self._fixed_point().draws(step.id, step.run)
         tabled = import_module("ppc.runtime.mpc.tabled").tabled
         found = tabled(step.name.partition(".")[2], step.attrs, operand.data, rng)
         return None if found is None else Value("mpc", step.shape, found)
@@ -89,7 +89,9 @@ class LocalSession(Session):
     def _rounded(self, value: Any, step: Step) -> Any:
         """Fixed-point rounding of shares (simulate only). Integers are exact."""
         if self.noise:
-            rng = self.engines.setdefault("mpc", np.random.default_rng(0))
+            if "mpc" not in self.engines:
+                self.engines["mpc"] = self._fixed_point().draws(0)
+            rng = self.engines["mpc"]
             for v in value if isinstance(value, tuple) else (value,):
                 if np.asarray(v.data).dtype.kind == "f":
                     v.data = self._fixed_point().truncated(v.data, step.attrs, rng)

@@ -13,6 +13,8 @@ from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value, Weight
 
 Array = NDArray[Any]
+#: Draws of the simulate mode: they repeat themselves, and hide nothing.
+Draws = np.random.Generator
 
 #: Operands that are multiplied with a share, where they are weights.
 FACTORS: Mapping[str, tuple[int, ...]] = {
@@ -21,6 +23,10 @@ FACTORS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("mpc.LSTM", "mpc.GRU", "mpc.RNN"), (1, 2)),
     **dict.fromkeys(("mpc.LayerNormalization", "mpc.GroupNormalization", "mpc.InstanceNormalization"), (1,)),
 }
+
+
+def draws(*seed: int) -> Draws:
+    return np.random.default_rng(seed)
 
 
 def nearest(x: Array, bits: int = FRACTION_BITS) -> Array:
@@ -49,7 +55,7 @@ def _replace(operands: list[Any], index: int, encoded: Callable[[Array], Array])
             operands[index] = replace(weight, data=encoded(np.asarray(weight.data, np.float64)))
 
 
-def truncated(x: Array, attrs: Mapping[str, Any], rng: np.random.Generator) -> Array:
+def truncated(x: Array, attrs: Mapping[str, Any], rng: Draws) -> Array:
     """The result of a step. A truncation of shares goes up or down, each as likely as the other end is near; a product
     that keeps its bits is exact."""
     bits = result_bits(attrs)

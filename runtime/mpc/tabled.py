@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from ppc.runtime.mpc.gates.table import Spline, polynomial, shifted
 from ppc.runtime.mpc.protocols.smooth import ROWS, Smooth, ends, row_of
 from ppc.runtime.mpc.ring import decode, encode, word
+from ppc.runtime.mpc.simulate import Draws
 from ppc.runtime.schema import FRACTION_BITS
 
 Floats = NDArray[np.float64]
 
 
-def tabled(op: str, attrs: Mapping[str, Any], x: Any, rng: np.random.Generator) -> Floats | None:
+def tabled(op: str, attrs: Mapping[str, Any], x: Any, rng: Draws) -> Floats | None:
     """The function of an operator on an array, before its result is truncated; None of one that is not evaluated so."""
     name = row_of(op, attrs)
     if name not in ROWS:
@@ -27,7 +28,7 @@ def tabled(op: str, attrs: Mapping[str, Any], x: Any, rng: np.random.Generator) 
     return _guarded(row, fixed, rng) / alpha
 
 
-def _guarded(row: Smooth, x: Floats, rng: np.random.Generator) -> Floats:
+def _guarded(row: Smooth, x: Floats, rng: Draws) -> Floats:
     lo, hi = (end / 2.0**FRACTION_BITS for end in ends(row.spline))
     y = _read(row.spline, np.clip(x, lo, hi), rng)
     last = float(row.spline.function(np.array(hi)))
@@ -36,13 +37,13 @@ def _guarded(row: Smooth, x: Floats, rng: np.random.Generator) -> Floats:
     return found
 
 
-def _by_magnitude(h: Spline, x: Floats, rng: np.random.Generator) -> Floats:
+def _by_magnitude(h: Spline, x: Floats, rng: Draws) -> Floats:
     end = ends(h)[1] / 2.0**FRACTION_BITS
     found: Floats = np.maximum(x, 0.0) + _read(h, np.minimum(np.abs(x), end), rng)
     return found
 
 
-def _read(s: Spline, x: Floats, rng: np.random.Generator) -> Floats:
+def _read(s: Spline, x: Floats, rng: Draws) -> Floats:
     """A table at values within its range."""
     place = np.floor((x.reshape(-1) - s.start) / s.unit).astype(np.int64)
     rho = rng.integers(0, 1 << s.g, place.size)

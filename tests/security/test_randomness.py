@@ -26,8 +26,8 @@ FORBIDDEN_NAMES = {
     "bernoulli", "bernoulli_", "multinomial", "exponential_", "randbytes", "getrandbits",
     "md5", "sha1", "MD5", "SHA1", "ARC4", "TripleDES", "AES", "AES128", "Fernet",
 }  # fmt: skip
-#: The noise model of `--mode simulate`, which has no cryptography: it must repeat itself.
-SIMULATION = {"he/noise.py"}
+#: The noise models of `--mode simulate`, which has no cryptography: they must repeat themselves.
+SIMULATION = {"he/noise.py", "mpc/simulate.py"}
 #: (file, what is drawn) -> why it may have fewer than 32 bytes.
 SHORT = {
     ("net/connect.py", "secrets.token_bytes(16)"): "tells two connection attempts apart; certificates do the rest",
