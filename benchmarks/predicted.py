@@ -2,6 +2,8 @@
 
     [PPC_CORPUS=...] python -m benchmarks.predicted [--only NAME ...] [--passes 9] [--repeat 2] [--json FILE]
 
+Predictions are for one thread: the parties of a plan with HE, which would take several, have a core each.
+
 A row a plan and network: online seconds of a pass as the plan predicts them and as they were (the best of so many
 runs), traffic and rounds of a pass likewise. The last line says how many plans are within 25 %. Networks w1 to w4 are
 in the corpus and left out without it.
@@ -90,8 +92,15 @@ def measure(case: Case, network: str, passes: int, repeat: int, folder: Path) ->
     feed = samples(case.model, Plan.load(path)[0].manifest["model"]["inputs"], passes)
     with emulated(WAN) if network == "wan" else nullcontext() as net:
         link = net.link if net is not None else None
-        runs = [run_secure(path, feed, timeout=TIMEOUT, link=link).report for _ in range(repeat)]
+        pinned = core_of if "he" in compiled.manifest["uses"] else None
+        runs = [run_secure(path, feed, timeout=TIMEOUT, link=link, core_of=pinned).report for _ in range(repeat)]
     return row(case.name, network, compiled, min(runs, key=lambda r: r["seconds"]["online"]), passes)
+
+
+def core_of(party: str) -> int:
+    """The client's, and another one for all others, where there are two."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[0 if party == "client" else -1]
 
 
 def row(name: str, network: str, compiled: Compiled, report: dict[str, Any], passes: int) -> Row:

@@ -66,6 +66,10 @@ class Child:
         """The end of what the party printed, printable."""
         return "\n".join(clean(line, 2000) for line in bytes(self._log).splitlines())
 
+    def pin(self, core: int) -> None:
+        """Let the party run on this core alone."""
+        os.sched_setaffinity(self._process.pid, {core})
+
     def read(self) -> list[dict[str, Any]]:
         """Take what came since; the new events. Raises PPC6003 where the status is not one."""
         for fd, take in list(self._fds.items()):

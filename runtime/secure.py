@@ -38,12 +38,13 @@ def run_secure(
     material: Path | None = None,
     when_empty: str = "fail",
     link: Callable[[Address], Address] | None = None,
+    core_of: Callable[[str], int] | None = None,
 ) -> SecureRun:
     """Start all parties, wait for them, collect the client's outputs. Raises PartyError with the first cause.
 
     The input lies in a private folder in memory while the run lasts; each party is told only where its own keys are.
     With `material`, a folder that `deal_here` filled, no dealer is started. `link` says at which address a party dials
-    one that listens elsewhere (a network that is emulated).
+    one that listens elsewhere (a network that is emulated). `core_of`: see `launch`.
     """
     plan, _ = Plan.load(path)
     stocked = material is not None and needs_dealer(plan.manifest)
@@ -63,7 +64,7 @@ def run_secure(
             line += stored if party != "enclave" else []
             return line + (["--data", str(data), "-o", str(output)] if party == "client" else [])
 
-        outcomes = launch(command, parties, on_event=shown)
+        outcomes = launch(command, parties, on_event=shown, core_of=core_of)
         return SecureRun(read_arrays(output, "PPC6012"), combine(outcomes))
 
 

@@ -5,7 +5,8 @@ Everything is in seconds of one thread. Sections:
     he     primitive -> ring degree -> one number a level, from level 0 (one data prime) up
     mpc    unit of work of a gate -> seconds (`ppc.targets.mpc.counts` says how many units a gate takes)
     clear  unit of work of a numpy kernel -> seconds (`ppc.targets.clear.work`)
-    link   what a byte and a round trip of the transport take at the endpoints, on loopback
+    link   what a byte and a message each way of the transport take at the endpoints, on loopback; and a pass besides
+           its steps
 
 The table that ships with ppc is a full measurement. It is also the schema: a table is well-formed where it has the
 same rows, so a new primitive is one row of `ppc.compiler.measure` and a new shipped table.

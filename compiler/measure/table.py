@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from math import floor, log10
 from typing import Any
 
-from ppc.compiler.measure import clear, exits, he, link, mpc
+from ppc.compiler.measure import clear, exits, he, link, mpc, passes
 from ppc.compiler.measure.machine import fingerprint
 from ppc.compiler.measure.stopwatch import Clock, Stopwatch
 from ppc.runtime.levels import MAX_MODULUS_BITS
@@ -30,6 +30,8 @@ def measure(quick: bool, force: bool, told: Told = lambda line: None, clock: Clo
     kernels = clear.measure(watch)
     told("MPC")
     gates = mpc.measure(watch)
+    told("passes")
+    transport["pass"] = passes.measure(watch, {"mpc": gates, "clear": kernels, "link": {**transport, "pass": 1.0}})
     found = {"he": he_section(watch, told), "mpc": gates, "clear": kernels, "link": transport}
     return {
         "schema": SCHEMA,

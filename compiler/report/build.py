@@ -17,7 +17,7 @@ from ppc.ir.views import Views
 from ppc.passes.assign.build import DOMAINS, Pricing, op_nodes
 from ppc.passes.assign.search import Outcome
 from ppc.runtime.places import OUTSOURCED
-from ppc.targets.he.primitives import Primitives
+from ppc.targets.prices import Prices
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
 
@@ -33,8 +33,7 @@ class Findings:
     views: Views
     pricing: Pricing
     prices: Mapping[str, Any]  # which table they are of
-    he: Primitives  # of that table
-    mpc: Mapping[str, float]  # of that table: seconds of the units of work, and of a round
+    table: Prices
 
 
 def build(f: Findings) -> dict[str, Any]:
@@ -81,7 +80,7 @@ def build(f: Findings) -> dict[str, Any]:
             for op in module.ops
             if op.domain is Domain.HE and "he_coefficients" in op.attrs
         ],
-        "he": he_section(f.lowered, f.he),
+        "he": he_section(f.lowered, f.table.he),
         "levels": [
             {"node": op.loc, "step": op.name, "level": op.attrs["level"]} for op in f.lowered.ops if "level" in op.attrs
         ],
@@ -166,9 +165,13 @@ def _segments(module: Module) -> list[dict[str, Any]]:
 
 
 def predicted(f: Findings) -> dict[str, Any]:
-    """Totals of the plan as it will run: the sums of its timeline, with what the network adds to the seconds."""
-    total = {key: sum(row[key] for row in timeline(f)) for key in KEYS}
+    """Totals of the plan as it will run: the sums of its timeline, with what the network adds to the seconds, and what
+    a pass takes besides its steps where several parties take part."""
+    rows = timeline(f)
+    total = {key: sum(row[key] for row in rows) for key in KEYS}
     seconds = f.pricing.network.seconds(Cost(**total))
+    if len({row["place"] for row in rows}) > 1:
+        seconds += f.table.link["pass"]
     return {**total, "seconds": seconds, "network": f.pricing.network.name}
 
 

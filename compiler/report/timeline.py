@@ -65,7 +65,7 @@ def _costs(f: "Findings") -> Iterator[Cost]:
     """Of each step."""
     rung = lowered_rung(f)
     in_he = _he_costs(f)
-    in_mpc = {id(first): cost for first, cost in in_lockstep(f.lowered, f.mpc)}
+    in_mpc = {id(first): cost for first, cost in in_lockstep(f.lowered, f.table.mpc)}
     of_nodes = _node_costs(f, rung, with_he=in_he is None)
     for op in f.lowered.ops:
         kind = op.name.partition(".")[0]
@@ -90,7 +90,7 @@ def _he_costs(f: "Findings") -> Mapping[int, float] | None:
     """Seconds of the he.* steps by identity; None where they are priced by node (batch packing, or no HE)."""
     if "he.degree" not in f.lowered.attrs or f.lowered.attrs.get("he.packing") == "batch":
         return None
-    return {id(step.op): step.seconds for step in counted(f.lowered, f.he)}
+    return {id(step.op): step.seconds for step in counted(f.lowered, f.table.he)}
 
 
 def _node_costs(f: "Findings", rung: HeRung, with_he: bool) -> dict[tuple[str, str], Cost]:

@@ -187,7 +187,7 @@ def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch:
     from typer.testing import CliRunner
 
     from ppc.compiler.cli.app import app
-    from ppc.compiler.measure import clear, link, mpc, table
+    from ppc.compiler.measure import clear, link, mpc, passes, table
     from ppc.compiler.measure.stopwatch import Stopwatch
     from ppc.targets.prices import Prices
 
@@ -196,6 +196,7 @@ def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(link, "measure", lambda watch: rows["link"])
     monkeypatch.setattr(clear, "measure", lambda watch: rows["clear"])
     monkeypatch.setattr(mpc, "measure", lambda watch: {**rows["mpc"], "round": 1.0})
+    monkeypatch.setattr(passes, "measure", lambda watch, sections: rows["link"]["pass"])
     monkeypatch.setattr(table, "he_section", lambda watch, told: rows["he"])
     monkeypatch.setattr(Stopwatch, "wait_for_quiet", lambda watch, force: None)
     done = CliRunner().invoke(app, ["calibrate", "--quick"])

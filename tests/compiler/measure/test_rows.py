@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppc.compiler.measure import clear, exits, he, link, mpc
+from ppc.compiler.measure import clear, exits, he, link, mpc, passes
 from ppc.compiler.measure.machine import differences, fingerprint
 from ppc.compiler.measure.stopwatch import Stopwatch
 from ppc.compiler.measure.table import rounded
@@ -49,7 +49,14 @@ def test_the_other_rows_are_those_of_the_table(watch: Stopwatch) -> None:
     assert set(clear.measure(watch)) == set(rows["clear"])
     assert set(mpc.measure(watch)) == set(rows["mpc"])
     transport = link.measure(watch)
-    assert set(transport) == set(rows["link"]) and min(transport.values()) > 0
+    assert {*transport, "pass"} == set(rows["link"]) and min(transport.values()) > 0
+
+
+def test_a_pass_takes_something_besides_its_steps(watch: Stopwatch) -> None:
+    rows = Prices.shipped().rows
+    assert passes.measure(watch, {"mpc": rows["mpc"]}) > 0
+    free = {"mpc": dict.fromkeys(rows["mpc"], 1e-11), "link": dict.fromkeys(rows["link"], 1e-11)}
+    assert 0 < passes.measure(watch, free) < 5, "nearly all of it"
 
 
 def test_prices_of_work_are_found_again() -> None:
