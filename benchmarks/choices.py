@@ -1,6 +1,6 @@
 """The plan that ppc chooses beside the others that the policy allows: every single domain, and hybrids picked by hand.
 
-    python -m benchmarks.choices [--only PART ...] [--network lan wan] [--passes 9] [--repeat 2] [--json FILE]
+    python -m benchmarks.choices [--only PART ...] [--network lan wan] [--enclave with] [--passes 9] [--repeat 2]
 
 Each model under two policies, without and with a simulated enclave, on loopback and on an emulated WAN (100 Mbit/s,
 40 ms). A plan's time is the median pass of all its runs; the runs of one table are taken in turns, so that all plans
@@ -49,7 +49,7 @@ def _split(first: str, rest: str, *places: str, others: str = "") -> Choice:
 
 _CONV, _GEMM, _RELU = "operator Conv", "operator Gemm", "operator Relu, MaxPool"
 _FFN = ('node "node_MatMul_49"', 'node "node_MatMul_58"')
-_CURVED = "operator Softmax, LayerNormalization, Erf"
+_CURVED = "operator Softmax, LayerNormalization, Gelu"
 #: By model and policy: the hybrids beside the free choice and the single domains.
 HYBRIDS: dict[str, dict[bool, dict[str, Choice]]] = {
     "lenet5_relu_maxpool_mnist": {
@@ -157,6 +157,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", nargs="*", default=[], help="models whose name contains one of these")
     parser.add_argument("--network", nargs="*", default=["lan", "wan"], choices=["lan", "wan"])
+    parser.add_argument("--enclave", nargs="*", default=["without", "with"], choices=["without", "with"])
     parser.add_argument("--passes", type=int, default=9)
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--json", type=Path)
@@ -167,7 +168,7 @@ def main() -> int:
         if options.only and not any(part in model for part in options.only):
             continue
         for network in options.network:
-            for enclave in (False, True):
+            for enclave in (word == "with" for word in options.enclave):
                 with tempfile.TemporaryDirectory() as folder:
                     rows = table(model, enclave, network, options.passes, options.repeat, Path(folder))
                 trusted = "with a simulated enclave" if enclave else "without an enclave"
