@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cores import core_of
 from benchmarks.network import emulated
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.driver import Request, compile_model
@@ -95,12 +96,6 @@ def measure(case: Case, network: str, passes: int, repeat: int, folder: Path) ->
         pinned = core_of if "he" in compiled.manifest["uses"] else None
         runs = [run_secure(path, feed, timeout=TIMEOUT, link=link, core_of=pinned).report for _ in range(repeat)]
     return row(case.name, network, compiled, min(runs, key=lambda r: r["seconds"]["online"]), passes)
-
-
-def core_of(party: str) -> int:
-    """The client's, and another one for all others, where there are two."""
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[0 if party == "client" else -1]
 
 
 def row(name: str, network: str, compiled: Compiled, report: dict[str, Any], passes: int) -> Row:

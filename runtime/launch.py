@@ -81,20 +81,21 @@ def launch(
     on_event: OnEvent | None = None,
     *,
     grace: float = GRACE,
-    core_of: Callable[[str], int] | None = None,
+    core_of: Callable[[str], int | None] | None = None,
 ) -> dict[str, Outcome]:
     """Run all parties to their end. Raises `LaunchError` with the first cause; no process outlives the call.
 
     A party has failed where it reports an error (`Status.error`) or ends with another exit code than 0. `timeout`
     bounds the whole run (seconds). `on_event` sees every event of every party. `core_of`: the core that a party runs
-    on, for measurements of parties that will have machines of their own (Linux).
+    on, None for any, for measurements of parties that will have machines of their own (Linux).
     """
     watched: list[_Watched] = []
     try:
         for party in parties:
             watched.append(_Watched(Child(party, command_for(party)), Outcome(party)))
-            if core_of is not None:
-                watched[-1].child.pin(core_of(party))
+            core = core_of(party) if core_of is not None else None
+            if core is not None:
+                watched[-1].child.pin(core)
         _supervise(watched, timeout, grace, on_event or _ignore)
     finally:
         _end(watched)

@@ -38,7 +38,7 @@ def run_secure(
     material: Path | None = None,
     when_empty: str = "fail",
     link: Callable[[Address], Address] | None = None,
-    core_of: Callable[[str], int] | None = None,
+    core_of: Callable[[str], int | None] | None = None,
 ) -> SecureRun:
     """Start all parties, wait for them, collect the client's outputs. Raises PartyError with the first cause.
 

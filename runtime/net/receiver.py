@@ -1,5 +1,7 @@
 """The receiving half of a channel: exact numbers of bytes within a deadline, straight into their place."""
 
+import os
+import select
 import ssl
 import time
 from errno import ETIMEDOUT
@@ -8,6 +10,9 @@ from errno import ETIMEDOUT
 SLOWEST = 64 * 1024
 
 
+#: Messages of a round follow each other within microseconds, and to sleep and be woken up takes far longer than to look
+#: again; so this long (seconds) a wait looks, and lets others run meanwhile.
+LOOKING = 1e-3
 #: Python's TLS reads take a C int.
 LARGEST = 2**30
 
@@ -28,6 +33,8 @@ class Receiver:
         self.timeout = timeout
         self._buffer = memoryview(bytearray(32 * 1024))
         self._start = self._end = 0
+        self._ready = select.poll()
+        self._ready.register(connection.fileno(), select.POLLIN)
 
     @property
     def timeout(self) -> float:
@@ -70,6 +77,7 @@ class Receiver:
 
     def _read(self, place: memoryview, deadline: float) -> int:
         try:
+            self._look()
             n = self._connection.recv_into(place[:LARGEST])
         except TimeoutError as e:
             if e.errno == ETIMEDOUT:  # not our limit: TCP found the host dead
@@ -86,3 +94,11 @@ class Receiver:
         if time.monotonic() > deadline:
             raise Silent
         return n
+
+    def _look(self) -> None:
+        """Return when something came, or after `LOOKING`."""
+        if self._connection.pending() or self._ready.poll(0):
+            return
+        end = time.perf_counter() + LOOKING
+        while not self._ready.poll(0) and time.perf_counter() < end:
+            os.sched_yield()

@@ -1,0 +1,14 @@
+"""A core each for the two parties that compute at the same time, in measurements on one machine of what will be two.
+
+The scheduler likes to wake a process up on the core of the one that it waits for, and then they take turns.
+"""
+
+import os
+
+#: The others run where they like.
+_PLACES = {"client": 0, "server": 1, "compute0": 0, "compute1": 1}
+
+
+def core_of(party: str) -> int | None:
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[_PLACES[party] % len(cores)] if party in _PLACES else None
