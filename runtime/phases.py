@@ -101,6 +101,8 @@ def run_party(
     if session.role == "dealer":
         return []
     results = []
+    for channel in session.channels.values():
+        channel.eager = True
     status.phase("online")
     for run in range(runs):
         with meter.phase("offline"):

@@ -20,7 +20,7 @@ from ppc.targets.prices import Prices
 WIDTH = 8
 TIMEOUT = 60.0
 #: The same plan is a millisecond faster or slower from one start of its processes to the next.
-RUNS = 3
+RUNS = 5
 
 
 def measure(watch: Stopwatch, sections: Mapping[str, Mapping[str, Any]]) -> float:

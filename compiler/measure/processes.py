@@ -44,4 +44,7 @@ def joined(arguments: Sequence[str]) -> tuple[dict[str, Channel], list[str]]:
 
 def _join(role: str, keys: Path, known: Sequence[str]) -> dict[str, Channel]:
     addresses = {party: parse_address(at) for party, _, at in (entry.partition("=") for entry in known)}
-    return connect_all(role, addresses, list(addresses), load(keys, role), PLAN, TIMEOUT)
+    channels = connect_all(role, addresses, list(addresses), load(keys, role), PLAN, TIMEOUT)
+    for channel in channels.values():
+        channel.eager = True  # as in a pass
+    return channels

@@ -20,6 +20,7 @@ class Channel(Protocol):
 
     peer: str
     timeout: float  # seconds that one wait may take; may be changed between messages
+    eager: bool  # whether a wait looks again for a while before it sleeps: where answers come soon, as in a pass
     bytes_sent: int
     bytes_received: int
     rounds: int  # number of times this side waited for the peer

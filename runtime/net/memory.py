@@ -19,6 +19,7 @@ class MemoryChannel:
         self.peer, self._in, self._out, self.timeout = peer, inbox, outbox, timeout
         self.bytes_sent = self.bytes_received = self.rounds = 0
         self.waited = 0.0
+        self.eager = False
         self.transcript: list[tuple[str, Any]] = []
 
     def send(self, tag: str, *arrays: NDArray[Any]) -> None:

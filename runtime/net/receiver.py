@@ -10,9 +10,9 @@ from errno import ETIMEDOUT
 SLOWEST = 64 * 1024
 
 
-#: Messages of a round follow each other within microseconds, and to sleep and be woken up takes far longer than to look
-#: again; so this long (seconds) a wait looks, and lets others run meanwhile.
-LOOKING = 1e-3
+#: In a pass messages follow each other within microseconds, and to sleep and be woken up takes far longer than to look
+#: again; so this long (seconds) an eager wait looks, and lets others run meanwhile.
+LOOKING = 300e-6
 #: Python's TLS reads take a C int.
 LARGEST = 2**30
 
@@ -33,6 +33,7 @@ class Receiver:
         self.timeout = timeout
         self._buffer = memoryview(bytearray(32 * 1024))
         self._start = self._end = 0
+        self.eager = False
         self._ready = select.poll()
         self._ready.register(connection.fileno(), select.POLLIN)
 
@@ -77,7 +78,8 @@ class Receiver:
 
     def _read(self, place: memoryview, deadline: float) -> int:
         try:
-            self._look()
+            if self.eager:
+                self._look()
             n = self._connection.recv_into(place[:LARGEST])
         except TimeoutError as e:
             if e.errno == ETIMEDOUT:  # not our limit: TCP found the host dead

@@ -61,6 +61,15 @@ class SocketChannel:
     def timeout(self, seconds: float) -> None:
         self._receiver.timeout = self._sender.timeout = seconds
 
+    @property
+    def eager(self) -> bool:
+        """Whether a wait looks again for a while before it sleeps: worth it where answers come soon, as in a pass."""
+        return self._receiver.eager
+
+    @eager.setter
+    def eager(self, on: bool) -> None:
+        self._receiver.eager = on
+
     def send(self, tag: str, *arrays: NDArray[Any]) -> None:
         """Send arrays; returns before they are delivered. They may be changed afterwards."""
         self._send_arrays(tag, [_wire(a) for a in arrays], borrow=False)
