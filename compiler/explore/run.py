@@ -9,11 +9,12 @@ from os import sched_getaffinity
 from typing import Any
 
 from ppc.compiler.driver import Planned, Request, plan_model, read_policy
-from ppc.compiler.explore.settings import AS_GIVEN, Setting, settings, without_pins
+from ppc.compiler.explore.settings import AS_GIVEN, OPERATORS, Setting, settings, without_pins
 from ppc.compiler.report.build import predicted
 from ppc.ir.diagnostic import UserError, fail
 from ppc.ir.module import Module
 from ppc.ir.policy.ast import Place, SeeActivations
+from ppc.runtime.places import OUTSOURCED
 
 #: What can be asked for -> `Request.network`; None is the policy's own.
 NETWORKS: dict[str, str | None] = {"lan": "lan", "wan": "wan", "policy": None}
@@ -92,7 +93,7 @@ def group(request: Request) -> list[Row]:
     rows: list[Row] = []
     by_trust: list[Row] = []
     for setting in settings(read_policy(request.policy).policy):
-        pure = not setting.name.endswith(("interactive", "pins", "weights"))
+        pure = not setting.name.endswith(("interactive", "pins", "weights", OPERATORS))
         row = next((_again(r, setting) for r in by_trust if pure and _covers(r, setting)), None)
         if row is None:
             row = _row(request, setting)
@@ -134,8 +135,11 @@ def _filled(row: Row, planned: Planned, setting: Setting) -> Row:
     names = [op.name for op in findings.lowered.ops]
     domains = Counter(str(op.domain) for op in findings.assigned.module.ops)
     see = {s.because for s in setting.policy.all(SeeActivations)}
+    shared = any(name.startswith("mpc.") for name in names)
+    others_hold = shared and planned.resolved.share_holders == OUTSOURCED
     used = {
-        "dealer": any(name.startswith("mpc.") for name in names),
+        OPERATORS: others_hold,
+        "dealer": shared,
         "enclave": any(name.startswith("tee.") for name in names),
         "activations": any(r.because in see for r in findings.views.reveals),
     }
@@ -147,15 +151,15 @@ def _filled(row: Row, planned: Planned, setting: Setting) -> Row:
         dealer=cost["offline_bytes"],
         rounds=cost["rounds"],
         domains=dict(sorted(domains.items())),
-        online=_interactive(findings.lowered),
+        online=_interactive(findings.lowered, others_hold),
     )
 
 
-def _interactive(module: Module) -> bool:
-    """Does the client take part between its first message and its last?"""
+def _interactive(module: Module, others_hold: bool) -> bool:
+    """Does the client take part between its first message and its last? `others_hold`: the shares."""
     late: set[str] = set()
     for op in module.ops:
-        if op.name.startswith("mpc."):
+        if op.name.startswith("mpc.") and not others_hold:
             return True
         if op.name.startswith("convert.client_to_") and op.operands[0] in late:
             return True

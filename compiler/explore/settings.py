@@ -19,9 +19,12 @@ from ppc.ir.policy.ast import (
     Trust,
 )
 from ppc.ir.types import Domain
+from ppc.runtime.places import OUTSOURCED
 
 #: Name of the setting that is the given policy.
 AS_GIVEN = "as given"
+#: What a policy trusts beside the atoms where shares are held by two parties that own nothing.
+OPERATORS = "operators"
 #: Reason of the statement that lets the client see activations, where ppc adds it.
 AIDED = "explored: the client helps"
 
@@ -101,7 +104,18 @@ def settings(policy: Policy) -> list[Setting]:
         for chosen in combinations(ATOMS, n):
             names = frozenset(a.name for a in chosen)
             found.append(Setting(_change(given, names), _with(policy, given, names), names))
-    return found + [Setting(name, p, given) for name, p in _others(policy)]
+    found += [Setting(name, p, given) for name, p in _others(policy)]
+    if not set(OUTSOURCED) & set(policy.roles.values()):
+        found.append(Setting(f"+ {OPERATORS}", _outsourced(policy), given | {OPERATORS}))
+    return found
+
+
+def _outsourced(policy: Policy) -> Policy:
+    """The same with shares held by two parties that own nothing."""
+    listed = policy.all(Party) or tuple(Party(name, role) for name, role in policy.roles.items())
+    rest = (s for s in policy.statements if not isinstance(s, Party))
+    added = (*(Party(role, role) for role in OUTSOURCED), *(Trust(role, "non_colluding") for role in OUTSOURCED))
+    return replace(policy, statements=(*listed, *added[:2], *rest, *added[2:]), assumed=False)
 
 
 def trusted(policy: Policy) -> frozenset[str]:

@@ -4,7 +4,7 @@ from ppc.compiler.explore.run import Exploration, Row
 from ppc.compiler.explore.settings import AS_GIVEN
 
 #: In tables and labels.
-SHORT = {"dealer": "dealer", "enclave": "TEE", "activations": "client sees activations"}
+SHORT = {"dealer": "dealer", "enclave": "TEE", "activations": "client sees activations", "operators": "two operators"}
 
 
 def relies(row: Row) -> str:

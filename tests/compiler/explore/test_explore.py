@@ -29,11 +29,22 @@ def by_name(text: str) -> dict[str, str]:
 
 def test_every_combination_and_each_other_requirement() -> None:
     found = settings(DEFAULT)
-    assert len({s.trusts for s in found}) == 8 and len(found) == 10
-    assert {s.name for s in found} >= {AS_GIVEN, "− dealer", "+ enclave", "+ non_interactive", "+ public weights"}
+    assert len({s.trusts for s in found}) == 9 and len(found) == 11
+    others = {"+ non_interactive", "+ public weights", "+ operators"}
+    assert {s.name for s in found} >= {AS_GIVEN, "− dealer", "+ enclave"} | others
     given = next(s for s in found if s.name == AS_GIVEN)
     assert given.policy == DEFAULT and given.trusts == {"dealer"}
     assert [s.name for s in found if len(s.trusts) == 3] == ["+ enclave, + activations"], "the most trust comes first"
+
+
+def test_shares_may_be_held_by_two_others() -> None:
+    given = OUT + "party client, server, dealer\ntrust dealer non_colluding\n"
+    added = next(s for s in settings(parse_policy(given)) if s.name == "+ operators")
+    text = print_policy(added.policy)
+    assert "trust compute0 non_colluding" in text and "trust compute1 non_colluding" in text
+    (row,) = [r for r in group(Request(MLP, added.policy)) if r.setting == AS_GIVEN]
+    assert row.relies_on == ("dealer", "operators") and not row.online and row.domains == {"mpc": 5}
+    assert not [s for s in settings(added.policy) if s.name == "+ operators"], "they are there already"
 
 
 def test_adding_opens_what_the_policy_closes() -> None:
@@ -128,7 +139,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*line, "--json", "--html", str(tmp_path / "x.html")])
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
-    assert {r["network"] for r in found["rows"]} == {"policy"} and len(found["rows"]) == 10
+    assert {r["network"] for r in found["rows"]} == {"policy"} and len(found["rows"]) == 11
     assert {"seconds", "traffic", "relies_on", "best", "refused"} <= set(found["rows"][0])
     assert "<svg" in (tmp_path / "x.html").read_text()
     done = CliRunner().invoke(app, line)
