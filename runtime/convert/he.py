@@ -47,13 +47,13 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
     )
     arriving = (ciphertext for message in messages for ciphertext in message)
     if is_batch(step):
-        held = batch_border.from_ciphertexts(context, arriving, layout.ciphertexts, level, scale)
+        held = batch_border.from_ciphertexts(context, arriving, batch_layout(step, context.slots), level, scale)
         return Value("he", step.shape, held, layout)
     return Value("he", step.shape, list(arriving), layout)
 
 
 def _entry_layout(step: Step, context: Context) -> Layout:
-    return (batch_layout if is_batch(step) else packed_layout)(step, context.slots)
+    return batch_layout(step, context.slots).layout if is_batch(step) else packed_layout(step, context.slots)
 
 
 def _messages(step: Step, count: int) -> list[tuple[str, slice]]:

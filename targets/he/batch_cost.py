@@ -1,14 +1,15 @@
 """What a batch-packed program costs, from counted words: a word is one coefficient modulo one prime."""
 
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 from ppc.ir.module import Op
 from ppc.ir.target import HeRung
-from ppc.runtime.levels import exact_parts
+from ppc.runtime.chebyshev import product_count
+from ppc.runtime.levels import exact_parts, polynomial_depth
 from ppc.targets.he.batch_graph import Graph, blocks_of
 from ppc.targets.he.batch_schedule import PRODUCTS, Schedule, Step
-from ppc.targets.he.graph import masks, nodes_of, polynomial
+from ppc.targets.he.graph import Node, masks, nodes_of, polynomial
 from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Refusal, Samples
@@ -36,8 +37,15 @@ _WIDTH = 256
 
 def seconds(graph: Graph, schedule: Schedule, primitives: Primitives) -> float:
     """Client and server, one pass, one core."""
-    borders = sum(_border(step, graph.samples.batch, schedule.degree, primitives) for step in schedule.steps)
-    return borders + sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9
+    sets = groups(graph.samples.batch, schedule.degree // 2)
+    each = graph.samples.batch // sets
+    borders = sum(_border(step, each, schedule.degree, primitives) for step in schedule.steps)
+    return sets * (borders + sum(_nanoseconds(step, schedule, primitives) for step in schedule.steps) / 1e9)
+
+
+def groups(samples: int, slots: int) -> int:
+    """The fewest sets of ciphertexts that the samples split into evenly, each sample with a slot of its own."""
+    return next(count for count in range(max(1, ceil(samples / slots)), samples + 1) if samples % count == 0)
 
 
 def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> float:
@@ -91,13 +99,12 @@ def _rescale(degree: int, level: int, polynomials: int, primitives: Primitives) 
 
 def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primitives, level: int) -> float:
     """One operator at a level, as if nothing were merged; infinite where it is not lowered."""
-    if not FEWEST_SAMPLES <= samples.batch <= rung.slots:
+    if samples.batch < FEWEST_SAMPLES:
         return inf
-    words = rung.degree * (level + 1)
+    words = groups(samples.batch, rung.slots) * rung.degree * (level + 1)
     size = samples.size(op.results[0])
-    product = size * (3 * words * PRICES.product + _rescale(rung.degree, level, 3, primitives)) / 1e9
-    if "coefficients" in op.attrs:
-        return product if len(polynomial(op)[0]) <= 3 else inf
+    switch = groups(samples.batch, rung.slots) * _rescale(rung.degree, level, 3, primitives)
+    product = size * (3 * words * PRICES.product + switch) / 1e9
     try:
         nodes = nodes_of(op, samples)
         maps = [n.map for n in nodes if n.map is not None and n.kind == "linear"]
@@ -105,4 +112,10 @@ def operator_seconds(op: Op, samples: Samples, rung: HeRung, primitives: Primiti
     except Refusal:
         return inf
     sums = sum(2 * size * words for n in nodes if n.kind in ("add", "sub")) / 1e9
-    return linear + sums + product * sum(n.kind in PRODUCTS for n in nodes)
+    products = sum(n.kind in PRODUCTS for n in nodes) + sum(_products(n) for n in nodes if n.kind == "polynomial")
+    return linear + sums + product * products
+
+
+def _products(node: Node) -> int:
+    degree = len(polynomial(node.op)[0]) - 1
+    return product_count(degree, polynomial_depth(degree, normalised=True)) if degree > 2 else degree - 1

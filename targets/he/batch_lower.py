@@ -10,6 +10,7 @@ from ppc.ir.label import Label
 from ppc.ir.module import Attr, Constant, Module, Op, Value
 from ppc.ir.target import HE_SECURITY_BITS
 from ppc.ir.types import Domain, TensorType
+from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.targets.he.batch_graph import blocks_of
 from ppc.targets.he.batch_plan import BatchProgram
@@ -99,6 +100,6 @@ class _Emitter:
         return name
 
     def _layout(self, name: str) -> Layout:
-        """Sample b in slot b, element e in ciphertext e."""
-        slots = self.program.schedule.degree // 2
-        return Layout(((self.program.samples, 1), (self.elements[name], slots)), slots)
+        program = self.program
+        each = program.samples // program.groups
+        return BatchLayout(program.groups, each, self.elements[name], program.schedule.degree // 2).layout
