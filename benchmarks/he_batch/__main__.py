@@ -26,7 +26,7 @@ from ppc.runtime.plan import Plan
 
 #: Model and samples a pass: the slots of the ring that it takes.
 MODELS = {"w1": 2048, "w2_sq": 4096, "w3": 4096}
-CALIBRATION, REPEATS = 128, 3
+CALIBRATION, REPEATS = 128, 2
 POLICY = Path("examples/policies/he_public_weights.ppc")
 Row = dict[str, Any]
 

@@ -206,17 +206,18 @@ def materialise(value: Pending, primes: Sequence[int], workers: Workers, scratch
     width = _width(order, degree)
     moduli = [Modulus(q) for q in primes[: value.level + 1]]
     memory = scratches or Scratches()
-    places = list(product(range(value.groups), range(len(moduli)), range(0, degree, width)))
+    # a free thread takes the next block, so that one on a slow core holds nobody up; `next` is atomic
+    places = iter(list(product(range(value.groups), range(len(moduli)), range(0, degree, width))))
 
-    def run(mine: Sequence[tuple[int, int, int]]) -> None:
+    def run(_: int) -> None:
         with memory.one() as scratch:
-            for g, k, start in mine:
+            for g, k, start in places:
                 at = Place(g, k, moduli[k], start, start + width, scratch)
                 _block(order, at, out[g * each : (g + 1) * each, :, k, start : start + width])
 
     # a BLAS with threads of its own would have several for each of ours, which was seen to take ten times as long
     with one_thread():
-        workers.map(run, [places[i :: workers.threads] for i in range(workers.threads)])
+        workers.map(run, range(workers.threads))
     return Held(out, value.scale, value.groups)
 
 
