@@ -17,6 +17,9 @@ from ppc.runtime.party import Session, Step
 from ppc.runtime.plan import Plan
 from ppc.runtime.schema import StepSpec
 
+#: Seconds in which the other party says nothing: it computes in this process.
+PATIENCE = 600.0
+
 Program = Callable[[Session], None]
 
 
@@ -57,7 +60,7 @@ class Pass:
 
 def parties(plan: Plan) -> tuple[Session, Server]:
     """Both after set-up."""
-    a, b = pair("client", "server")
+    a, b = pair("client", "server", timeout=PATIENCE)
     client, server = Session("client", plan.manifest, {"server": a}), Server("server", plan.manifest, {"client": b})
     server.weights = {**plan.public_constants(), **plan.server_weights()}
     client.weights = dict(plan.public_constants())
