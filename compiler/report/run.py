@@ -41,6 +41,10 @@ def _summary(run: "RunOutcome") -> RenderableType:
             "online, predicted",
             f"{seconds(predicted['seconds'] * passes)} for {passes} passes on network '{predicted['network']}'",
         )
+        if run.manifest["batch"] > 1:
+            busy = ", ".join(f"{party} {seconds(took / run.samples)}" for party, took in t["busy"].items())
+            speed = f"{run.samples / t['online']:,.4g} samples a second online"
+            table.add_row("throughput", f"{speed}; busy with each: {busy}")
         waits = ", ".join(f"{k} {seconds(v)}" for k, v in t["waited"].items())
         table.add_row("of that, waiting for others", waits)
         sent = run.measured["bytes"]

@@ -19,7 +19,6 @@ from ppc.targets.he.linear_map import LinearMap
 from ppc.targets.he.primitives import Primitives
 from ppc.targets.he.sample import Refusal, Samples
 
-
 #: Batch packing is looked at from here on: below, a slot for each sample leaves nearly every slot empty.
 FEWEST_SAMPLES = 8
 #: Coefficients of a block that is evaluated at a time.

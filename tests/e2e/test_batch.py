@@ -1,15 +1,26 @@
 """Batch packing by separate processes: with secret weights (a mask) and with public ones (decrypted directly)."""
 
+import io
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from rich.console import Console
 from three_way import assert_three_ways
 
 import ppc
+from ppc.compiler.report.terminal import render
+from ppc.runtime.he import engine
+from ppc.runtime.he.evaluator import OfficialEvaluator
+from ppc.runtime.net.memory import pair
+from ppc.runtime.party import Session
 from ppc.runtime.plan import Plan
 from ppc.runtime.secure import run_secure
 from ppc.runtime.session import run_local
@@ -137,6 +148,56 @@ def onnx_constant(path: Path, name: str) -> np.ndarray:
     return next(numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer if i.name == name)
 
 
+def test_the_packing_follows_the_batch(model: Path) -> None:
+    """The cheaper one by predicted time; the report says how much a pass and a second take."""
+    few, many = (
+        ppc.compile(model, PUBLIC, targets=("he",), calibrate=model.with_suffix(".npz"), batch=batch)
+        for batch in (2 * BATCH, 4096)
+    )
+    assert few.manifest["he"].get("packing") != "batch" and many.manifest["he"]["packing"] == "batch"
+    times = re.fullmatch(
+        r"a pass takes (\S+) s packed for latency, (\S+) s packed by batch", many.manifest["he"]["packing_because"]
+    )
+    assert times is not None and float(times[2]) < float(times[1])
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(many.manifest))
+    text = console.export_text()
+    assert re.search(r"throughput +[\d,.]+ samples a second, 4096 in a pass", text)
+    counts = many.manifest["report"]["he"]["batch"]
+    assert f"{counts['weighted']} products with weights, {counts['products']} of ciphertexts" in text
+
+
+def test_the_counts_are_what_a_run_executes(by_batch, model: Path, tmp_path: Path, monkeypatch) -> None:
+    executed: Counter[str] = Counter()
+    for name in ("relinearise", "rescale"):
+        real = getattr(OfficialEvaluator, name)
+        monkeypatch.setattr(OfficialEvaluator, name, counting(executed, name, real))
+    monkeypatch.setenv("PPC_THREADS", "1")  # through the binding
+    compiled = ppc.compile(model, PUBLIC, targets=("he",), calibrate=model.with_suffix(".npz"), batch=BATCH)
+    plan, program = Plan.load(compiled.save(tmp_path / "plan.py"))
+    a, b = pair("client", "server")
+    client, server = Session("client", plan.manifest, {"server": a}), Session("server", plan.manifest, {"client": b})
+    server.weights = {**plan.public_constants(), **plan.server_weights()}
+    client.weights = dict(plan.public_constants())
+    with ThreadPoolExecutor(2) as parties:
+        list(parties.map(engine.setup, (client, server)))
+        executed.clear()
+        client.start_run(0, {"x": np.load(model.with_suffix(".npz"))["x"][:BATCH]})
+        server.start_run(0, {})
+        list(parties.map(program, (client, server)))
+    counts = compiled.manifest["report"]["he"]["batch"]
+    assert executed == {"relinearise": counts["relinearised"], "rescale": counts["rescaled"]}
+    assert counts["weighted"] == 288 + 96 and counts["products"] == 32
+
+
+def counting(executed: Counter[str], name: str, real: Any) -> Any:
+    def run(*arguments: Any) -> Any:
+        executed[name] += 1
+        return real(*arguments)
+
+    return run
+
+
 def test_more_samples_than_slots(by_batch, tmp_path: Path) -> None:
     """In groups of one pass, as many samples in each."""
     samples, rng = 20_000, np.random.default_rng(4)
@@ -162,6 +223,8 @@ def test_more_samples_than_slots(by_batch, tmp_path: Path) -> None:
     assert he["packing"] == "batch" and samples > he["degree"] // 2
     groups = entered["layout_digits"][0][0]
     assert groups * entered["layout_digits"][1][0] == samples
+    counts = case.compiled.manifest["report"]["he"]["batch"]
+    assert counts["groups"] == groups > 1 and counts["products"] == 2 * groups
 
 
 @pytest.mark.parametrize("policy,privacy", [(None, "masking"), (PUBLIC, "public weights")])
