@@ -58,6 +58,12 @@ def seconds(value: float | None) -> str:
     return f"{value * 1e6:.0f} µs" if value < 1e-3 else f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
 
 
+def speed(samples: int, took: float) -> str:
+    """Samples a second."""
+    value = samples / took
+    return f"{value:,.0f} samples a second" if value >= 100 else f"{value:.3g} samples a second"
+
+
 def size(value: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
@@ -175,7 +181,7 @@ def _cost(r: Mapping[str, Any], batch: int) -> RenderableType:
     table = _table("\nCost of a pass (predicted)", "", "")
     table.add_row("online time", f"{seconds(p['seconds'])} on network '{p['network']}', {p['rounds']:.0f} rounds")
     if batch > 1:
-        table.add_row("throughput", f"{batch / p['seconds']:,.4g} samples a second, {batch} in a pass")
+        table.add_row("throughput", f"{speed(batch, p['seconds'])}, {batch} in a pass")
     table.add_row("online traffic", size(p["bytes"]))
     table.add_row("dealer traffic, ahead", size(p["offline_bytes"]))
     table.add_row("prices", table_of_prices(r["prices"]))
