@@ -4,8 +4,9 @@ Each model is compiled with public weights and a full batch, and run by client a
 server's steps can be timed alone: on one thread, and on as many as there are cores. Then once more with every step
 computed at once, which tells how each kind of step scales (`efficiency_*`: time on one thread over threads times the
 time on all). With PPC_PROTOTYPES set, the experiment runs beside w3. On a busy machine look at `samples_cpu_s` (samples
-a second of processor time on one thread), `ratio`, and `more_cpu_*`: how much more processor time several threads
-take together, which is what memory and the interpreter lock cost. Rows also go to build/bench/he_batch.json.
+a second of processor time on one thread), `ratio`, and `scaling_*`: the efficiency by the time of threads that did not
+wait for a core, so that locks and memory count and other programs hardly do. Rows also go to
+build/bench/he_batch.json.
 """
 
 import json
@@ -27,6 +28,8 @@ from ppc.runtime.plan import Plan
 #: Model and samples a pass: the slots of the ring that it takes.
 MODELS = {"w1": 2048, "w2_sq": 4096, "w3": 4096}
 CALIBRATION, REPEATS = 128, 2
+#: The network that the experiment computes.
+EXPERIMENT = "w3"
 POLICY = Path("examples/policies/he_public_weights.ppc")
 Row = dict[str, Any]
 
@@ -79,7 +82,7 @@ def measure(model: Path, batch: int, out: Path) -> Row:
         "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
         **by_kind(client, server, program, x, threads),
     }
-    if model.stem == "w3" and (other := prototype.measure()) is not None:
+    if model.stem == EXPERIMENT and (other := prototype.measure()) is not None:
         row |= {"prototype_cpu_s": round(other), "ratio": round(row["samples_cpu_s"] / other, 2)}
     return row
 
@@ -94,15 +97,15 @@ def by_kind(client: Session, server: Server, program: Program, x: Any, threads: 
             server.spent = {}
             one_pass(client, server, program, x, (REPEATS + run) * threads + count)
             kept = best.setdefault(count, dict(server.spent))
-            best[count] = {k: (min(w, kept[k][0]), min(c, kept[k][1])) for k, (w, c) in server.spent.items()}
+            best[count] = {k: (min(w, kept[k][0]), min(o, kept[k][1])) for k, (w, o) in server.spent.items()}
     server.at_once = False
     row: Row = {}
-    for kind, (wall, cpu) in best[1].items():
+    for kind, (wall, own) in best[1].items():
         key = kind.replace(" ", "_")
-        wall_of_all, cpu_of_all = best[threads][kind]
+        wall_of_all, own_of_all = best[threads][kind]
         row[f"ms_{key}"] = round(1e3 * wall, 1)
         row[f"efficiency_{key}"] = round(wall / (threads * wall_of_all), 2)
-        row[f"more_cpu_{key}"] = round(cpu_of_all / cpu, 2)
+        row[f"scaling_{key}"] = round(own / (threads * own_of_all), 2)
     return row
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from benchmarks.he_batch.unqueued import Watched, unqueued
 from ppc.runtime.he import engine
 from ppc.runtime.he.batch_border import as_held
-from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.ways import Ways
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
@@ -25,7 +25,8 @@ Program = Callable[[Session], None]
 
 @dataclass
 class Server(Session):
-    """A server that, where asked, computes each step at once and notes (wall seconds, CPU seconds) of its kind."""
+    """A server that, where asked, computes each step at once, and notes the seconds of its kind: of the wall clock, and
+    without those in which a thread waited for a core."""
 
     at_once: bool = False
     spent: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -33,17 +34,18 @@ class Server(Session):
     def take(self, spec: StepSpec, step: Step, *operands: Any) -> Any:
         if not self.at_once or not step.name.startswith("he.batch_"):
             return super().take(spec, step, *operands)
-        wall, cpu = perf_counter(), process_time()
+        wall, own = perf_counter(), unqueued()
         value = super().take(spec, step, *operands)
         value.data = as_held(self.engines["he"], value.data)
         kind = step.name.removeprefix("he.batch_")
         kind = {"linear": str(step.attrs["source"]).lower(), "rescale": "relinearise and rescale"}.get(kind, kind)
         before = self.spent.get(kind, (0.0, 0.0))
-        self.spent[kind] = before[0] + perf_counter() - wall, before[1] + process_time() - cpu
+        workers: Any = self.engines["he"].workers
+        self.spent[kind] = before[0] + perf_counter() - wall, before[1] + workers.balanced(unqueued() - own)
         return value
 
     def use(self, threads: int) -> None:
-        self.engines["he"].ways = Ways(self.engines["he"].context, Workers(threads))
+        self.engines["he"].ways = Ways(self.engines["he"].context, Watched(threads))
 
 
 @dataclass(frozen=True)
