@@ -1,4 +1,4 @@
-"""`ppc network` of two parties, a process each as on machines of their own; `ppc compile --network` takes what it wrote."""
+"""`ppc network` of two parties, each a process as on its own machine; `ppc compile --network` takes what it wrote."""
 
 import json
 import subprocess
