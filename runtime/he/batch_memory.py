@@ -67,7 +67,7 @@ def _ends(manifest: Mapping[str, Any], seen: dict[str, _Seen]) -> dict[str, int]
 
 
 def _result(step: Step, name: str, operands: list[_Seen], again: frozenset[int]) -> _Seen | None:
-    if step.name == "convert.client_to_he":
+    if step.name in ("convert.client_to_he", "convert.mpc_to_he"):
         return _Seen(layout_of(step.attrs, "layout").ciphertexts, 2, level_of(step), frozenset({name}))
     if not step.name.startswith("he.batch_"):
         return None

@@ -42,6 +42,9 @@ def _border(step: Step, samples: int, degree: int, primitives: Primitives) -> fl
     """Seconds of what enters or leaves."""
     if step.kind == "enter":
         kept = 2 * degree * (step.level + 1) * primitives.words["convert"]
+        if step.node.op.name == "convert.mpc_to_he":
+            entered = primitives.from_shares(step.elements * samples, step.elements, degree, step.level)
+            return entered + step.elements * kept
         return step.elements * (primitives.enter(degree, step.level) + kept)
     if step.kind != "leave":
         return 0.0

@@ -8,6 +8,7 @@ from ppc.ir.module import Module
 from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.layout import layout_from_attrs
 from ppc.targets.he.batch_schedule import PRODUCTS
+from ppc.targets.he.graph import ENTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def batch_counts(module: Module) -> BatchCounts:
     groups = relinearised = rescaled = products = weighted = 0
     for op in module.ops:
         attrs: Any = op.attrs
-        if op.name == "convert.client_to_he":
+        if op.name in ENTER:
             found = BatchLayout.of(layout_from_attrs(attrs))
             assert found is not None, "the verifier has seen that a slot holds a sample"
             groups, count = found.groups, found.groups * found.elements

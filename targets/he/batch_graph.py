@@ -18,7 +18,7 @@ from ppc.targets.he.graph import Node, build
 from ppc.targets.he.linear_map import Floats, LinearMap, identity
 from ppc.targets.he.merge import merge
 from ppc.targets.he.plan import sizes_of
-from ppc.targets.he.sample import Refusal, Samples
+from ppc.targets.he.sample import Samples
 
 #: (outputs, inputs) of a dense block of a sparse matrix.
 Block = tuple[tuple[int, ...], tuple[int, ...]]
@@ -55,7 +55,7 @@ class Graph:
 
 
 def batch_graph(module: Module) -> Graph | None:
-    """The normal form; None for a module without HE. Raises Refusal where there is none."""
+    """The normal form; None for a module without HE."""
     samples = Samples(module)
     nodes = build(module, samples)
     if not nodes:
@@ -75,8 +75,6 @@ def _normal(node: Node, samples: Samples, sizes: dict[str, Size]) -> list[Node]:
     if node.kind == "square" and node.square != (False, 0.0):
         negate, plus = node.square
         return shifted(replace(node, square=(False, 0.0)), samples.size(node.like), negate, plus, sizes)
-    if node.kind == "enter" and node.op.name != "convert.client_to_he":
-        raise Refusal("a value enters from shares, which batch packing does not read")
     return [node]
 
 

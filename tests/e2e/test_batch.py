@@ -37,6 +37,7 @@ trust server semi_honest
 trust dealer non_colluding
 place operator * in he
 """
+HYBRID = PUBLIC.replace("place operator * in he", "place operator Gemm in he\nplace operator Relu in mpc")
 
 
 def saved(
@@ -146,6 +147,23 @@ def test_an_activation_as_a_polynomial(by_batch, tmp_path: Path) -> None:
 
 def onnx_constant(path: Path, name: str) -> np.ndarray:
     return next(numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer if i.name == name)
+
+
+def test_values_leave_for_shares_and_come_back(by_batch, tmp_path: Path) -> None:
+    """Relu under MPC between two layers under HE."""
+    rng = np.random.default_rng(6)
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["h"], name="fc1", transB=1),
+        helper.make_node("Relu", ["h"], ["r"], name="relu"),
+        helper.make_node("Gemm", ["r", "v", "c"], ["y"], name="fc2", transB=1),
+    ]
+    w, v = rng.normal(size=(4, 3)), rng.normal(size=(2, 4))
+    path = saved(tmp_path, nodes, [3], 2, BATCH, w=w, b=rng.normal(size=4), v=v, c=np.array([3.0, -3.0]))
+    case = assert_three_ways(
+        tmp_path, path, HYBRID, samples=BATCH, batch=BATCH, budget=0.01, calibrate=path.with_suffix(".npz")
+    )
+    steps = {s["step"]: s["attrs"] for s in case.compiled.manifest["steps"]}
+    assert steps["convert.mpc_to_he"]["packing"] == steps["convert.client_to_he"]["packing"] == "batch"
 
 
 def test_the_packing_follows_the_batch(model: Path) -> None:
