@@ -11,7 +11,7 @@ from ppc.ir.module import Constant, Module, Op, Stage, Value
 from ppc.ir.target import HeRung
 from ppc.ir.types import TensorType
 from ppc.runtime.mpc.protocols import PROTOCOLS
-from ppc.targets.mpc.counts import Count
+from ppc.targets.mpc.counts.count import Count
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.mpc.rules import COUNTS, count
 from ppc.targets.mpc.target import MpcTarget
