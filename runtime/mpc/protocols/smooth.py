@@ -121,7 +121,7 @@ def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
         return (yield from _by_magnitude(e, row.half, x, shift))
     s = row.spline
     lo, hi = ends(s)
-    gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.small)
+    gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.tables)
     inside, bits, above = yield from e.apply(gate, x)
     end = hi / 2.0**FRACTION_BITS
     beyond = float(s.function(np.array(end))) - end if row.linear else row.above
@@ -197,7 +197,7 @@ def _exp(e: Engine, x: Ring, hi: int, shift: int = 0, tail: bool = False) -> Rou
     """exp where x < hi, and zero where it is below 2^-23."""
     lo = (EXP_START << FRACTION_BITS) + 2
     table = Powers(EXP_START, 5)
-    return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.small), x)
+    return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.tables), x)
 
 
 def _elu(e: Engine, x: Ring, alpha: float, stretch: float, gamma: float, shift: int = 0) -> Rounds[Ring]:
