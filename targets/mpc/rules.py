@@ -8,7 +8,7 @@ from typing import Any
 from ppc.ir.module import Module, Op
 from ppc.ir.ops.linalg import einsum_extents
 from ppc.runtime.kernels.resize import axis_matrices
-from ppc.runtime.schema import FRACTION_BITS, MPC_ATTRIBUTES
+from ppc.runtime.schema import FRACTION_BITS, MPC_ATTRIBUTES, Tables
 from ppc.targets.mpc.counts import compare, functions, linear, recurrent, rows
 from ppc.targets.mpc.counts.count import CHECKED, NOTHING, Count
 from ppc.targets.mpc.fuse import norm_row
@@ -33,7 +33,7 @@ class _Facts:
         bits: Any = op.attrs.get("operand_bits", (FRACTION_BITS,))
         self.shift = bits[0] - FRACTION_BITS  # by how much the first operand is truncated in its opening
         self.keep = "fraction_bits" in op.attrs  # the result is left to be truncated so
-        self.small = op.attrs.get("tables") == "small"
+        self.tables = Tables.of(op.attrs)
 
     def axis_size(self, default: int) -> int:
         shape = self.operands[0]
@@ -75,11 +75,11 @@ def _mean(f: _Facts) -> Count:
 
 
 def _compare(f: _Facts, thresholds: int = 1, products: bool = True) -> Count:
-    return compare.compare(f.out, thresholds, products, f.shift, f.small)
+    return compare.compare(f.out, thresholds, products, f.shift, f.tables)
 
 
 def _sign_of(f: _Facts) -> Count:
-    return compare.sign_of(f.out, f.shift, f.small)
+    return compare.sign_of(f.out, f.shift, f.tables)
 
 
 def _clip(f: _Facts) -> Count:
@@ -91,32 +91,32 @@ def _clip(f: _Facts) -> Count:
 
 def _div(f: _Facts) -> Count:
     if f.secrets == 2 or f.shared == [False, True]:
-        return functions.quotient(prod(f.operands[0]), prod(f.operands[1]), f.out, not f.shared[0], f.small)
+        return functions.quotient(prod(f.operands[0]), prod(f.operands[1]), f.out, not f.shared[0], f.tables)
     return linear.weighted(f.x, f.out, f.out, keep=f.keep)
 
 
 def _maximum(f: _Facts) -> Count:
     name, relu = f.op.name, f.op.name == "ReluMaxPool"
     if name in ("Max", "Min"):
-        return compare.maximum(len(f.operands), f.out, small=f.small)
+        return compare.maximum(len(f.operands), f.out, tables=f.tables)
     kernel: Any = f.op.attrs.get("kernel_shape")
     candidates = f.x // max(f.out, 1) if kernel is None else prod(kernel)
-    return compare.maximum(candidates, f.out, 1, f.shift, relu, f.small)
+    return compare.maximum(candidates, f.out, 1, f.shift, relu, f.tables)
 
 
 def _arg_maximum(f: _Facts) -> Count:
     size = f.axis_size(0)
-    return compare.maximum(size, f.x // size, 2, f.shift, small=f.small)
+    return compare.maximum(size, f.x // size, 2, f.shift, tables=f.tables)
 
 
 def _softmax(f: _Facts) -> Count:
     counted = rows.bounded_softmax if "below" in f.op.attrs else rows.softmax
-    return counted(f.x, f.axis_size(-1), f.small, f.shift)
+    return counted(f.x, f.axis_size(-1), f.tables, f.shift)
 
 
 def _log_softmax(f: _Facts) -> Count:
     row = f.axis_size(-1) if f.op.name == "LogSoftmax" else f.x // max(f.out, 1)
-    return rows.log_softmax(f.x, row, f.small)
+    return rows.log_softmax(f.x, row, f.tables)
 
 
 def _norm(f: _Facts) -> Count:
@@ -124,8 +124,8 @@ def _norm(f: _Facts) -> Count:
     name, shape, epsilon = f.op.name, f.operands[0], float(attrs.get("epsilon", 1e-5))
     row = norm_row(f.op, shape)
     if name == "MeanVarianceNormalization":
-        return rows.norm(f.x, row, 0.0, True, False, f.small, f.shift, f.keep)
-    return rows.norm(f.x, row, epsilon, name != "RMSNormalization", True, f.small, f.shift, f.keep)
+        return rows.norm(f.x, row, 0.0, True, False, f.tables, f.shift, f.keep)
+    return rows.norm(f.x, row, epsilon, name != "RMSNormalization", True, f.tables, f.shift, f.keep)
 
 
 def _gather(f: _Facts) -> Count:
@@ -162,7 +162,7 @@ def _recurrent(f: _Facts) -> Count:
     time, batch = (second, first) if attrs.get("layout") else (first, second)
     directions, _, hidden = f.operands[2]
     variant = bool(attrs.get("linear_before_reset")) if f.op.name == "GRU" else _cells(attrs) == {"relu"}
-    return recurrent.recurrent(f.op.name, time, batch, width, hidden, directions, variant)
+    return recurrent.recurrent(f.op.name, time, batch, width, hidden, directions, variant, f.tables)
 
 
 def _cells(attrs: Mapping[str, Any]) -> set[str]:
@@ -173,8 +173,8 @@ def _cells(attrs: Mapping[str, Any]) -> set[str]:
 def _celu(f: _Facts) -> Count:
     if float(f.op.attrs.get("alpha", 1.0)) == 1.0:  # type: ignore[arg-type]
         return _exponential(f, tail=True)
-    first = compare.compare(f.out, 2, small=f.small) + linear.truncate(f.out, 20) * 2
-    return first + functions.guarded(f.out, 32, 2, 22, small=f.small)
+    first = compare.compare(f.out, 2, tables=f.tables) + linear.truncate(f.out, 20) * 2
+    return first + functions.guarded(f.out, 32, 2, 22, tables=f.tables)
 
 
 def _elu(f: _Facts) -> Count:
@@ -184,7 +184,7 @@ def _elu(f: _Facts) -> Count:
 
 
 def _exponential(f: _Facts, tail: bool = False) -> Count:
-    return functions.guarded(f.out, 32, 2, 22, f.shift, tail, f.small)
+    return functions.guarded(f.out, 32, 2, 22, f.shift, tail, f.tables)
 
 
 def _swish(f: _Facts) -> Count:
@@ -193,7 +193,7 @@ def _swish(f: _Facts) -> Count:
 
 
 def _linear_tail(f: _Facts, k: int, half: int | None) -> Count:
-    return functions.smooth(f.out, k, half, f.shift, f.small, tail=True)
+    return functions.smooth(f.out, k, half, f.shift, f.tables, tail=True)
 
 
 #: How an operator is counted: rows that `ops.OPS` names.
@@ -216,7 +216,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "compare_weighted": lambda f: _sign_of(f) + linear.weighted(f.out, f.out, f.out),
     "maximum": _maximum,
     "arg_maximum": _arg_maximum,
-    "table5": lambda f: functions.smooth(f.out, 5, None, f.shift, f.small),
+    "table5": lambda f: functions.smooth(f.out, 5, None, f.shift, f.tables),
     "gelu": lambda f: _linear_tail(f, 5, 3),
     "softplus": lambda f: _linear_tail(f, 6, 5),
     "mish": lambda f: _linear_tail(f, 6, None),
@@ -226,26 +226,26 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "celu": _celu,
     "selu": lambda f: _exponential(f, tail=True) + linear.truncate(f.out, 20) * 2,
     "exp": _exponential,
-    "reciprocal": lambda f: functions.reciprocal(f.out, f.small),
-    "root": lambda f: functions.root(f.out, f.op.name == "Sqrt", f.small),
-    "log": lambda f: functions.logarithm(f.out, f.small),
-    "softsign": lambda f: functions.softsign(f.out, f.small),
+    "reciprocal": lambda f: functions.reciprocal(f.out, f.tables),
+    "root": lambda f: functions.root(f.out, f.op.name == "Sqrt", f.tables),
+    "log": lambda f: functions.logarithm(f.out, f.tables),
+    "softsign": lambda f: functions.softsign(f.out, f.tables),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "norm": _norm,
-    "lp_norm": lambda f: rows.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.small),  # type: ignore[arg-type]
+    "lp_norm": lambda f: rows.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.tables),  # type: ignore[arg-type]
     "gather": _gather,
     "one_hot": lambda f: compare.one_hot(f.x, int(f.op.attrs["depth"])),  # type: ignore[arg-type]
     "hardmax": lambda f: compare.ranks(f.x, f.axis_size(-1)) + compare.compare(f.x, 1, False),
     "top_k": lambda f: compare.top_k(f.x, f.axis_size(-1), int(f.op.attrs["k"])),  # type: ignore[arg-type]
-    "whole": lambda f: compare.whole(f.x, 1),
-    "round": lambda f: compare.whole(f.x, 2),
+    "whole": lambda f: compare.whole(f.x, 1, f.tables),
+    "round": lambda f: compare.whole(f.x, 2, f.tables),
     "resize": _resize,
     "einsum": _einsum,
     "mean_of": lambda f: linear.truncate(f.out, 26),
-    "l1": lambda f: compare.sign_of(f.x),
-    "l2": lambda f: linear.square(f.x) + linear.truncate(f.out) + functions.root(f.out, True),
-    "log_sum": lambda f: functions.logarithm(f.out),
+    "l1": lambda f: compare.sign_of(f.x, tables=f.tables),
+    "l2": lambda f: linear.square(f.x) + linear.truncate(f.out) + functions.root(f.out, True, f.tables),
+    "log_sum": lambda f: functions.logarithm(f.out, f.tables),
     "product_tree": lambda f: linear.product_tree(f.x, max(f.out, 1)),
     "recurrent": _recurrent,
 }

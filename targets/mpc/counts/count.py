@@ -13,6 +13,7 @@ class Count:
     call      a step, whatever its size
     element   a local operation on an element
     compare   one opening and its digits; `sign`: each sign that is found with them
+    level     of the trees that the keys of a comparison walk, all at once; `node`: of each tree
     product   an operand of a product of secrets; `mac`: a multiply-accumulate mod 2^64
     truncate, table   an element of these gates
     select    a candidate of a maximum

@@ -3,9 +3,11 @@
 from math import ceil, floor
 
 from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
-from ppc.targets.mpc.counts.compare import compare, signs
+from ppc.runtime.schema import Tables
+from ppc.targets.mpc.counts.compare import compare
 from ppc.targets.mpc.counts.count import Count
 from ppc.targets.mpc.counts.linear import product, truncate, undo, weighted
+from ppc.targets.mpc.counts.signs import signs
 
 
 def table(n: int, k: int, cut: int = 34) -> Count:
@@ -15,63 +17,65 @@ def table(n: int, k: int, cut: int = 34) -> Count:
 
 
 def guarded(
-    n: int, words: int, limits: int, cut: int, shift: int = 0, tail: bool = False, small: bool = False
+    n: int, words: int, limits: int, cut: int, shift: int = 0, tail: bool = False, tables: Tables = Tables.LARGE
 ) -> Count:
     """A table of so many words an element between so many limits, its result truncated by `cut`, in one go; `tail`: x
     beyond the last limit as well."""
-    t, all_signs = signs(shift, small), n * limits
-    work = {"compare": n, "sign": all_signs, "table": n, "truncate": n}
+    t, all_signs = signs(shift, tables), n * limits
+    work = {**t.work(n, all_signs), "table": n, "truncate": n}
     values = undo(cut) * (1 + limits) + (undo(shift) + (undo(shift) or 8) if tail else 0)
-    offline = n * (t.digits + 8 * words + values) + all_signs * (t.sign + 8)
+    offline = n * (t.mask + 8 * words + values) + all_signs * (t.sign + 8)
     return Count(work, 16 * n + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
-def smooth(n: int, k: int, half: int | None = None, shift: int = 0, small: bool = False, tail: bool = False) -> Count:
+def smooth(
+    n: int, k: int, half: int | None = None, shift: int = 0, tables: Tables = Tables.LARGE, tail: bool = False
+) -> Count:
     """A table of cubic polynomials on 2^k cells, with both its ends; with small tables by way of |x| on 2^half cells,
     where the function allows that."""
-    if small and half is not None:
-        return compare(n, 3, True, shift, True) + table(n, half)
-    return guarded(n, 4 * 2**k, 2, 34, shift, tail, small)
+    if tables is Tables.SMALL and half is not None:
+        return compare(n, 3, True, shift, tables) + table(n, half)
+    return guarded(n, 4 * 2**k, 2, 34, shift, tail, tables)
 
 
-def octave(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
+def octave(n: int, octaves: int, signed: bool = False, tables: Tables = Tables.LARGE) -> Count:
     """Normalisation over so many octaves, and a table on the mantissa; `signed`: a comparison with zero beside."""
     local = Count({"element": 4 * n * octaves})
-    return compare(n, octaves + 1 + signed, small=small) + local + table(n, 5)
+    return compare(n, octaves + 1 + signed, tables=tables) + local + table(n, 5)
 
 
-def power_of(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
+def power_of(n: int, octaves: int, signed: bool = False, tables: Tables = Tables.LARGE) -> Count:
     """x^e by octaves, before its last truncation."""
-    return octave(n, octaves, signed, small) + product(n, n, n, n)
+    return octave(n, octaves, signed, tables) + product(n, n, n, n)
 
 
-def root(n: int, signed: bool, small: bool = False) -> Count:
+def root(n: int, signed: bool, tables: Tables = Tables.LARGE) -> Count:
     """x^(1/2) or x^(-1/2)."""
-    return power_of(n, _octaves(SQRT_OCTAVES), signed, small) + truncate(n, 31)
+    return power_of(n, _octaves(SQRT_OCTAVES), signed, tables) + truncate(n, 31)
 
 
 def _octaves(bounds: tuple[int, int]) -> int:
     return bounds[1] - bounds[0]
 
 
-def logarithm(n: int, small: bool = False) -> Count:
-    return octave(n, _octaves(LOG_OCTAVES), small=small)
+def logarithm(n: int, tables: Tables = Tables.LARGE) -> Count:
+    return octave(n, _octaves(LOG_OCTAVES), tables=tables)
 
 
-def softsign(n: int, small: bool = False) -> Count:
-    inverse = power_of(n, RECIPROCAL_OCTAVES[1], small=small)
-    return compare(n, small=small) + inverse + truncate(n, 25) + product(n, n, n, n)
+def softsign(n: int, tables: Tables = Tables.LARGE) -> Count:
+    inverse = power_of(n, RECIPROCAL_OCTAVES[1], tables=tables)
+    return compare(n, tables=tables) + inverse + truncate(n, 25) + product(n, n, n, n)
 
 
-def reciprocal(n: int, small: bool = False) -> Count:
+def reciprocal(n: int, tables: Tables = Tables.LARGE) -> Count:
     """Of either sign."""
-    inverse = power_of(n, _octaves(RECIPROCAL_OCTAVES), small=small)
-    return compare(n, small=small) + inverse + truncate(n, 25) + product(n, n, n, n)
+    inverse = power_of(n, _octaves(RECIPROCAL_OCTAVES), tables=tables)
+    return compare(n, tables=tables) + inverse + truncate(n, 25) + product(n, n, n, n)
 
 
-def quotient(a: int, b: int, out: int, weight: bool, small: bool = False) -> Count:
+def quotient(a: int, b: int, out: int, weight: bool, tables: Tables = Tables.LARGE) -> Count:
     """By a secret; `weight`: what is divided is one."""
-    mantissa = compare(b, small=small) + octave(b, _octaves(RECIPROCAL_OCTAVES), small=small) + product(b, b, b, b)
+    mantissa = compare(b, tables=tables) + octave(b, _octaves(RECIPROCAL_OCTAVES), tables=tables) + product(b, b, b, b)
     part = weighted(b, out, out) if weight else product(a, b, out, out) + truncate(out, 18)
     return mantissa + part + product(out, b, out, out) + truncate(out, 24)
 
@@ -80,12 +84,12 @@ def quotient(a: int, b: int, out: int, weight: bool, small: bool = False) -> Cou
 WINDOW, _CELLS, _SCALE = 2, 32, 47
 
 
-def windows(n: int, octaves: int, zero: bool, cut: int) -> Count:
+def windows(n: int, octaves: int, zero: bool, cut: int, tables: Tables = Tables.LARGE) -> Count:
     """A function over so many octaves, its results truncated by `cut`; `zero`: a comparison with zero beside."""
-    t, tables = signs(), ceil(octaves / WINDOW)
-    all_signs, all_tables = n * (tables + 1 + zero), n * tables
-    work = {"compare": n, "sign": all_signs, "table": all_tables, "truncate": all_tables}
-    offline = n * t.digits + all_signs * (t.sign + 8) + all_tables * (32 * _CELLS + 3 * undo(cut))
+    t, many = signs(tables=tables), ceil(octaves / WINDOW)
+    all_signs, all_tables = n * (many + 1 + zero), n * many
+    work = {**t.work(n, all_signs), "table": all_tables, "truncate": all_tables}
+    offline = n * t.mask + all_signs * (t.sign + 8) + all_tables * (32 * _CELLS + 3 * undo(cut))
     return Count(work, 8 * n + 8 * all_tables + all_signs * (t.opened + 1 / 8), 2 + t.rounds, offline)
 
 
