@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, log2, sqrt
 
-from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, Chain
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, MOST_SCALE_BITS, Chain
 from ppc.targets.he.batch_graph import Graph
 from ppc.targets.he.batch_size import Size
 from ppc.targets.he.graph import Node
@@ -169,6 +169,8 @@ class _Walk:
         if not all(exact._fits(value, prime_bits) for value in exact.held.values()):
             return None
         if any(s.kind == "linear" and s.weight_sum > MOST_ROW_SUM for s in exact.steps):
+            return None
+        if any(log2(s.scale) > MOST_SCALE_BITS for s in exact.steps):
             return None
         leaving = [node.result for node in self.graph.nodes if node.kind == "leave"]
         errors = {name: TAIL * exact.held[name].error.worst for name in leaving}
