@@ -3,6 +3,7 @@
 import pytest
 
 from ppc.runtime.he import batch_memory
+from ppc.runtime.he.batch_readers import read_again
 from ppc.runtime.he.memory import server_memory
 from ppc.runtime.layout import Layout, layout_attrs
 
@@ -62,6 +63,15 @@ def test_what_is_pending_never_counts_and_what_is_read_again_stays():
     without = plan(False)
     without["steps"][1]["attrs"] |= layout(4000, "out_")
     assert batch_memory.polynomials(without, 1) == short
+
+
+def test_a_matrix_product_that_two_steps_read_is_held():
+    once, again = plan(False), plan(False)
+    again["steps"].insert(3, line(9, "he.batch_square", ["h"], "q", level=2))
+    assert read_again(once) == frozenset() and read_again(again) == {2}
+    # h beside x, whose last reader has made it, and what the rescale reads and makes
+    held, entered, read, made = 40 * 2 * 3, 10 * 2 * 3, 4 * 3 * 3, 4 * 2 * 2
+    assert batch_memory.polynomials(again, 1) == max(held + entered, held + read + made) + blocks(1)
 
 
 def test_the_prediction_of_a_server_has_no_weights_as_plaintexts():

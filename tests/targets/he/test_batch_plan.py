@@ -332,6 +332,7 @@ def regrouped(module):
 CASES = {
     "level": (lambda m: broken(m, "he.batch_square", level=1), "planned at level 1"),
     "scale": (lambda m: broken(m, "he.batch_square", scale=2.0**50), "states scale"),
+    "large scale": (lambda m: broken(m, "convert.client_to_he", scale=2.0**115), "a result of scale"),
     "weights": (lambda m: broken(m, "he.batch_linear", weight_scale=2.0**60), "scales weights"),
     "blocks": (lambda m: broken(m, "he.batch_linear", 1, blocks=(((0,), (0,)),)), "each of its results once"),
     "past": (lambda m: broken(m, "he.batch_linear", 2, blocks=((tuple(range(4)), (11,) * 10),)), "reads past"),

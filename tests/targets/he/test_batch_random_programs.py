@@ -17,9 +17,9 @@ from ppc.targets.prices import Prices
 
 #: (seed, operators, products one after another)
 FEW = [(seed, (4, 8, 14)[seed % 3], 1 + seed % 3) for seed in range(9)]
-MANY = [(seed, 3 + seed % 20, seed % 5) for seed in range(100, 200)]
+MANY = [(seed, 3 + seed % 20, seed % 5) for seed in range(100, 140)]
 ENCRYPTED = [(seed, 4 + seed % 5, 1 + seed % 2) for seed in range(40, 43)]
-MANY_ENCRYPTED = [(seed, 4 + seed % 14, seed % 4) for seed in range(600, 620)]
+MANY_ENCRYPTED = [(seed, 4 + seed % 14, seed % 4) for seed in range(600, 610)]
 
 
 @dataclass
