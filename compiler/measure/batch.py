@@ -17,6 +17,8 @@ from ppc.runtime.he.batch_modular import Modulus, Parts, Scratch
 ROWS, WIDTH, OUTPUTS, BLOCKS, INPUTS = 784, 256, 100, 20, 25
 #: Bits of a prime and of the two parts that its residues are cut into.
 PRIME_BITS, PARTS = 50, Parts(25, 2)
+#: Ring degree of the bench; a word takes as long at any.
+DEGREE = 8192
 #: Ciphertexts that are copied between an array and SEAL.
 COPIED = 16
 

@@ -32,9 +32,13 @@ def measure(quick: bool, force: bool, told: Told = lambda line: None, clock: Clo
     gates = mpc.measure(watch)
     told("passes")
     transport["pass"] = passes.measure(watch, {"mpc": gates, "clear": kernels, "link": {**transport, "pass": 1.0}})
-    told("batch packing")
-    words = batch.measure(he.bench(8192, (0, 1), watch)[0], watch)
-    found = {"he": he_section(watch, told), "batch": words, "mpc": gates, "clear": kernels, "link": transport}
+    found = {
+        "he": he_section(watch, told),
+        "batch": batch_section(watch, told),
+        "mpc": gates,
+        "clear": kernels,
+        "link": transport,
+    }
     return {
         "schema": SCHEMA,
         "unit": "seconds, one thread",
@@ -64,6 +68,13 @@ def he_section(watch: Stopwatch, told: Told) -> dict[str, dict[str, list[float]]
             rows.setdefault("to_shares", {})[str(degree)] = [once, once]
             rows.setdefault("to_shares_element", {})[str(degree)] = [each, each]
     return rows
+
+
+def batch_section(watch: Stopwatch, told: Told) -> dict[str, float]:
+    """Unit of work of batch packing -> seconds."""
+    told("batch packing")
+    made, _ = he.bench(batch.DEGREE, (0, 1), watch)
+    return batch.measure(made, watch)
 
 
 def rounded(x: Any) -> Any:

@@ -198,6 +198,7 @@ def test_calibrate_stores_a_table_that_compile_uses(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(mpc, "measure", lambda watch: {**rows["mpc"], "round": 1.0})
     monkeypatch.setattr(passes, "measure", lambda watch, sections: rows["link"]["pass"])
     monkeypatch.setattr(table, "he_section", lambda watch, told: rows["he"])
+    monkeypatch.setattr(table, "batch_section", lambda watch, told: rows["batch"])
     monkeypatch.setattr(Stopwatch, "wait_for_quiet", lambda watch, force: None)
     done = CliRunner().invoke(app, ["calibrate", "--quick"])
     assert done.exit_code == 0, done.output

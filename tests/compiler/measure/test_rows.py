@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from ppc.compiler.measure import batch, clear, exits, he, link, mpc, passes
+from ppc.compiler.measure import clear, exits, he, link, mpc, passes, table
 from ppc.compiler.measure.machine import differences, fingerprint
 from ppc.compiler.measure.stopwatch import Stopwatch
-from ppc.compiler.measure.table import rounded
 from ppc.runtime.levels import MAX_MODULUS_BITS
 from ppc.targets.prices import Prices
 
@@ -48,7 +47,7 @@ def test_the_other_rows_are_those_of_the_table(watch: Stopwatch) -> None:
     rows = Prices.shipped().rows
     assert set(clear.measure(watch)) == set(rows["clear"])
     assert set(mpc.measure(watch)) == set(rows["mpc"])
-    words = batch.measure(he.bench(8192, (0, 1), watch)[0], watch)
+    words = table.batch_section(watch, lambda line: None)
     assert set(words) == set(rows["batch"]) and min(words.values()) > 0
     transport = link.measure(watch)
     assert {*transport, "pass"} == set(rows["link"]) and min(transport.values()) > 0
@@ -79,7 +78,7 @@ def test_levels_that_were_not_measured() -> None:
 
 
 def test_figures() -> None:
-    assert rounded({"a": [0.00012345678, 12345678.0], "b": 0.0}) == {"a": [0.0001235, 12350000.0], "b": 0.0}
+    assert table.rounded({"a": [0.00012345678, 12345678.0], "b": 0.0}) == {"a": [0.0001235, 12350000.0], "b": 0.0}
 
 
 def test_a_fingerprint_names_no_host_and_no_path() -> None:
