@@ -67,8 +67,15 @@ class Spline:
 
     def read(self, table: Ring, c: Ring) -> Ring:
         """Shares of the function, given the opened c (n,) below 2^(k + g)."""
-        row = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)]
-        return polynomial(row, c & word((1 << self.g) - 1))
+        return polynomial(picked(table, c >> word(self.g)), c & word((1 << self.g) - 1))
+
+
+def picked(table: Ring, column: Ring) -> Ring:
+    """Row i of the result is table[i, column[i]]: from (n, cells, ...), for n numbers below `cells`."""
+    n, cells, *entry = table.shape
+    at = column.view(np.intp) + np.arange(0, n * cells, cells)
+    returned: Ring = np.take(table.reshape(n * cells, *entry), at, axis=0)
+    return returned
 
 
 @cache
@@ -105,9 +112,10 @@ def shifted(s: Spline, cell: NDArray[np.int64], rho: Ring) -> Ring:
 
 def polynomial(row: Ring, u: Ring) -> Ring:
     """Coefficients (n, degree + 1) at u (n,)."""
-    y = row[:, -1]
+    y = row[:, -1].copy()
     for j in range(row.shape[1] - 2, -1, -1):
-        y = y * u + row[:, j]
+        y *= u
+        y += row[:, j]
     return y
 
 
