@@ -43,8 +43,10 @@ class Task:
 
     @property
     def ready(self) -> bool:
-        read = [o.task for o in self.operands if isinstance(o, Part)]
-        return all(task.shares is not None for task in (*read, *self.after))
+        for operand in self.operands:
+            if isinstance(operand, Part) and operand.task.shares is None:
+                return False
+        return all(task.shares is not None for task in self.after)
 
     def start(self) -> None:
         operands = [o.share if isinstance(o, Part) else o for o in self.operands]
@@ -106,9 +108,9 @@ class Lockstep:
         """Take all of them to their ends."""
         waiting, self.tasks = self.tasks, []
         running: list[Task] = []
-        turns = 0
+        turns, done = 0, True  # since it was last looked who can start
         while waiting or running:
-            if waiting:
+            if waiting and done:
                 running += self._started(waiting)
                 running.sort(key=lambda t: t.step.id)
             if running:
@@ -117,7 +119,8 @@ class Lockstep:
                     start = time.perf_counter()
                     task.go_on(heard)
                     self.meter.credit(task.step, Spent(time.perf_counter() - start))
-                running = [task for task in running if task.turn is not None]
+                still = [task for task in running if task.turn is not None]
+                done, running = len(still) < len(running), still
 
     def _started(self, waiting: list[Task]) -> list[Task]:
         """Start what can start, in the plan's order, so that one walk finds all that follow from local steps; those
