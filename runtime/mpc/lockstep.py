@@ -21,6 +21,9 @@ from ppc.runtime.value import Weight
 Operand = Ring | Weight | None
 #: What a protocol gives: the share of its result, or of several.
 Results = Ring | tuple[Ring, ...]
+#: A protocol that was called: its results at once, or a generator on its way to them. (Named once: the annotations of
+#: functions that each step makes anew are evaluated each time.)
+Begun = Results | Rounds[Results]
 
 
 @dataclass(eq=False)
@@ -29,7 +32,7 @@ class Task:
     asks for. `after`: steps that have to be done before, beside those whose results it reads."""
 
     step: Step
-    begin: Callable[[Sequence[Operand]], Results | Rounds[Results]]
+    begin: Callable[[Sequence[Operand]], Begun]
     operands: "Sequence[Operand | Part]"
     finish: Callable[[tuple[Ring, ...]], None]
     after: "Sequence[Task]" = ()
@@ -57,7 +60,7 @@ class Task:
         rounds = self.rounds
         self._go(lambda: rounds.send(heard), [])
 
-    def _go(self, move: Callable[[], Turn | Results | Rounds[Results]], operands: Sequence[Operand]) -> None:
+    def _go(self, move: Callable[[], Turn | Begun], operands: Sequence[Operand]) -> None:
         """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes
         only."""
         try:

@@ -56,11 +56,15 @@ class Spline:
 
     def deal(self, d: Dealer, r: Ring) -> None:
         """Tables for masks r (n,) below 2^(k + g)."""
+        d.share(self.tables(r))
+
+    def tables(self, r: Ring) -> Ring:
+        """What is shared for these masks: (n, 2^k, degree + 1)."""
         table = np.empty((r.size, 1 << self.k, self.degree + 1), np.uint64)
         for start in range(0, r.size, _BLOCK):  # bounds the memory of the floating-point copies
             part = slice(start, start + _BLOCK)
             table[part] = rotated(self, r[part])
-        d.share(table)
+        return table
 
     def take(self, p: Party, n: int) -> Ring:
         return p.share((n, 1 << self.k, self.degree + 1))
