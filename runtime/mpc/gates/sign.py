@@ -58,7 +58,9 @@ class Digits:
         some = max(1, _CACHED // max(1, x.size))
         for first in range(0, self.count, some):
             part = slice(first, first + some)
-            yield part, (x >> at[part]) & mask[part]
+            digit = x >> at[part]
+            digit &= mask[part]
+            yield part, digit
 
     def top(self, x: Ring) -> Bits:
         returned: Bits = (x >> word(self.bits - 1)).astype(np.uint8) & np.uint8(1)
@@ -124,9 +126,10 @@ def _pick(how: Digits, table: Ring, c: Ring) -> tuple[Bits, Bits]:
             high = value >= word(64)
             low = np.where(high, table[part, 1], low)
             value &= word(63)
-        row = low >> value.astype(low.dtype)
+        row = low >> value.astype(low.dtype, copy=False)
         at, below = equal[part], less[part]
-        np.bitwise_and(row.astype(np.uint8), one, out=at)
+        at[...] = row
+        at &= one
         np.bitwise_count(row, out=below)  # the parity of what lies at c_j and above, or above it
         if table.shape[1] > 1:
             below += fan.parity(table[part, 1]) & ~high

@@ -80,24 +80,24 @@ class Windows:
         return Chosen(make_zero(self.shape), make_zero(self._wide))
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Chosen]:
-        r, s = p.random(self.shape), p.random(self._many)
+        r, s, cut = p.random(self.shape), p.random(self._many), self._cut
         digits, top = take_digits(p, self.how, self.shape)
         words = p.share((len(self.tables), prod(self.shape), 1 << CELLS, _DEGREE + 1))
         (c,) = yield from p.open(shares[0] + r)
         moved = np.stack([c - word(t) for t in self.limits])
         judging = signs(p, self.how, digits[:, :, None], top, moved)
         first = next(judging)
-        masked = self._cut.masked(p, self._read(words, c), s)
+        masked = cut.masked(p, self._read(words, c), s)
         sign, (theirs,) = yield from beside(judging, first, Turn((masked,), specs_of((masked,))))
-        opened = self._cut.of(masked + theirs)
+        opened = cut.of(masked + theirs)
         if p.rank == CLIENT:
             sign = sign ^ np.uint8(1)  # at least, instead of below
         z = (yield from p.open_bits(sign ^ p.random(self._wide, "bit"))).astype(np.uint64)
         flip = word(1) - word(2) * z
         beta = p.share(self._wide)
         at = self._first
-        ends = [self._cut.take(p, None, self._many) for _ in range(2)]  # of the lower and the upper limits
-        value = opened.less(self._cut.take(p, s), p.first)
+        ends = [cut.take(p, None, self._many) for _ in range(2)]  # of the lower and the upper limits
+        value = opened.less(cut.take(p, s), p.first)
         lower, upper = slice(at, -1), slice(at + 1, None)
         parts = [
             z[side] * value + flip[side] * opened.less(undo, beta[side])
