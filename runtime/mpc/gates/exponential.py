@@ -45,4 +45,5 @@ class Powers:
         """Shares of exp, given the opened c (n,) below 2^(k + g)."""
         u = (c & word((1 << self.g) - 1)) * 2.0 ** (self.width - self.g)
         factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
-        return picked(table, c >> word(self.g)) * factor
+        y: Ring = picked(table, c >> word(self.g)) * factor
+        return y
