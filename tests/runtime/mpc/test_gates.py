@@ -13,7 +13,7 @@ from ppc.runtime.mpc.gates.exponential import Powers
 from ppc.runtime.mpc.gates.fan import Fan
 from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.maximum import Maximum
-from ppc.runtime.mpc.gates.table import Lookup, coefficients
+from ppc.runtime.mpc.gates.table import Lookup, coefficients, picked, polynomial, rotated, shifted
 from ppc.runtime.mpc.gates.truncate import NARROW, Truncate
 from ppc.runtime.mpc.protocols.smooth import ROWS
 
@@ -160,6 +160,21 @@ def test_a_table_is_right_at_every_cell_boundary(run_gate: Any, name: str) -> No
     got = run_gate(Lookup(s, x.shape, 16), x, x.shape) / 2.0**s.scale
     np.testing.assert_allclose(got, s.function(x / 2.0**16), atol=2.0**-10)
     assert coefficients(s).shape == (1 << s.k, s.degree + 1)
+
+
+def test_what_is_dealt_of_a_table_is_the_function_from_every_mask() -> None:
+    """c_top picks the cell that its mask hides, and u is counted from the masked place: f(x) whatever the mask."""
+    s, random = ROWS["Gelu"].spline, np.random.default_rng(3)
+    places = 1 << (s.k + s.g)
+    x = random.integers(2, places - (1 << s.g), 3000)
+    r = np.concatenate([[0, places - 1, (1 << s.g) - 1, 1 << s.g], random.integers(0, places, 2996)])
+    c = ((x + r) % places).astype(np.uint64)
+    row, u = picked(rotated(s, r.astype(np.uint64)), c >> np.uint64(s.g)), c & np.uint64((1 << s.g) - 1)
+    got = polynomial(row, u).view(np.int64) / 2.0**s.scale
+    assert np.abs(got - s.function(s.start + x * s.unit)).max() < 2.0**-12
+    cell = (c >> np.uint64(s.g)).astype(np.int64) - (r >> s.g)
+    alone = shifted(s, cell % (1 << s.k), (r % (1 << s.g)).astype(np.uint64))
+    assert np.abs((row - alone).view(np.int64)).max() <= 4  # roundings of floating-point sums in another order
 
 
 def test_the_exponential_is_right_over_its_range(run_gate: Any) -> None:
