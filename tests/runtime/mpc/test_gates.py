@@ -1,6 +1,6 @@
 """Gates at the edges of the ring: where masks borrow, carry and wrap."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.maximum import Maximum
 from ppc.runtime.mpc.gates.table import Lookup, coefficients, picked, polynomial, rotated, shifted
 from ppc.runtime.mpc.gates.truncate import NARROW, Truncate
+from ppc.runtime.mpc.gates.windows import windows
 from ppc.runtime.mpc.protocols.smooth import ROWS
 
 POWERS = [s * (2**k + d) for k in range(0, 62) for d in (-1, 0, 1) for s in (-1, 1)]
@@ -202,3 +203,16 @@ def test_a_guarded_table_is_zero_outside_its_limits(run_gate: Any, shift: int, s
     np.testing.assert_allclose(got[~near], expected[~near], atol=2.0**-10)
     tail = run_gate(gate, x, x.shape, 2)
     assert set(np.unique((tail - y * (y >= hi))[~near])) <= {0, 1 if shift else 0}
+
+
+@pytest.mark.parametrize("lo", [6, 20, 40])
+def test_windows_choose_the_table_of_the_octave(run_gate: Any, lo: int) -> None:
+    """Cells narrower than a unit of the argument, about as wide, and far wider; zero beyond the ends."""
+    hi = lo + 9
+    x = np.unique(np.geomspace(2.0**lo, 2.0**hi - 1, 500).astype(np.int64))
+    beyond = np.array([-(2**62), -1, 0, (1 << lo) - 1, 1 << hi, 2**61], np.int64)
+    both = np.concatenate([x, beyond])
+    gate = replace(windows(lambda s: 2.0**hi / s, lo, hi), shape=both.shape, bits=12)
+    got = run_gate(gate, both, both.shape, 0) / 2.0**12
+    np.testing.assert_allclose(got[: x.size], 2.0**hi / x, rtol=2.0**-10, atol=2.0**-11)
+    assert not got[x.size :].any()
