@@ -77,6 +77,15 @@ def test_comparison_is_exact_on_the_whole_ring(run_gate: Any) -> None:
 
 
 @pytest.mark.parametrize("small", [False, True])
+def test_comparison_of_more_values_than_a_block_holds(run_gate: Any, small: bool) -> None:
+    random = np.random.default_rng(5)
+    x = random.integers(-(2**62), 2**62, (3, fan.CACHED - 1), np.int64)
+    limits = (-(2**61), 12345)
+    got = run_gate(Compare(x.shape, limits, small=small), x, (2, *x.shape), 0)
+    np.testing.assert_array_equal(got, [x >= t for t in limits])
+
+
+@pytest.mark.parametrize("small", [False, True])
 def test_values_of_a_plan_are_compared_in_fewer_bits(run_gate: Any, small: bool) -> None:
     """Exact below 2^46, which is 2^30 before the point; the value comes back into the whole ring."""
     rng = np.random.default_rng(0)
