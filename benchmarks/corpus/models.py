@@ -52,10 +52,10 @@ class Model:
         return {name: _dense(rows) for name, rows in reference(self.path, {**feed, **extra}, count).items()}
 
 
-def corpus(folder: Path) -> Iterator[Model]:
-    for group in FOLDERS:
-        for path in sorted((folder / group).glob("*.onnx")):
-            yield Model(path, group, OPTIONS.get(path.stem, {}))
+def corpus(folder: Path) -> list[Model]:
+    """Small files first: a run that is interrupted has most rows by then."""
+    found = [Model(path, group, OPTIONS.get(path.stem, {})) for group in FOLDERS for path in (folder / group).glob("*.onnx")]
+    return sorted(found, key=lambda model: (model.path.stat().st_size, model.name))
 
 
 def light() -> Iterator[Model]:
