@@ -54,7 +54,8 @@ class Model:
 
 def corpus(folder: Path) -> list[Model]:
     """Small files first: a run that is interrupted has most rows by then."""
-    found = [Model(path, group, OPTIONS.get(path.stem, {})) for group in FOLDERS for path in (folder / group).glob("*.onnx")]
+    paths = [(path, group) for group in FOLDERS for path in (folder / group).glob("*.onnx")]
+    found = [Model(path, group, OPTIONS.get(path.stem, {})) for path, group in paths]
     return sorted(found, key=lambda model: (model.path.stat().st_size, model.name))
 
 

@@ -210,9 +210,15 @@ def power_of(n: int, octaves: int, signed: bool = False, small: bool = False) ->
     return octave(n, octaves, signed, small) + product(n, n, n, n)
 
 
-def root(n: int, signed: bool, small: bool = False) -> Count:
-    """x^(1/2) or x^(-1/2)."""
-    return power_of(n, _octaves(SQRT_OCTAVES), signed, small) + truncate(n, 31)
+def root(n: int, small: bool = False, shift: int = 0) -> Count:
+    """x^(1/2) of a value with `shift` fractional bits more than usual."""
+    octaves = SQRT_OCTAVES[1] + min(16 + shift, 32)
+    return power_of(n, octaves, True, small) + truncate(n, 32)
+
+
+def inverse_root(n: int, small: bool = False) -> Count:
+    """x^(-1/2)."""
+    return power_of(n, _octaves(SQRT_OCTAVES), small=small) + truncate(n, 31)
 
 
 def _octaves(bounds: tuple[int, int]) -> int:

@@ -204,7 +204,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "mean": _mean,
     "mul": _mul,
     "div": _div,
-    "square": lambda f: counts.square(f.x) + counts.truncate(f.out),
+    "square": lambda f: counts.square(f.x) + (NOTHING if f.keep else counts.truncate(f.out)),
     "product": lambda f: counts.product(prod(f.operands[0]), f.out, f.out, f.out) + counts.truncate(f.out),
     "compare": lambda f: (
         _sign_of(f) if f.op.name in ("Relu", "Abs") else _compare(f, 1, f.op.name == "ThresholdedRelu")
@@ -227,7 +227,8 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "selu": lambda f: _exponential(f, tail=True) + counts.truncate(f.out, 20) * 2,
     "exp": _exponential,
     "reciprocal": lambda f: counts.reciprocal(f.out, f.small),
-    "root": lambda f: counts.root(f.out, f.op.name == "Sqrt", f.small),
+    "root": lambda f: counts.root(f.out, f.small, f.shift),
+    "inverse_root": lambda f: counts.inverse_root(f.out, f.small),
     "log": lambda f: counts.logarithm(f.out, f.small),
     "softsign": lambda f: counts.softsign(f.out, f.small),
     "softmax": _softmax,
@@ -244,7 +245,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "einsum": _einsum,
     "mean_of": lambda f: counts.truncate(f.out, 26),
     "l1": lambda f: counts.sign_of(f.x),
-    "l2": lambda f: counts.square(f.x) + counts.truncate(f.out) + counts.root(f.out, True),
+    "l2": lambda f: counts.square(f.x) + counts.root(f.out, f.small, FRACTION_BITS),
     "log_sum": lambda f: counts.logarithm(f.out),
     "product_tree": lambda f: counts.product_tree(f.x, max(f.out, 1)),
     "recurrent": _recurrent,
