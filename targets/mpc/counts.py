@@ -199,10 +199,11 @@ def smooth(n: int, k: int, half: int | None = None, shift: int = 0, small: bool 
     return guarded(n, 4 * 2**k, 2, 34, shift, tail, small)
 
 
-def octave(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
-    """Normalisation over so many octaves, and a table on the mantissa; `signed`: a comparison with zero beside."""
+def octave(n: int, octaves: int, signed: bool = False, small: bool = False, cut: int = 26) -> Count:
+    """Normalisation over so many octaves, and a table on the mantissa, truncated by `cut`; `signed`: a comparison with
+    zero beside."""
     local = Count({"element": 4 * n * octaves})
-    return compare(n, octaves + 1 + signed, small=small) + local + table(n, 5)
+    return compare(n, octaves + 1 + signed, small=small) + local + table(n, 5, cut)
 
 
 def power_of(n: int, octaves: int, signed: bool = False, small: bool = False) -> Count:
@@ -218,7 +219,7 @@ def root(n: int, small: bool = False, shift: int = 0) -> Count:
 
 def inverse_root(n: int, small: bool = False) -> Count:
     """x^(-1/2)."""
-    return power_of(n, _octaves(SQRT_OCTAVES), small=small) + truncate(n, 31)
+    return power_of(n, _octaves(SQRT_OCTAVES), small=small) + truncate(n, 34)
 
 
 def _octaves(bounds: tuple[int, int]) -> int:
@@ -226,7 +227,7 @@ def _octaves(bounds: tuple[int, int]) -> int:
 
 
 def logarithm(n: int, small: bool = False) -> Count:
-    return octave(n, _octaves(LOG_OCTAVES), small=small)
+    return octave(n, _octaves(LOG_OCTAVES), small=small, cut=34)
 
 
 def softsign(n: int, small: bool = False) -> Count:
@@ -273,17 +274,17 @@ def bounded_softmax(n: int, row: int, small: bool = False, shift: int = 0) -> Co
     offline = n * (t.digits + 8 * 2**4) + 2 * n * (t.sign + 8)
     look = Count(work, 8 * n + 2 * n * (t.opened + 1 / 8), 1, offline)
     top = ceil(log2(row)) + 1
-    bits = 17 + max(0, top - _WINDOW)
+    bits = 17 + max(0, top - WINDOW)
     if small:
         inverse = power_of(rows, ROW_SPREAD_BITS + top, small=True) + truncate(rows, 23 + top - bits)
     else:
-        inverse = windows(rows, ROW_SPREAD_BITS + top, False, window_cut(_WINDOW - top, bits))
+        inverse = windows(rows, ROW_SPREAD_BITS + top, False, window_cut(WINDOW - top, bits))
     cut = replace(truncate(n, _POWERS - _QUOTIENT + bits), rounds=0.0)
     return look + cut + inverse + product(n, rows, n, n) + truncate(n, _QUOTIENT - 16)
 
 
 def log_softmax(n: int, row: int, small: bool = False) -> Count:
-    return exponentials(n, row, small) + octave(n // row, row_octaves(row), small=small)
+    return exponentials(n, row, small) + octave(n // row, row_octaves(row), small=small, cut=34)
 
 
 def whole(n: int, comparisons: int) -> Count:
@@ -342,12 +343,12 @@ def recurrent(op: str, time: int, batch: int, width: int, hidden: int, direction
 
 
 #: Of `ppc.runtime.mpc.gates.windows`: octaves of a window, its cells of cubic polynomials, bits of its results.
-_WINDOW, _CELLS, _SCALE = 2, 32, 47
+WINDOW, _CELLS, _SCALE = 2, 32, 47
 
 
 def windows(n: int, octaves: int, zero: bool, cut: int) -> Count:
     """A function over so many octaves, its results truncated by `cut`; `zero`: a comparison with zero beside."""
-    t, tables = signs(), ceil(octaves / _WINDOW)
+    t, tables = signs(), ceil(octaves / WINDOW)
     all_signs, all_tables = n * (tables + 1 + zero), n * tables
     work = {"compare": n, "sign": all_signs, "table": all_tables, "truncate": all_tables}
     offline = n * t.digits + all_signs * (t.sign + 8) + all_tables * (32 * _CELLS + 3 * undo(cut))
@@ -390,7 +391,7 @@ def norm(
     if small:
         root = power_of(rows, 61 - lo, True, True) + truncate(rows, 40 + ceil(60 / 2 - of) - _ROOT)
     else:
-        root = windows(rows, 61 - lo, True, window_cut(of - (61 - _WINDOW) / 2, _ROOT))
+        root = windows(rows, 61 - lo, True, window_cut(of - (61 - WINDOW) / 2, _ROOT))
     if scaled:  # in the rounds of the root
         root = replace(root + weighted(n, n, n), rounds=root.rounds)
     total += root + product(n, rows, n, n)

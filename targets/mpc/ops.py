@@ -47,6 +47,7 @@ _FUNCTIONS = {
     "Rsqrt": "inverse_root",
     "LogSoftmax": "log_softmax",
     "ReduceLogSumExp": "log_softmax",
+    "LRN": "lrn",
     **{name: "norm" for name in ("LayerNormalization", "RMSNormalization", "InstanceNormalization")},
     **{name: "norm" for name in ("GroupNormalization", "MeanVarianceNormalization")},
 }

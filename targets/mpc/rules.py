@@ -9,7 +9,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.ops.linalg import einsum_extents
 from ppc.runtime.kernels.resize import axis_matrices
 from ppc.runtime.schema import FRACTION_BITS, MPC_ATTRIBUTES
-from ppc.targets.mpc import counts
+from ppc.targets.mpc import counts, lrn
 from ppc.targets.mpc.counts import NOTHING, Count
 from ppc.targets.mpc.fuse import norm_row
 from ppc.targets.mpc.ops import OPS
@@ -234,6 +234,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "norm": _norm,
+    "lrn": lambda f: lrn.count(f.op, f.x, f.small),
     "lp_norm": lambda f: counts.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.small),  # type: ignore[arg-type]
     "gather": _gather,
     "one_hot": lambda f: counts.one_hot(f.x, int(f.op.attrs["depth"])),  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ for the range check at the end of the pass: the comparisons tell it for nothing.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from math import ceil, log
 from typing import Any
 
@@ -75,9 +76,12 @@ def normalise(e: Engine, x: Ring, lo: int, hi: int, below: Below = Below.OUT) ->
     return Normalised(u, octave, lo, hi, low + above)
 
 
-F_RECIPROCAL = _spline(lambda u: 1 / u)
-F_RSQRT = _spline(lambda u: u**-0.5)
-F_SQRT = _spline(lambda u: u**0.5)
+@cache
+def power_of_mantissa(exponent: float) -> Spline:
+    return _spline(lambda u: u**exponent)
+
+
+F_RECIPROCAL, F_RSQRT, F_SQRT = (power_of_mantissa(exponent) for exponent in (-1.0, -0.5, 0.5))
 F_LOG = _spline(np.log)
 
 

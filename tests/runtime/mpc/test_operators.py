@@ -78,6 +78,7 @@ EDGES[1], EDGES[2] = LSB, -LSB
 WIDE = np.concatenate([np.linspace(-20, 20, 500), EDGES])
 IMAGE = n(2, 4, 7, 6)
 GRID = {"error": 2.0**-10}
+LRN = {"size": 5, "alpha": 0.02, "bias": 2.0}
 
 CASES = [
     # linear
@@ -108,6 +109,11 @@ CASES = [
     Case("ReduceSumSquare", [IMAGE], {"axes": [2], "keepdims": 1}, 2e-4, [IMAGE, np.array([2])], {"keepdims": 1}),
     Case("Mean", [n(2, 3), n(3), w(2, 1)], {}, 2 * LSB),
     Case("ReduceL1", [IMAGE], {"axes": [2], "keepdims": 0}, 1e-4, [IMAGE, np.array([2])], {"keepdims": 0}),
+    *(
+        Case("LRN", [n(2, 7, 3, 3) * 20], {**LRN, **more}, 2 * LSB, None, LRN, 2.0**-12)
+        for more in ({}, {"tables": "small"})
+    ),
+    Case("LRN", [n(1, 6, 2, 2)], {"size": 3, "alpha": 2.0, "beta": 1.0, "bias": 0.25}, 2 * LSB, relative=2.0**-12),
     Case("ReduceL2", [IMAGE], {"axes": [2, 3]}, LSB, [IMAGE, np.array([2, 3])], {}, 2.0**-14),
     Case("ReduceLogSum", [np.abs(IMAGE) + 1], {"axes": [2]}, 5e-4, [np.abs(IMAGE) + 1, np.array([2])], {}),
     Case("ReduceProd", [n(3, 5, 2)], {"axes": [1]}, 5e-3, [None, np.array([1])], {}),
