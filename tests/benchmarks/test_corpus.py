@@ -91,7 +91,7 @@ def test_a_model_is_compiled_and_run_in_a_process_of_its_own(tmp_path: Path, mon
 
 def test_scores_are_judged_by_argmax_and_maps_are_not() -> None:
     want = np.eye(3)[[0, 1, 2, 1]]
-    trial = Trial(Path(), {"x": np.zeros((4, 1))}, {"y": want, "map": np.zeros((4, 1, 2, 2))}, 4)
+    trial = Trial(Path(), {"x": np.zeros((4, 1))}, {"y": want, "map": np.zeros((4, 1, 2, 2))}, 4, 0.1)
     error, noise, votes = trial._judge("y", want[[0, 1, 2, 0]], want)
     assert (error, noise > 0, votes.tolist()) == (1.0, True, [True, True, True, False])
     trial.expected["score"] = np.array([[0.1], [0.6], [0.4], [0.9]])
