@@ -106,7 +106,7 @@ class Trial:
             self.clear.update(outputs)
         elif samples > len(next(iter(self.clear.values()), ())):
             self.clear.update(self._local(feed, noise=False))
-        judged = [self._judge(name, got, self.clear[name][:samples]) for name, got in outputs.items()]
+        judged = [self._judge(name, outputs[name], self.clear[name][:samples]) for name in self.expected]
         votes = np.array([votes for *_, votes in judged if votes is not None])
         return Run(
             samples=samples,
@@ -114,8 +114,8 @@ class Trial:
             seconds=seconds,
             pass_seconds=(phases if mode == "secure" else seconds) / samples,
             bytes=sent,
-            error=max(error for error, _, _ in judged),
-            noise=max(noise for _, noise, _ in judged),
+            error=float(np.max([error for error, _, _ in judged])),  # a NaN stays one
+            noise=float(np.max([noise for _, noise, _ in judged])),
             agree=int(votes.all(axis=0).sum()) if len(votes) else 0,
             judged=samples if len(votes) else 0,
         )

@@ -17,8 +17,8 @@ Arrays = dict[str, NDArray[Any]]
 #: thresholds are about.
 FOLDERS = {"models-bench": 6, "models-ours": 35, "models-public": 29}
 LIGHT = 9
-#: Custom operators: the corpus has it to be refused.
-NEGATIVE = "super_resolution_prepost"
+#: What has to be refused, and the code: custom operators, and a tokeniser (how many words a text has would be seen).
+REFUSED = {"super_resolution_prepost": "PPC1010", "skl_tfidf_logreg_sms": "PPC1010"}
 
 #: What the symbolic dimensions of a model stand for, and which of its inputs are public.
 OPTIONS: dict[str, dict[str, Any]] = {
