@@ -5,6 +5,7 @@ from math import log2
 from typing import Any
 
 from ppc.ir.module import Module
+from ppc.targets.he.batch_count import batch_counts
 from ppc.targets.he.count import counted, keys_bytes, upload_bytes
 from ppc.targets.he.primitives import Primitives
 
@@ -42,5 +43,6 @@ def he_section(module: Module, primitives: Primitives) -> dict[str, Any] | None:
         "server_seconds": sum(s.seconds for s in steps),
         "key_bytes": keys_bytes(module),
         "upload_bytes": upload_bytes(module),
+        "batch": batch_counts(module).to_json() if module.attrs.get("he.packing") == "batch" else None,
         "privacy": [{"kind": kind, "why": PRIVACY[kind]} for kind in exits],
     }

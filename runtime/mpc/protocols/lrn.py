@@ -62,6 +62,6 @@ def _power(e: Engine, total: Ring, over: LrnRange, beta: float, constant: float)
         power, scale = yield from times_power(e, n, SQUARE_BITS, power_of_mantissa(-beta), -beta, constant)
         return (yield from truncate(e, power, scale - over.bits))
     template = _powers(over.lo, over.hi, beta, constant)
-    found: Chosen = yield from e.apply(replace(template, shape=total.shape, bits=over.bits), total)
+    found: Chosen = yield from e.apply(replace(template, shape=total.shape, bits=over.bits, judged=e.tables), total)
     e.outside(e.first - found.bits[0], found.bits[-1])
     return found.value
