@@ -8,6 +8,7 @@ import ppc
 from benchmarks.he.workloads import Workload
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.runner import run_plan
+from ppc.targets.he.primitives import key_bytes
 
 #: Samples of the run from whose speed follows how many more there is time for.
 FIRST = 2
@@ -19,9 +20,8 @@ def compiled(workload: Workload, policy: Path | None, folder: Path, targets: tup
     return ppc.compile(workload.model, policy, targets=targets, calibrate=fit)
 
 
-def measure(workload: Workload, made: Compiled, folder: Path, samples: int, seconds: float) -> dict[str, Any]:
+def measure(workload: Workload, plan: Path, folder: Path, samples: int, seconds: float) -> dict[str, Any]:
     """One sample a pass, on as many of the samples as `seconds` allow. Times of a pass are the mean over them."""
-    plan = made.save(folder / f"{workload.name}.py")
     data, _ = workload.write(folder, FIRST)
     first = run_plan(plan, data, compare=workload.model, timeout=TIMEOUT, progress=False)
     a_pass = first.measured["seconds"]["online"] / FIRST
@@ -34,6 +34,8 @@ def measure(workload: Workload, made: Compiled, folder: Path, samples: int, seco
     def sent(name: str) -> float:
         return sum(s["bytes_sent"] for s in steps if s["name"] == name) / count
 
+    reference = run.comparison["reference"].values()
+    spread = max(float(a.max() - a.min()) for a in reference)
     leaving = ("convert.he_to_mpc", "reveal.he_to_client", "reveal.mpc_to_client")
     return {
         "samples": count,
@@ -49,7 +51,8 @@ def measure(workload: Workload, made: Compiled, folder: Path, samples: int, seco
         "down_bytes": sum(map(sent, leaving)),
         "server_peak_bytes": run.measured["peak_memory"]["server"],
         "max_err": run.comparison["max_abs_err"],
-        "largest_output": max(float(abs(a).max()) for a in run.comparison["reference"].values()),
+        "largest_output": max(float(abs(a).max()) for a in reference),
+        "error": run.comparison["max_abs_err"] / spread,
         "argmax_agreement": run.comparison["argmax_agreement"],
     }
 
@@ -61,6 +64,9 @@ def parameters(made: Compiled) -> dict[str, Any]:
         "degree": he["degree"],
         "prime_bits": he["prime_bits"],
         "galois_keys": sum(map(len, he["galois"].values())),
+        "galois_bytes": sum(len(steps) * key_bytes(he["degree"], int(k)) for k, steps in he["galois"].items()),
         "predicted_pass_s": made.report["predicted"]["seconds"],
+        "predicted_he_s": made.report["he"]["server_seconds"],
+        "privacy": [way["why"] for way in made.report["he"]["privacy"]],
         "prices": made.report["prices"],
     }
