@@ -1,9 +1,11 @@
-"""Passes of a plan by two threads of this process; what the server spends, by its own CPU clock.
+"""What the server of a plan spends in a pass, by its own CPU clock, with nobody beside it in its process.
 
-CPU times disturb one another less than times of processes do, on a machine with other work. The server computes on one
-thread (PPC_THREADS=1). What comes before the first pass is not timed.
+A client in another thread first runs the passes with it. Then the server runs them again, alone, and reads what it was
+sent then: no other party takes its turns of the interpreter or empties its caches. It computes on one thread
+(PPC_THREADS=1). Set-up and the masks that are made before a pass are not timed.
 """
 
+import queue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -14,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from ppc.runtime.net.memory import pair
+from ppc.runtime.convert.he_mpc import prepare_masks
+from ppc.runtime.net.memory import MemoryChannel, pair
 from ppc.runtime.phases import new_session, run_party
 from ppc.runtime.plan import Plan
 from ppc.runtime.status import Status
 
 TIMEOUT = 900.0
+Around = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -30,37 +34,45 @@ class Pass:
     all: float
 
 
-def passes(
-    path: Path,
-    sample: np.ndarray[Any, Any],
-    count: int,
-    around: Callable[[], AbstractContextManager[Any]] = nullcontext,
-) -> list[Pass]:
-    """The same sample so many times; the first pass warms up. `around` is entered by the server's thread in each."""
+def passes(path: Path, sample: np.ndarray[Any, Any], count: int, around: Around = nullcontext) -> list[Pass]:
+    """The same sample so many times; the first pass warms up. `around` is entered for each pass of the server alone.
+
+    For plans of client and server only."""
     plan, program = Plan.load(path)
     client, server = (new_session(plan, role, {}) for role in ("client", "server"))
-    client.channels["server"], server.channels["client"] = pair("client", "server", TIMEOUT)
+    client.channels["server"], heard = pair("client", "server", TIMEOUT)
+    server.channels["client"] = heard
     name = plan.manifest["model"]["inputs"][0]["name"]
-    found: list[Pass] = []
-
-    def watched(session: Any) -> None:
-        clock = _Clock()
-        session.on_step = clock.step
-        with around():
-            start = thread_time()
-            program(session)
-            clock.step(0, 0, "")
-            found.append(Pass(clock.he, thread_time() - start))
-
     quiet = Status(None)
     with ThreadPoolExecutor(2) as pool:
         jobs = [
-            pool.submit(run_party, server, watched, [], status=quiet),
+            pool.submit(run_party, server, program, [], status=quiet),
             pool.submit(run_party, client, program, [{name: sample}] * count, status=quiet),
         ]
         for job in jobs:
             job.result()
+    server.channels["client"] = _again(heard)
+    prepare_masks(server, count)
+    found = []
+    for run in range(count):
+        clock = _Clock()
+        server.on_step = clock.step
+        server.start_run(run, {})
+        with around():
+            start = thread_time()
+            program(server)
+            clock.step(0, 0, "")
+            found.append(Pass(clock.he, thread_time() - start))
     return found
+
+
+def _again(heard: MemoryChannel) -> MemoryChannel:
+    """Gives what was heard in the passes once more; what is sent goes nowhere."""
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for tag, payload in heard.transcript:
+        if tag[:1].isdigit():  # of a step
+            inbox.put((tag, payload))
+    return MemoryChannel(heard.peer, inbox, queue.SimpleQueue(), TIMEOUT)
 
 
 class _Clock:
