@@ -29,6 +29,7 @@ class Findings:
     assigned: Outcome
     free: Outcome | None  # the optimum without the policy's pins, where it has any
     reasons: Mapping[str, Mapping[Domain, str]]  # by first result: why a domain is not a candidate
+    converted: Module
     lowered: Module
     views: Views
     pricing: Pricing
@@ -80,7 +81,7 @@ def build(f: Findings) -> dict[str, Any]:
             for op in module.ops
             if op.domain is Domain.HE and "he_coefficients" in op.attrs
         ],
-        "he": he_section(f.lowered, f.table.he),
+        "he": he_section(f.lowered, f.converted, f.table),
         "levels": [
             {"node": op.loc, "step": op.name, "level": op.attrs["level"]} for op in f.lowered.ops if "level" in op.attrs
         ],

@@ -205,12 +205,16 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
     found = manifest["report"]["he"]
     table.add_row("keys", f"{keys} Galois, {len(he['relin'])} relinearisation: {size(found['key_bytes'])} once")
     table.add_row("upload", f"{size(found['upload_bytes'])} of ciphertexts a pass")
+    table.add_row("server's memory", f"{size(found['memory_bytes'])} beside the interpreter (predicted, one thread)")
     if found["rotations"]:
         turned = ", ".join(f"{n} over {k}" for k, n in found["rotations"].items())
         table.add_row("rotations", f"{turned} primes; {found['products']} products with weights")
         table.add_row("server", f"{seconds(found['server_seconds'])} on one thread (predicted)")
     for way in found["privacy"]:
         table.add_row("circuit privacy", way["why"])
+    if (bare := found["without_privacy"]) is not None:
+        table.add_row("... if weights were public", f"N = {bare['degree']}, server {seconds(bare['server_seconds'])}, "
+                      f"keys {size(bare['key_bytes'])}, upload {size(bare['upload_bytes'])}")  # fmt: skip
     return table
 
 
