@@ -55,7 +55,7 @@ def he_section(module: Module, converted: Module, prices: Prices) -> dict[str, A
 
 
 def _amounts(module: Module, primitives: Primitives) -> dict[str, Any]:
-    """What a plan takes that circuit privacy may add to."""
+    """What a plan takes that circuit privacy may add to; the steps of batch packing are not priced one by one."""
     return {
         "server_seconds": sum(s.seconds for s in counted(module, primitives)),
         "key_bytes": keys_bytes(module),
