@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from ppc.compiler.network import network_named
 from ppc.ir.check import check
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
 from ppc.ir.module import Module
 from ppc.ir.objective import Objective
 from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import Place
-from ppc.ir.target import LAN, WAN, Cost, HeRung, Network, Targets
+from ppc.ir.target import Cost, HeRung, Network, Targets
 from ppc.ir.types import Domain
 from ppc.ir.verify import verify
 from ppc.ir.views import Views
@@ -89,13 +90,7 @@ class Placing:
         return said if self.wished is None else replace(self.wished, tariff=said.tariff)
 
     def _network(self) -> Network:
-        if self.network is None:
-            return self.resolved.network
-        found = {"lan": LAN, "wan": WAN}.get(self.network)
-        if found is None:
-            help = "lan or wan, or a `network` line in the policy"
-            raise fail("PPC5001", f"there is no network {self.network!r}", help=help)
-        return found
+        return self.resolved.network if self.network is None else network_named(self.network)
 
     def recipients(self, module: Module) -> dict[str, tuple[Domain, ...]]:
         """Where each output has to be in clear; the client first."""

@@ -18,6 +18,7 @@ COMMANDS = (
     "explore",
     "suggest",
     "calibrate",
+    "network",
     "deal",
     "run",
     "accuracy",

@@ -16,7 +16,9 @@ def command(
         None, help=".npz of representative inputs: for ranges, and to measure accuracy."
     ),
     labels: str | None = typer.Option(None, help="Array of the calibration data with the right answers."),
-    network: str | None = typer.Option(None, help="lan or wan; overrides the policy."),
+    network: str | None = typer.Option(
+        None, help="lan, wan, or a file that `ppc network` wrote; overrides the policy."
+    ),
     objective: str | None = typer.Option(
         None, help="latency, throughput, traffic, money, `total ...`, or a weighting such as latency=1,money=20."
     ),
@@ -33,6 +35,7 @@ def command(
     from ppc.compiler.cli.options import parse_dims, parse_fixed
     from ppc.compiler.cli.show import show_report, show_warnings
     from ppc.compiler.driver import Request, compile_model
+    from ppc.compiler.network import network_option
     from ppc.compiler.price_table import choose
 
     request = Request(
@@ -41,7 +44,7 @@ def command(
         targets=tuple(t.strip() for t in targets.split(",") if t.strip()),
         calibrate=calibrate,
         labels=labels,
-        network=network,
+        network=network_option(network),
         objective=objective,
         batch=batch,
         dims=parse_dims(dim),

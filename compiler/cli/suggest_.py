@@ -13,7 +13,9 @@ def command(
     labels: str | None = typer.Option(None, help="Array of that file with the right answers."),
     policy: Path | None = typer.Option(None, help="Policy file; without it the default policy is assumed."),
     targets: str = typer.Option("he,mpc,tee,client,server", help="Domains that may be used, comma-separated."),
-    network: str | None = typer.Option(None, help="lan or wan; overrides the policy."),
+    network: str | None = typer.Option(
+        None, help="lan, wan, or a file that `ppc network` wrote; overrides the policy."
+    ),
     objective: str | None = typer.Option(None, help="As for `ppc compile`."),
     batch: int = typer.Option(1, min=1, help="Samples a pass, for models with a symbolic first dimension."),
     dim: list[str] = typer.Option([], help="NAME=VALUE for other symbolic dimensions."),
@@ -25,6 +27,7 @@ def command(
     """List changes of the model that would make its plan cheaper, each with its measured effect. Changes nothing."""
     from ppc.compiler.cli.options import parse_dims, parse_fixed
     from ppc.compiler.driver import Request
+    from ppc.compiler.network import network_option
     from ppc.compiler.price_table import choose
     from ppc.compiler.suggest.run import suggest
 
@@ -34,7 +37,7 @@ def command(
         targets=tuple(t.strip() for t in targets.split(",") if t.strip()),
         calibrate=calibrate,
         labels=labels,
-        network=network,
+        network=network_option(network),
         objective=objective,
         batch=batch,
         dims=parse_dims(dim),

@@ -12,8 +12,8 @@ WIDTH, HEIGHT = 560, 380
 LEFT, RIGHT, TOP, BOTTOM = 70, 24, 16, 46
 #: Traffic below this is drawn as this (a plan that runs at the client alone sends nothing).
 LEAST_TRAFFIC = 100.0
-#: Height of a label, so that labels of neighbouring points do not cover each other.
-LINE = 15.0
+#: Height of a label, so that labels of neighbouring points do not cover each other; radius of a point.
+LINE, RADIUS = 15.0, 6.0
 
 
 def panel(rows: Sequence[Row]) -> str:
@@ -29,10 +29,9 @@ def panel(rows: Sequence[Row]) -> str:
         'aria-label="time against traffic of the best plan of each setting">'
     ]
     out += _frame(x, y, any((p.traffic or 0.0) < LEAST_TRAFFIC for p in points))
-    taken: list[tuple[float, float, float]] = []
-    for p in sorted(points, key=lambda p: p.seconds or 0.0):
-        at_x = _across(x, p.seconds or 0.0)
-        at_y = _up(y, max(p.traffic or 0.0, LEAST_TRAFFIC))
+    at = [(_across(x, p.seconds or 0.0), _up(y, max(p.traffic or 0.0, LEAST_TRAFFIC))) for p in points]
+    taken = [(at_x - RADIUS, at_x + RADIUS, at_y + 4) for at_x, at_y in at]
+    for p, (at_x, at_y) in sorted(zip(points, at, strict=True), key=lambda one: one[1]):
         shown = "best" if p.best else "beaten"
         label = relies(p)
         right = at_x < WIDTH * 0.62
@@ -40,7 +39,9 @@ def panel(rows: Sequence[Row]) -> str:
         label_y = _free(taken, label_x, at_y + 4, 6.6 * len(label), right)
         title = f"{p.setting}: {seconds(p.seconds)}, {size(p.traffic or 0.0)}, {p.rounds:.0f} rounds"
         out.append(f'<g class="point {classes[relies(p)]} {shown}"><title>{escape(title)}</title>')
-        out.append(f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="6"/>')
+        out.append(f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="{RADIUS:g}"/>')
+        if abs(label_y - 4 - at_y) >= LINE:
+            out.append(f'<path class="leader" d="M{at_x:.1f},{at_y:.1f} L{label_x:.1f},{label_y - 4:.1f}"/>')
         anchor = "start" if right else "end"
         out.append(f'<text x="{label_x:.1f}" y="{label_y:.1f}" text-anchor="{anchor}">{escape(label)}</text></g>')
     return "".join([*out, "</svg>"])

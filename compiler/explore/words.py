@@ -43,4 +43,5 @@ def headline(found: Exploration, network: str, batch: int) -> str:
         return "Nothing that could be trusted in addition makes the plan faster."
     least = min(faster, key=lambda r: (r.seconds or 0.0, len(r.relies_on)))
     assert least.seconds is not None
-    return f"Relying on {relies(least)} would make a pass {given.seconds / least.seconds:.3g} times as fast."
+    times = given.seconds / least.seconds
+    return f"Relying on {relies(least)} would make a pass {times:{',.0f' if times >= 100 else '.3g'}} times as fast."

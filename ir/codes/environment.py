@@ -6,8 +6,9 @@ CODES: list[Code] = [
     Code(
         "PPC5001",
         "no such network",
-        "The network named is neither `lan` nor `wan`.",
-        "Use one of them, or a `network` line in the policy with bandwidth and rtt.",
+        "The network named is neither `lan` nor `wan`, nor a file with one `network` line.",
+        "Use one of them, a file that `ppc network -o` wrote, or a `network` line in the policy with bandwidth and "
+        "rtt.",
     ),
     Code(
         "PPC5002",

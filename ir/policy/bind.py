@@ -148,15 +148,19 @@ class ResolvedPolicy:
 
     @property
     def network(self) -> Network:
-        """The network between the parties; LAN where the policy does not say."""
-        for n in self.policy.all(ast.NetworkIs):
-            preset = {"lan": LAN, "wan": WAN}.get(n.name, LAN)
-            return Network(
-                n.name,
-                preset.bandwidth if n.bandwidth is None else n.bandwidth,
-                preset.rtt if n.rtt is None else n.rtt,
-            )
-        return LAN
+        return network_of(self.policy)
+
+
+def network_of(policy: ast.Policy) -> Network:
+    """The network between the parties; LAN where the policy does not say."""
+    for n in policy.all(ast.NetworkIs):
+        preset = {"lan": LAN, "wan": WAN}.get(n.name, LAN)
+        return Network(
+            n.name,
+            preset.bandwidth if n.bandwidth is None else n.bandwidth,
+            preset.rtt if n.rtt is None else n.rtt,
+        )
+    return LAN
 
 
 def node_name(op: Op) -> str:
