@@ -88,9 +88,12 @@ def write(rows: dict[str, Any]) -> None:
 
 def conclude(rows: dict[str, Any]) -> int:
     """Say how many goals hold; which ones, the rows said."""
-    judged = [goal["holds"] for row in rows.values() for goal in row.get("goals", ())]
-    words = {"hold": True, "missed": False, "not measured": None}
-    tally = ", ".join(f"{judged.count(value)} {word}" for word, value in words.items())
+    goals = [(name, goal) for name, row in rows.items() for goal in row.get("goals", ())]
+    for name, goal in goals:
+        if goal["holds"] is False:
+            print(f"MISSED {name}: {goal['name']} {goal['found']:.3g}, limit {goal['limit']:.3g}")
+    found, words = [goal["holds"] for _, goal in goals], {"hold": True, "missed": False, "not measured": None}
+    tally = ", ".join(f"{found.count(value)} {word}" for word, value in words.items())
     print(f"goals: {tally}; {sum(row['seconds'] for row in rows.values()):.0f} s in all")
     load = os.getloadavg()[0]
     print(f"wrote {RESULTS} (load average {load:.1f}: times of a busy machine are upper bounds)")

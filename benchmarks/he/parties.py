@@ -4,6 +4,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 import ppc
 from benchmarks.he.workloads import Workload
 from ppc.compiler.artefacts import Compiled
@@ -44,6 +46,7 @@ def measure(workload: Workload, plan: Path, folder: Path, samples: int, seconds:
         "he_median_s": median(he),
         "client_s": took["busy"]["client"] / count,
         "online_s": took["online"] / count,
+        "pass_s": median(took["online_passes"]["client"]),
         "setup_server_s": took["parties"]["server"]["setup"],
         "setup_client_s": took["parties"]["client"]["setup"],
         "keys_bytes": run.measured["bytes"]["total"] - sum(s["bytes_sent"] for s in steps),
@@ -60,7 +63,7 @@ def measure(workload: Workload, plan: Path, folder: Path, samples: int, seconds:
 def output_range(workload: Workload, plan: Path) -> float:
     """Largest less smallest output of the model on all of the samples, however few of them a plan is run on."""
     (given,) = Plan.load(plan)[0].manifest["model"]["inputs"]
-    (outputs,) = reference(workload.model, {given["name"]: workload.x}, len(workload.x)).values()
+    (outputs,) = reference(workload.model, {given["name"]: workload.x.astype(np.float32)}, len(workload.x)).values()
     return float(outputs.max() - outputs.min())
 
 

@@ -61,8 +61,9 @@ def _one_policy(workload: Workload, kind: str, policy: Path | None, out: Path, e
 def _ratios(row: dict[str, Any]) -> dict[str, float]:
     """Of CPU seconds of a pass, each the best of several.
 
-    Beside the experiment, which counts neither what comes in nor what leaves, and beside the prediction stand the HE
-    steps alone; secret over public and TenSEAL's are all that the server does.
+    Beside the experiment, which counts neither what comes in nor what leaves, and beside their prediction stand the HE
+    steps alone; secret over public and TenSEAL's are all that the server does. The predicted pass stands beside the
+    median one between processes, the client's part included.
     """
     he, whole = row["cpu_s"]["he"], row["cpu_s"]["all"]
     others = {
@@ -71,6 +72,7 @@ def _ratios(row: dict[str, Any]) -> dict[str, float]:
         "tenseal_over_public": (row["tenseal"].get("server_s"), whole["public"]),
         "tenseal_over_secret": (row["tenseal"].get("server_s"), whole["secret"]),
         **{f"{kind}_over_predicted": (he[kind], row[kind]["predicted_he_s"]) for kind in POLICIES},
+        **{f"{kind}_pass_over_predicted": (row[kind]["pass_s"], row[kind]["predicted_pass_s"]) for kind in POLICIES},
     }
     return {name: a / b for name, (a, b) in others.items() if a is not None and b}
 
