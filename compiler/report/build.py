@@ -21,6 +21,8 @@ from ppc.targets.prices import Prices
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
 
+CHEAPER = "fewer levels in a row cost less, the refreshes included"
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -33,6 +35,7 @@ class Findings:
     lowered: Module
     views: Views
     pricing: Pricing
+    split: str | None  # why it was solved again with fewer levels of HE in a row, where it was
     prices: Mapping[str, Any]  # which table they are of
     table: Prices
 
@@ -47,6 +50,7 @@ def build(f: Findings) -> dict[str, Any]:
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
         "refreshed": [made[v] for v in dict.fromkeys(v for op in module.ops for v in refreshed(op))],
+        "split": f.split or (CHEAPER if any(map(refreshed, module.ops)) else None),
         "parties": _parties(f.views, f.lowered),
         "holds": {
             party: [{"what": h.what, "values": h.values, "why": h.why} for h in held]

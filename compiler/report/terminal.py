@@ -180,6 +180,8 @@ def _cost(r: Mapping[str, Any]) -> RenderableType:
     if r.get("refreshed"):
         named = ", ".join(map(safe, r["refreshed"][:MOST_SEEN])) + (", …" if len(r["refreshed"]) > MOST_SEEN else "")
         table.add_row("refreshes", f"{len(r['refreshed'])} values leave HE through shares and come back ({named})")
+    if r.get("split"):
+        table.add_row("HE in parts", safe(r["split"]))
     unit, method = o.get("unit", "s"), o.get("method", "flow MILP")
     table.add_row(
         "optimality",
