@@ -1,7 +1,7 @@
 # make setup   once: .venv with everything, pinned by constraints.txt (Python >= 3.11, git and make must be there)
 # make demo    compile and run a model across processes that do not trust each other
 # make test    lint and the fast tests; make test-all adds the long proofs; make test-onnx runs the node tests of ONNX
-# make bench-he measures HE on small networks beside TenSEAL's own interface: PPC_CORPUS=... make bench-he
+# make bench-he measures HE on small networks, a sample and a batch at a time, beside TenSEAL: PPC_CORPUS=... make bench-he
 # make bench-mpc measures MPC beside CrypTen, on loopback and on an emulated WAN
 # make bench-corpus runs real models securely under several policies: PPC_CORPUS=... make bench-corpus (hours; it goes on)
 # PYTHON=python3.12 make setup   uses another interpreter

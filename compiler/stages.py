@@ -112,7 +112,6 @@ class Placing:
             HeRung(r.degree, r.levels if most is None else min(r.levels, most), packed)
             for packed in ((False, True) if batched else (False,))
             for r in rungs().values()
-            if not packed or (isinstance(batch, int) and batch <= r.slots)
         ]
         allowed = {r: frozenset(d for d, why in row.items() if why is None) for r, row in table.table.items()}
         rules = Rules(

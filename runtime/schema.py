@@ -5,7 +5,9 @@ running parties (which take them). A step is `domain.name`; families such as `mp
 that the engine has a protocol for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from math import inf, nan
 from typing import Any
@@ -40,6 +42,22 @@ MPC_ATTRIBUTES = ("operand_bits", "fraction_bits", "tables", "below")
 
 #: MPC steps that stand for several operators, the first with the step's attributes.
 FUSED = {"mpc.ReluMaxPool": ("mpc.MaxPool", "mpc.Relu")}
+
+
+class Tables(StrEnum):
+    """What the dealer makes of an MPC step's comparisons and functions: its attribute `tables`."""
+
+    LARGE = "large"  # the default, which stands in no attribute
+    SMALL = "small"  # fewer bytes of the dealer, more rounds
+    DCF = "dcf"  # keys of comparison functions in place of digit tables: the fewest rounds, and the most work
+
+    @staticmethod
+    def of(attrs: Mapping[str, Any]) -> "Tables":
+        """Of a step's attributes. Raises PPC6006."""
+        try:
+            return Tables(attrs.get("tables", Tables.LARGE))
+        except ValueError:
+            raise PartyError("PPC6006", f"this version knows no tables {attrs['tables']!r:.60}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from math import ceil
 from ppc.ir.module import Module
 from ppc.ir.target import EXIT_LEVEL, Cost, HeRung
 from ppc.ir.types import Domain
+from ppc.targets.he.batch_cost import groups
 from ppc.targets.prices import Prices
 
 HE, MPC, TEE, CLIENT, SERVER = Domain.HE, Domain.MPC, Domain.TEE, Domain.CLIENT, Domain.SERVER
@@ -36,7 +37,7 @@ class Conversions:
     ) -> Cost | None:
         size = module.type_of(value).size
         shares = size * SHARE_BYTES
-        ciphertexts = laid_out or (_elements(value, module) if rung.batch else ceil(size / rung.slots))
+        ciphertexts = laid_out or (_batch_packed(value, module, rung) if rung.batch else ceil(size / rung.slots))
         he, handling = self.prices.he, self.prices.link["byte"]  # a byte is masked or sealed, sent and added
         degree, top = rung.degree, rung.levels if level is None else level
         level_bytes = 8 * degree  # one prime of one polynomial
@@ -85,7 +86,8 @@ def _through_owners_shares(source: Domain, target: Domain) -> bool:
     return source in (HE, MPC, TEE) and target in (HE, MPC, TEE)
 
 
-def _elements(value: str, module: Module) -> int:
-    """Elements of one sample, as many as there are ciphertexts where a slot holds a sample."""
+def _batch_packed(value: str, module: Module, rung: HeRung) -> int:
+    """Ciphertexts where a slot holds a sample: one an element of a sample, in each group of samples."""
     batch = module.attrs.get("batch", 1)
-    return ceil(module.type_of(value).size / (batch if isinstance(batch, int) else 1))
+    samples = batch if isinstance(batch, int) else 1
+    return groups(samples, rung.slots) * ceil(module.type_of(value).size / samples)

@@ -3,6 +3,7 @@
 Everything is in seconds of one thread. Sections:
 
     he     primitive -> ring degree -> one number a level, from level 0 (one data prime) up
+    batch  unit of work of batch packing, most of them words -> seconds (`ppc.targets.he.batch_cost`)
     mpc    unit of work of a gate -> seconds (`ppc.targets.mpc.counts` says how many units a gate takes)
     clear  unit of work of a numpy kernel -> seconds (`ppc.targets.clear.work`)
     link   what a byte and a message each way of the transport take at the endpoints, on loopback; and a pass besides
@@ -29,7 +30,7 @@ LONGEST = 3600.0
 #: Levels of one ring degree: more than any secure modulus has primes.
 MOST_LEVELS = 64
 
-SECTIONS = ("he", "mpc", "clear", "link")
+SECTIONS = ("he", "batch", "mpc", "clear", "link")
 
 
 class BadTable(ValueError):
@@ -68,7 +69,7 @@ class Prices:
 
     @property
     def he(self) -> Primitives:
-        return Primitives(self.rows["he"])
+        return Primitives(self.rows["he"], self.rows["batch"])
 
     @property
     def mpc(self) -> Mapping[str, float]:

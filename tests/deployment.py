@@ -59,6 +59,25 @@ class Deployment:
                 process.kill()
             process.communicate()
 
+    def begin_passes(self, phase: str) -> None:
+        """Start many samples, and wait until the dealer works (`offline`) or has done its part (`online`). The timeout
+        is one that a party on a busy machine keeps."""
+        self.start(samples=2000, timeout=12.0)
+        if phase == "offline":
+            self.wait_for_work("dealer")
+        else:
+            self.processes["dealer"].communicate(timeout=120)
+
+    def lose(self, victim: str, how: str, waiting: set[str]) -> None:
+        """Send a party a signal: everybody in `waiting` ends with one error that names it."""
+        self.processes[victim].send_signal(signal.Signals[how])
+        code = "PPC6001" if how == "SIGKILL" else "PPC6002"
+        for party in waiting:
+            _, errors = self.processes[party].communicate(timeout=60)
+            assert self.processes[party].returncode == 1, party
+            assert errors.count("error[PPC") == 1, errors
+            assert code in errors and victim in errors, errors
+
     def wait_for_work(self, party: str, cpu_seconds: float = 1.5) -> None:
         """Wait until it has computed for a while."""
         ticks = os.sysconf("SC_CLK_TCK")

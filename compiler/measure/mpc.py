@@ -76,6 +76,8 @@ def cases(n: int) -> list[Case]:
         Case("ReduceMean", {"x": (n, 4)}, x, {"axes": (1,), "keepdims": 0}),
         Case("Relu", {"x": x}, x, {}),
         Case("Clip", {"x": x}, x, {"min": 0.0, "max": 6.0}),
+        Case("Relu", {"x": rows}, rows, {"tables": "dcf"}),
+        Case("Sign", {"x": rows}, rows, {"tables": "dcf"}),
         Case("MaxPool", {"x": image}, pooled, pool),
         Case("Sigmoid", {"x": x}, x, {}),
         Case("Exp", {"x": x}, x, {}),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from math import floor, log10
 from typing import Any
 
-from ppc.compiler.measure import clear, exits, he, link, mpc, passes
+from ppc.compiler.measure import batch, clear, exits, he, link, mpc, passes
 from ppc.compiler.measure.machine import fingerprint
 from ppc.compiler.measure.stopwatch import Clock, Stopwatch
 from ppc.runtime.levels import MAX_MODULUS_BITS
@@ -32,7 +32,9 @@ def measure(quick: bool, force: bool, told: Told = lambda line: None, clock: Clo
     gates = mpc.measure(watch)
     told("passes")
     transport["pass"] = passes.measure(watch, {"mpc": gates, "clear": kernels, "link": {**transport, "pass": 1.0}})
-    found = {"he": he_section(watch, told), "mpc": gates, "clear": kernels, "link": transport}
+    told("batch packing")
+    words = batch.measure(he.bench(8192, (0, 1), watch)[0], watch)
+    found = {"he": he_section(watch, told), "batch": words, "mpc": gates, "clear": kernels, "link": transport}
     return {
         "schema": SCHEMA,
         "unit": "seconds, one thread",

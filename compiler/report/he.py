@@ -7,6 +7,7 @@ from typing import Any
 
 from ppc.ir.diagnostic import UserError
 from ppc.ir.module import Module
+from ppc.targets.he.batch_count import batch_counts
 from ppc.targets.he.count import counted, keys_bytes, upload_bytes
 from ppc.targets.he.graph import REVEAL
 from ppc.targets.he.lower import lower_he
@@ -49,13 +50,14 @@ def he_section(module: Module, converted: Module, prices: Prices) -> dict[str, A
         "rotations": {str(k): n for k, n in sorted(by_primes.items(), reverse=True) if n},
         "products": sum(s.products for s in steps),
         **_amounts(module, primitives),
+        "batch": batch_counts(module).to_json() if module.attrs.get("he.packing") == "batch" else None,
         "privacy": [{"kind": kind, "why": PRIVACY[kind]} for kind in exits],
         "without_privacy": _without_privacy(converted, prices) if {*exits} - {PUBLIC} else None,
     }
 
 
 def _amounts(module: Module, primitives: Primitives) -> dict[str, Any]:
-    """What a plan takes that circuit privacy may add to; the steps of batch packing are not priced one by one."""
+    """What a plan takes that circuit privacy may add to. Batch packing's steps are not priced one by one: 0 seconds."""
     return {
         "server_seconds": sum(s.seconds for s in counted(module, primitives)),
         "key_bytes": keys_bytes(module),

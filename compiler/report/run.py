@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from ppc.compiler.report.compare import Costs
-from ppc.compiler.report.terminal import safe, seconds, size, titled
+from ppc.compiler.report.terminal import safe, seconds, size, speed, titled
 
 if TYPE_CHECKING:
     from ppc.compiler.runner import RunOutcome
@@ -41,6 +41,9 @@ def _summary(run: "RunOutcome") -> RenderableType:
             "online, predicted",
             f"{seconds(predicted['seconds'] * passes)} for {passes} passes on network '{predicted['network']}'",
         )
+        if run.manifest["batch"] > 1:
+            busy = ", ".join(f"{party} {seconds(took / run.samples)}" for party, took in t["busy"].items())
+            table.add_row("throughput", f"{speed(run.samples, t['online'])} online; busy with each: {busy}")
         waits = ", ".join(f"{k} {seconds(v)}" for k, v in t["waited"].items())
         table.add_row("of that, waiting for others", waits)
         sent = run.measured["bytes"]

@@ -34,7 +34,7 @@ def render(manifest: Mapping[str, Any], every_node: bool = False) -> RenderableT
     `every_node` is wanted."""
     r = manifest["report"]
     parts: list[RenderableType] = [_verdict(manifest), _sees(r), _holds(r), _soundness(r)]
-    parts += [_nodes(r, every_node), _segments(r), _cost(r)]
+    parts += [_nodes(r, every_node), _segments(r), _cost(r, manifest["batch"])]
     if manifest["he"]:
         parts.append(_he(manifest))
     if r["approximations"]:
@@ -56,6 +56,12 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value * 1e6:.0f} µs" if value < 1e-3 else f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def speed(samples: int, took: float) -> str:
+    """Samples a second."""
+    value = samples / took
+    return f"{value:,.0f} samples a second" if value >= 100 else f"{value:.3g} samples a second"
 
 
 def size(value: float) -> str:
@@ -170,10 +176,12 @@ def _segments(r: Mapping[str, Any]) -> RenderableType:
     return table
 
 
-def _cost(r: Mapping[str, Any]) -> RenderableType:
+def _cost(r: Mapping[str, Any], batch: int) -> RenderableType:
     p, o = r["predicted"], r["optimality"]
     table = _table("\nCost of a pass (predicted)", "", "")
     table.add_row("online time", f"{seconds(p['seconds'])} on network '{p['network']}', {p['rounds']:.0f} rounds")
+    if batch > 1:
+        table.add_row("throughput", f"{speed(batch, p['seconds'])}, {batch} in a pass")
     table.add_row("online traffic", size(p["bytes"]))
     table.add_row("dealer traffic, ahead", size(p["offline_bytes"]))
     table.add_row("prices", table_of_prices(r["prices"]))
@@ -212,11 +220,18 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
         turned = ", ".join(f"{n} over {k}" for k, n in found["rotations"].items())
         table.add_row("rotations", f"{turned} primes; {found['products']} products with weights")
         table.add_row("server", f"{seconds(found['server_seconds'])} on one thread (predicted)")
+    if b := found["batch"]:
+        table.add_row(
+            "server",
+            f"{b['weighted']} products with weights, {b['products']} of ciphertexts, {b['relinearised']} key switches, "
+            f"{b['rescaled']} rescales" + (f", for {b['groups']} groups of samples" if b["groups"] > 1 else ""),
+        )
     for way in found["privacy"]:
         table.add_row("circuit privacy", way["why"])
     if (bare := found["without_privacy"]) is not None:
-        table.add_row("... if weights were public", f"N = {bare['degree']}, server {seconds(bare['server_seconds'])}, "
-                      f"keys {size(bare['key_bytes'])}, upload {size(bare['upload_bytes'])}")  # fmt: skip
+        server = f"server {seconds(bare['server_seconds'])}, " if bare["server_seconds"] else ""
+        keys, upload = size(bare["key_bytes"]), size(bare["upload_bytes"])
+        table.add_row("... if weights were public", f"N = {bare['degree']}, {server}keys {keys}, upload {upload}")
     return table
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.runtime.convert.he_mpc import masked_to_client
+from ppc.runtime.convert.he_mpc import entry_layout, masked_to_client
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import batch_border, blob, embedding, limbs, privacy, wide
 from ppc.runtime.he.attrs import level_of, packed_layout, scale_of
@@ -13,7 +13,6 @@ from ppc.runtime.he.batch_attrs import batch_layout, is_batch
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.state import ClientEngine, client_engine, server_engine
 from ppc.runtime.he.wire import receive_ciphertexts, send_ciphertexts
-from ppc.runtime.layout import Layout
 from ppc.runtime.party import Session, Step
 from ppc.runtime.schema import FRACTION_BITS
 from ppc.runtime.value import Value
@@ -32,7 +31,7 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
     level, scale = level_of(step), scale_of(step)
     if session.role == "client":
         client = client_engine(session)
-        layout = _entry_layout(step, client.context)
+        layout = entry_layout(step, client.context)
         slots = layout.pack(x.data)
         if not np.isfinite(slots).all():
             raise PartyError("PPC6005", f"step {step.id}: the value to encrypt holds NaN or infinity")
@@ -40,20 +39,16 @@ def client_to_he(session: Session, step: Step, x: Value) -> Value:
             send_ciphertexts(session.channel("server"), tag, _encrypted(client, step, slots[some], level, scale))
         return Value("he", step.shape, None, layout)
     context, channel = server_engine(session).context, session.channel("client")
-    layout = _entry_layout(step, context)
+    layout = entry_layout(step, context)
     messages = (
         receive_ciphertexts(channel, tag, context, some.stop - some.start, level, scale, seeded=True)
         for tag, some in _messages(step, layout.ciphertexts)
     )
     arriving = (ciphertext for message in messages for ciphertext in message)
     if is_batch(step):
-        held = batch_border.from_ciphertexts(context, arriving, layout.ciphertexts, level, scale)
+        held = batch_border.from_ciphertexts(context, arriving, batch_layout(step, context.slots), level, scale)
         return Value("he", step.shape, held, layout)
     return Value("he", step.shape, list(arriving), layout)
-
-
-def _entry_layout(step: Step, context: Context) -> Layout:
-    return (batch_layout if is_batch(step) else packed_layout)(step, context.slots)
 
 
 def _messages(step: Step, count: int) -> list[tuple[str, slice]]:

@@ -11,6 +11,7 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.he import batch_border, integer_slots, limbs, vector, wide
 from ppc.runtime.he import blob as blobs
 from ppc.runtime.he.attrs import hidden_bits, level_of, packed_layout, scale_of, sums_of
+from ppc.runtime.he.batch_attrs import batch_layout, is_batch
 from ppc.runtime.he.context import Context
 from ppc.runtime.he.exit_mask import ExitMask, fresh
 from ppc.runtime.he.random import expand
@@ -111,7 +112,8 @@ def exit_mask(server: ServerEngine, step: Step) -> ExitMask:
 
 
 def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
-    """attrs: level, scale, layout. Ciphertexts of that scale; a copy in every place of an element, 0 in unused slots.
+    """attrs: level, scale, layout, packing. Ciphertexts of that scale; a copy in every place of an element, 0 in unused
+    slots.
 
     The client refreshes the sharing with a mask that both expand from a seed (its share is then uniform), encodes
     its share as integers exactly linearly (`integer_slots.encode`), encrypts it and sends; the server adds its own
@@ -122,7 +124,7 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     level, scale, tag = level_of(step), scale_of(step), f"{step.tag}.he"
     if session.role == "client":
         client = client_engine(session)
-        layout = packed_layout(step, client.context.slots)
+        layout = entry_layout(step, client.context)
         seed = secrets.token_bytes(32)
         share = np.asarray(x.data, np.int64).reshape(-1) - expand(seed, layout.size)
         encoded = _encode_share(client.context, level, scale, layout, share)
@@ -133,7 +135,7 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
         return Value("he", step.shape, None, layout)
     server, channel = server_engine(session), session.channel("client")
     context = server.context
-    layout = packed_layout(step, context.slots)
+    layout = entry_layout(step, context)
     seed = channel.receive_bytes(f"{step.tag}.seed", 32)
     if len(seed) != 32:
         raise PartyError("PPC6003", f"a seed of {len(seed)} bytes came where 32 were due")
@@ -142,7 +144,15 @@ def mpc_to_he(session: Session, step: Step, x: Value) -> Value:
     data = receive_ciphertexts(channel, tag, context, layout.ciphertexts, level, scale, seeded=True)
     for ciphertext, own in zip(data, encoded, strict=True):
         context.evaluator.add_plain_inplace(ciphertext, limbs.make_plaintext(context, level, own, scale))
+    if is_batch(step):
+        held = batch_border.from_ciphertexts(context, data, batch_layout(step, context.slots), level, scale)
+        return Value("he", step.shape, held, layout)
     return Value("he", step.shape, data, layout)
+
+
+def entry_layout(step: Step, context: Context) -> Layout:
+    """Of a value that becomes ciphertexts."""
+    return batch_layout(step, context.slots).layout if is_batch(step) else packed_layout(step, context.slots)
 
 
 def _exit_level(context: Context, level: int, scale: float, step: Step) -> int:

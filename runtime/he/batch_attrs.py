@@ -6,10 +6,10 @@ Needs no HE library: the clear and simulate modes read the same attributes.
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he.attrs import packed_layout
 from ppc.runtime.he.batch_matrix import Block
-from ppc.runtime.layout import Layout
 from ppc.runtime.party import Step
 from ppc.runtime.value import Weight
 
@@ -22,20 +22,12 @@ def is_batch(step: Step) -> bool:
     return bool(step.attrs.get("packing") == BATCH)
 
 
-def batch_layout(step: Step, slots: int, key: str = "layout") -> Layout:
-    """A layout with one sample a slot: element e of sample b in slot b of ciphertext e."""
-    layout = packed_layout(step, slots, key)
-    elements = layout.ciphertexts
-    samples = layout.size // max(elements, 1)
-    expected = np.add.outer(np.arange(samples), slots * np.arange(elements)).reshape(-1)
-    if (
-        samples > slots
-        or not step.shape
-        or step.shape[0] % max(samples, 1)
-        or not np.array_equal(layout.addresses(), expected)
-    ):
+def batch_layout(step: Step, slots: int, key: str = "layout") -> BatchLayout:
+    """A layout with one sample a slot."""
+    found = BatchLayout.of(packed_layout(step, slots, key))
+    if found is None or not step.shape or step.shape[0] % (found.groups * found.samples):
         raise PartyError("PPC6006", f"step {step.id} ({step.name}) does not lay out one sample a slot")
-    return layout
+    return found
 
 
 def blocks_of(step: Step) -> list[Block]:

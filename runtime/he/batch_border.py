@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.errors import PartyError
 from ppc.runtime.he import limbs, vector
 from ppc.runtime.he.batch_value import Held, Pending, materialise
@@ -22,11 +23,12 @@ def finish(engine: ServerEngine, value: Held, level: int) -> Held:
     """Relinearise where there are three polynomials, then divide by the primes above `level`."""
     if not 0 <= level <= value.level:
         raise PartyError("PPC6006", f"the plan rescales a value of level {value.level} to level {level}")
-    way, scale = engine.ways.across(value.elements), value.scale
+    way, scale = engine.ways.across(len(value.residues)), value.scale
     context = way.context
     for q in context.chain.primes[level + 1 : value.level + 1]:
         scale /= q
-    out = np.empty((value.elements, 2, level + 1, context.degree), np.uint64)
+    count = len(value.residues)
+    out = np.empty((count, 2, level + 1, context.degree), np.uint64)
     # SEAL's bound on scales is not ours, and it would lose digits of small ones: the value carries its own
     template = limbs.make_ciphertext(context, value.level, value.residues[0], 1.0)
 
@@ -38,8 +40,8 @@ def finish(engine: ServerEngine, value: Held, level: int) -> Held:
             context.arithmetic.rescale(ciphertext)
         out[e] = limbs.ciphertext_residues(ciphertext)
 
-    way.workers.map(run, range(value.elements))
-    return Held(out, scale)
+    way.workers.map(run, range(count))
+    return Held(out, scale, value.groups)
 
 
 def ciphertexts(engine: ServerEngine, x: Value) -> list[Any]:
@@ -52,9 +54,9 @@ def ciphertexts(engine: ServerEngine, x: Value) -> list[Any]:
     return [limbs.make_ciphertext(engine.context, value.level, r, value.scale) for r in value.residues]
 
 
-def from_ciphertexts(context: Context, each: Iterable[Any], count: int, level: int, scale: float) -> Held:
+def from_ciphertexts(context: Context, each: Iterable[Any], layout: BatchLayout, level: int, scale: float) -> Held:
     """An array of ciphertexts that come one after another, so that one SEAL object exists at a time."""
-    out = np.empty((count, 2, level + 1, context.degree), np.uint64)
+    out = np.empty((layout.groups * layout.elements, 2, level + 1, context.degree), np.uint64)
     for element, ciphertext in zip(out, each, strict=True):
         element[...] = limbs.ciphertext_residues(ciphertext)
-    return Held(out, scale)
+    return Held(out, scale, layout.groups)

@@ -1,7 +1,8 @@
 """How much memory batch-packed values need at the server, from plan.json alone.
 
-What exists as a whole is what enters, what a rescale reads, and what it makes; the rest only in blocks
-(`batch_value`). Values go after the last step that reads them, or something pending that was made of them.
+What exists as a whole is what enters, what a rescale reads, what it makes, and results of linear steps that several
+steps read (`batch_readers`); the rest only in blocks (`batch_value`). Values go after the last step that reads them,
+or something pending that was made of them.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ppc.runtime.he.attrs import layout_of, level_of
+from ppc.runtime.he.batch_readers import read_again
 from ppc.runtime.he.batch_value import BLOCK_WORDS
 from ppc.runtime.party import Step, last_reads
 
@@ -52,11 +54,11 @@ def polynomials(manifest: Mapping[str, Any], threads: int) -> int:
 def _ends(manifest: Mapping[str, Any], seen: dict[str, _Seen]) -> dict[str, int]:
     """Fills `seen`; the last step that needs each value that is in memory."""
     ends: dict[str, int] = {}
-    last = last_reads(manifest)
+    last, again = last_reads(manifest), read_again(manifest)
     for at, line in enumerate(manifest["steps"]):
         step, operands = Step.from_json(line), [seen[o] for o in line.get("operands", ()) if o in seen]
         for name in line.get("results", ()):
-            found = _result(step, name, operands)
+            found = _result(step, name, operands, again)
             if found is not None:
                 seen[name] = found
                 for source in found.sources:
@@ -64,8 +66,8 @@ def _ends(manifest: Mapping[str, Any], seen: dict[str, _Seen]) -> dict[str, int]
     return ends
 
 
-def _result(step: Step, name: str, operands: list[_Seen]) -> _Seen | None:
-    if step.name == "convert.client_to_he":
+def _result(step: Step, name: str, operands: list[_Seen], again: frozenset[int]) -> _Seen | None:
+    if step.name in ("convert.client_to_he", "convert.mpc_to_he"):
         return _Seen(layout_of(step.attrs, "layout").ciphertexts, 2, level_of(step), frozenset({name}))
     if not step.name.startswith("he.batch_"):
         return None
@@ -76,5 +78,7 @@ def _result(step: Step, name: str, operands: list[_Seen]) -> _Seen | None:
     elements = x.elements
     if step.name == "he.batch_linear":
         elements = layout_of(step.attrs, "out_layout").ciphertexts
+        if step.id in again:
+            sources = frozenset({name})
     products = step.name in ("he.batch_square", "he.batch_mul")
     return _Seen(elements, 3 if products else max(o.polynomials for o in operands), level_of(step), sources)

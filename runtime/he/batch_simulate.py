@@ -8,8 +8,8 @@ from math import sqrt
 
 import numpy as np
 
-from ppc.runtime.he.attrs import layout_of, level_of, scale_of
-from ppc.runtime.he.batch_attrs import blocks_of, linear_weights
+from ppc.runtime.he.attrs import level_of, scale_of
+from ppc.runtime.he.batch_attrs import batch_layout, blocks_of, linear_weights
 from ppc.runtime.he.simulate import Slots, slot_engine
 from ppc.runtime.party import Session, Step
 from ppc.runtime.value import Value, Weight
@@ -17,17 +17,20 @@ from ppc.runtime.value import Value, Weight
 
 def linear(session: Session, step: Step, x: Value, weights: Weight, bias: Weight | None = None) -> Value:
     """As `batch_steps.linear`, block by block."""
-    layout, blocks = layout_of(step.attrs, "out_layout"), blocks_of(step)
-    entries, offsets = linear_weights(step, weights, bias, blocks, layout.ciphertexts)
+    slots, blocks = x.data.shape[1], blocks_of(step)
+    layout = batch_layout(step, slots, "out_layout")
+    entries, offsets = linear_weights(step, weights, bias, blocks, layout.elements)
     if slot_engine(session).noise is not None:
         factor = scale_of(step, "weight_scale")
         entries = np.rint(entries * factor) / factor
-    out, at = np.zeros((layout.ciphertexts, x.data.shape[1])), 0
+    groups, at = x.data.reshape(layout.groups, -1, slots), 0
+    out = np.zeros((layout.groups, layout.elements, slots))
     for rows, cols in blocks:
         size = len(rows) * len(cols)
-        out[list(rows)] = entries[at : at + size].reshape(len(rows), len(cols)) @ x.data[list(cols)]
+        out[:, list(rows)] = entries[at : at + size].reshape(len(rows), len(cols)) @ groups[:, list(cols)]
         at += size
-    return Value("he", step.shape, out + offsets[:, None], layout)
+    out += offsets[:, None]
+    return Value("he", step.shape, out.reshape(-1, slots), layout.layout)
 
 
 def square(session: Session, step: Step, x: Value) -> Value:

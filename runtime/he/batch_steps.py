@@ -23,13 +23,15 @@ from ppc.runtime.value import Value, Weight
 def linear(session: Session, step: Step, x: Value, weights: Weight, bias: Weight | None = None) -> Value:
     """attrs: level, scale, weight_scale, blocks, out_layout. W x + b, with W·weight_scale rounded to integers."""
     engine, operand = server_engine(session), _operand(step, x)
-    layout = batch_layout(step, engine.context.slots, "out_layout")
+    out = batch_layout(step, engine.context.slots, "out_layout")
+    if out.groups != operand.groups:
+        raise PartyError("PPC6006", f"step {step.id} ({step.name}) makes {out.groups} groups of {operand.groups}")
     scale = operand.scale * scale_of(step, "weight_scale")
     if step.id not in engine.matrices:
-        engine.matrices[step.id] = _affine(step, weights, bias, layout.ciphertexts, operand.elements, scale)
+        engine.matrices[step.id] = _affine(step, weights, bias, out.elements, operand.elements, scale)
     matrix, offsets = engine.matrices[step.id]
     affine = Affine((operand,), matrix.outputs, operand.polynomials, scale, matrix, offsets)
-    return _value(step, affine, layout)
+    return _value(step, as_held(engine, affine) if step.id in engine.read_again else affine, out.layout)
 
 
 def _affine(

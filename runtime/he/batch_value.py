@@ -8,6 +8,7 @@ such a chain; `materialise` runs it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +26,11 @@ _ROWS_WORDS = 1 << 15
 
 
 class Pending(Protocol):
-    """A batch-packed value: `elements` ciphertexts of `polynomials` polynomials in NTT form, at one level and scale."""
+    """A batch-packed value, at one level and scale: in each of its groups of samples `elements` ciphertexts of
+    `polynomials` polynomials in NTT form."""
+
+    @property
+    def groups(self) -> int: ...
 
     @property
     def elements(self) -> int: ...
@@ -45,8 +50,9 @@ class Pending(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a block lies: a prime and a range of coefficients; and the memory of its thread."""
+    """Where a block lies: a group, a prime and a range of coefficients; and the memory of its thread."""
 
+    group: int
     prime: int
     modulus: Modulus
     start: int
@@ -58,14 +64,15 @@ class Place:
 class Held:
     """Ciphertexts in memory."""
 
-    residues: Residues  # (elements, polynomials, level + 1, N)
+    residues: Residues  # (groups * elements, polynomials, level + 1, N)
     scale: float
+    groups: int = 1
 
     operands: tuple[Pending, ...] = ()
 
     @property
     def elements(self) -> int:
-        return len(self.residues)
+        return len(self.residues) // self.groups
 
     @property
     def polynomials(self) -> int:
@@ -85,6 +92,10 @@ class _Computed:
     elements: int
     polynomials: int
     scale: float
+
+    @property
+    def groups(self) -> int:
+        return self.operands[0].groups
 
     @property
     def level(self) -> int:
@@ -190,22 +201,24 @@ def materialise(value: Pending, primes: Sequence[int], workers: Workers, scratch
         return value
     order = _ordered(value)
     degree = next(v.residues.shape[3] for v in order if isinstance(v, Held))
-    out = np.empty((value.elements, value.polynomials, value.level + 1, degree), np.uint64)
+    each = value.elements
+    out = np.empty((value.groups * each, value.polynomials, value.level + 1, degree), np.uint64)
     width = _width(order, degree)
     moduli = [Modulus(q) for q in primes[: value.level + 1]]
     memory = scratches or Scratches()
-    places = [(k, start) for k in range(len(moduli)) for start in range(0, degree, width)]
+    # a free thread takes the next block, so that one on a slow core holds nobody up; `next` is atomic
+    places = iter(list(product(range(value.groups), range(len(moduli)), range(0, degree, width))))
 
-    def run(mine: Sequence[tuple[int, int]]) -> None:
+    def run(_: int) -> None:
         with memory.one() as scratch:
-            for k, start in mine:
-                at = Place(k, moduli[k], start, start + width, scratch)
-                _block(order, at, out[:, :, k, start : start + width])
+            for g, k, start in places:
+                at = Place(g, k, moduli[k], start, start + width, scratch)
+                _block(order, at, out[g * each : (g + 1) * each, :, k, start : start + width])
 
     # a BLAS with threads of its own would have several for each of ours, which was seen to take ten times as long
     with one_thread():
-        workers.map(run, [places[i :: workers.threads] for i in range(workers.threads)])
-    return Held(out, value.scale)
+        workers.map(run, range(workers.threads))
+    return Held(out, value.scale, value.groups)
 
 
 def _ordered(value: Pending) -> list[Pending]:
@@ -236,7 +249,8 @@ def _block(order: Sequence[Pending], at: Place, out: Residues) -> None:
     blocks: dict[int, Residues] = {}
     for i, v in enumerate(order):
         if isinstance(v, Held):
-            blocks[id(v)] = v.residues[:, :, at.prime, at.start : at.stop].transpose(1, 0, 2)
+            mine = slice(at.group * v.elements, (at.group + 1) * v.elements)
+            blocks[id(v)] = v.residues[mine, :, at.prime, at.start : at.stop].transpose(1, 0, 2)
             continue
         block = at.scratch.words(v.polynomials, v.elements, at.stop - at.start)
         v.block([blocks[id(o)] for o in v.operands], at, block)

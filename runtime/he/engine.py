@@ -1,6 +1,7 @@
 """Set-up of the HE engine."""
 
 from ppc.runtime.he import prepare
+from ppc.runtime.he.batch_readers import read_again
 from ppc.runtime.he.context import Context, Parameters
 from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
@@ -41,3 +42,4 @@ def setup(session: Session) -> None:
         channel = session.channel("client")
         blobs = (channel.receive_bytes(f"he.setup.{i}", limit) for i, limit in enumerate(key_limits(context)))
         session.engines["he"] = ServerEngine(context, ServerKeys.load(context, blobs), encoded, ways)
+        session.engines["he"].read_again = read_again(session.manifest)

@@ -29,6 +29,7 @@ class ServerEngine:
     exits: ExitMasks = field(default_factory=ExitMasks)
     matrices: dict[int, tuple[BlockMatrix, tuple[int, ...]]] = field(default_factory=dict)  # by step, of batch packing
     scratches: Scratches = field(default_factory=Scratches)
+    read_again: frozenset[int] = frozenset()  # linear steps of batch packing whose results are held (`batch_readers`)
 
     @property
     def workers(self) -> Workers:

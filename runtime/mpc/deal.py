@@ -5,7 +5,8 @@ receive_lot(session, keep)       holders of shares: take everything that the dea
 use_lot(session, lot, ...)       holders of shares: the passes of a lot that this session may use
 receive_material(session, runs)  holders of shares: a lot in memory, for this session alone
 
-Party 0 gets a key and expands its half; party 1 gets a key and the corrections that make its half fit. The material of
+Party 0 gets a key and expands its half; party 1 gets a key and the corrections that make its half fit; both get what
+both know. The material of
 a pass is the same in shape for every pass of a plan, so it is described once, with pass 0.
 """
 
@@ -86,7 +87,7 @@ def new_name() -> str:
 
 
 def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
-    """Send one step's material: its description with the first pass, corrections to party 1 with every pass."""
+    """Send one step's material: its description with the first pass, what is not expanded with every pass."""
     state, pair = state_of(session), holders(session.manifest)
     if step in state.dealt:
         raise PartyError("PPC6009", f"material for step {step} of pass {run} was dealt before in this session")
@@ -96,8 +97,9 @@ def ship(session: Session, run: int, step: int, dealer: Dealer) -> None:
             send_object(session.channel(role), layout_tag(step), describe(dealer.rows, dealer.weights))
         if is_outsourced(session.manifest):
             send_object(session.channel("server"), layout_tag(step), describe([], dealer.weights))
-    if dealer.shipped:
-        session.channel(pair[1]).give(f"mpc.material.{run}.{step}", *dealer.shipped)
+    for role, arrays in zip(pair, (dealer.told, dealer.shipped), strict=True):
+        if arrays:
+            session.channel(role).give(f"mpc.material.{run}.{step}", *arrays)
 
 
 def receive_lot(session: Session, keep: Callable[[Offer, Outline], L]) -> tuple[Offer, L]:

@@ -41,7 +41,8 @@ class Dealer:
         self._weights_keys, self._step = keys.weights, step
         self._zero, self._one = step_stream(keys.zero, step), step_stream(keys.one, step)
         self.rows: list[Row] = []
-        self.shipped: list[Any_] = []
+        self.shipped: list[Any_] = []  # to the server
+        self.told: list[Any_] = []  # to the client
         self.weights: list[WeightForm] = []
 
     def __repr__(self) -> str:
@@ -67,6 +68,17 @@ class Dealer:
     def client(self, shape: tuple[int, ...]) -> Ring:
         """Ring elements that the client knows whole; costs no traffic."""
         return self._row("client", "uint64", shape).draw(self._zero)
+
+    def server(self, shape: tuple[int, ...]) -> Ring:
+        """Ring elements that the server knows whole; costs no traffic."""
+        return self._row("server", "uint64", shape).draw(self._one)
+
+    def tell(self, value: Any_, dtype: str = "") -> None:
+        """A computed value that both parties know whole (dtype "bit": bits, which travel packed); its bytes travel to
+        both."""
+        row = self._row("told", dtype or value.dtype.name, value.shape)
+        self.shipped.append(row.pack(value))
+        self.told.append(self.shipped[-1])
 
     def share(self, value: Any_) -> None:
         """Additive shares of a computed value, mod its word; its bytes travel to the server."""
@@ -104,7 +116,7 @@ class Dealer:
         return masks[0] if len(masks) == 1 else masks[0] + masks[1]
 
     def shipped_bytes(self) -> int:
-        return sum(int(a.nbytes) for a in self.shipped)
+        return sum(int(a.nbytes) for a in (*self.shipped, *self.told))
 
 
 def make_zero(shape: tuple[int, ...]) -> Ring:

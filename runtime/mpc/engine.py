@@ -19,7 +19,7 @@ from ppc.runtime.mpc.ring import Ring, encode
 from ppc.runtime.mpc.turn import Arrays, Rounds, T, Turn, U, both, play, specs_of
 from ppc.runtime.mpc.weights import WeightForm
 from ppc.runtime.net.channel import Channel, Spec
-from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.schema import FRACTION_BITS, Tables
 from ppc.runtime.value import Weight
 
 CLIENT, SERVER = 0, 1
@@ -49,6 +49,17 @@ class Party:
     def client(self, shape: tuple[int, ...]) -> Any:
         """The whole of `Dealer.client` at the client; None at the server."""
         return self._chunk.take("client", "uint64", tuple(shape))
+
+    def own(self, shape: tuple[int, ...]) -> Ring:
+        """What the dealer drew for either party alone: `Dealer.client`, then `Dealer.server`."""
+        both = self._chunk.take("client", "uint64", tuple(shape)), self._chunk.take("server", "uint64", tuple(shape))
+        mine: Ring = both[self.rank]
+        return mine
+
+    def told(self, shape: tuple[int, ...], dtype: str = "uint64") -> NDArray[Any]:
+        """What both parties know: `Dealer.tell`."""
+        both: NDArray[Any] = self._chunk.take("told", dtype, tuple(shape))
+        return both
 
     def share(self, shape: tuple[int, ...], dtype: str = "uint64") -> NDArray[Any]:
         """This party's half of `Dealer.share`, `share_xor` or (dtype "bit") `share_bits`."""
@@ -136,16 +147,21 @@ class Engine:
         dealer: Dealer | None,
         party: Party | None,
         counts: Mapping[str, Ring] | None = None,
-        small: bool = False,
+        tables: Tables = Tables.LARGE,
         outsourced: bool = False,
     ):
         self._dealer, self._party = dealer, party
         self._counts = counts or {}  # of earlier nodes in this pass
-        self.small = small  # tables: fewer bytes of the dealer, more rounds
+        self.tables = tables
         self.outsourced = outsourced  # neither holder of shares knows the weights
         self.doubt: Ring | None = None  # a share for the party that is told of values out of range, where it holds none
         self.first = party.first if party else np.uint64(0)
         self.left_range = np.zeros(1, np.uint64)  # this party's share of how many elements left their declared range
+
+    @property
+    def small(self) -> bool:
+        """Are tables to be small?"""
+        return self.tables is Tables.SMALL
 
     def apply(self, gate: Gate, *shares: Ring) -> Rounds[Any]:
         if self._dealer is not None:
@@ -170,7 +186,7 @@ class Engine:
 
     def _of(self, party: Party) -> "Engine":
         """This engine on a branch's material; what leaves its range there is counted here."""
-        branch = Engine(None, party, self._counts, self.small, self.outsourced)
+        branch = Engine(None, party, self._counts, self.tables, self.outsourced)
         branch.left_range = self.left_range
         return branch
 

@@ -1,7 +1,8 @@
 """Correlated randomness in one step of one pass, as a computing party holds it: expanded, and handed out once.
 
-The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (the client) expands all of its half
-from one 256-bit seed; party 1 expands what is merely random, and receives the rest as a correction.
+The dealer's sequence of arrays in one step of one pass is a `Chunk`. Party 0 (the client) expands its half from one
+256-bit seed; party 1 expands what is merely random, and receives the rest as a correction. Only what both know whole
+(the corrections of `gates.dcf`) is sent to both.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +17,13 @@ from ppc.runtime.errors import PartyError
 from ppc.runtime.mpc.csprng import Csprng
 
 #: What a row of material is: does the client / the server expand it from its seed, or is it sent ("ship")?
-#: `random`: halves of a random value; `share`: halves of a value the dealer computed; `client`, `server`: one
-#: party's own; `fork`: nothing; its shape is how many rows follow
-#: in each of two branches (`Chunk.fork`).
+#: `random`: halves of a random value; `share`: halves of a value the dealer computed; `told`: such a value whole, at
+#: both; `client`, `server`: one party's own; `fork`: nothing; its shape is how many rows follow in each of two branches
+#: (`Chunk.fork`).
 KINDS: dict[str, tuple[str | None, str | None]] = {
     "random": ("seed", "seed"),
     "share": ("seed", "ship"),
+    "told": ("ship", "ship"),
     "client": ("seed", None),
     "server": (None, "seed"),
     "fork": (None, None),

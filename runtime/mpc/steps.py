@@ -17,6 +17,7 @@ from ppc.runtime.mpc.state import MpcState, state_of, supply_of
 from ppc.runtime.mpc.turn import Rounds, dealt
 from ppc.runtime.party import Session, Step
 from ppc.runtime.places import holders, is_outsourced, other_holder, rank_of
+from ppc.runtime.schema import Tables
 from ppc.runtime.value import Value, Weight
 
 
@@ -65,7 +66,7 @@ def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | Non
         return _several(values)
 
     def begin(arguments: Sequence[Operand]) -> Results | Rounds[Results]:
-        task.engine = Engine(None, _party(session, state, step), counts, _small(step), outsourced)
+        task.engine = Engine(None, _party(session, state, step), counts, Tables.of(step.attrs), outsourced)
         return implementation(task.engine, step.attrs, *arguments)
 
     def finish(results: tuple[Ring, ...]) -> None:
@@ -100,16 +101,12 @@ def _party(session: Session, state: MpcState, step: Step) -> Party:
     return Party(rank, peer, chunk, step.tag, state.masked.get(step.id, {}), state.own.get(step.id, {}))
 
 
-def _small(step: Step) -> bool:
-    return step.attrs.get("tables") == "small"
-
-
 def _deal(
     session: Session, state: MpcState, implementation: Implementation, step: Step, arguments: Sequence[Any]
 ) -> None:
     assert state.keys is not None  # `deal` sets them for each pass
     dealer, counts = Dealer(state.keys, step.id), state.counts_in(step.run)
-    engine = Engine(dealer, None, counts, _small(step), is_outsourced(session.manifest))
+    engine = Engine(dealer, None, counts, Tables.of(step.attrs), is_outsourced(session.manifest))
 
     def begin(given: Sequence[Operand]) -> Results:
         made = implementation(engine, step.attrs, *given)

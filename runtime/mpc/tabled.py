@@ -11,7 +11,7 @@ from ppc.runtime.mpc.gates.table import Spline, polynomial, shifted
 from ppc.runtime.mpc.protocols.smooth import ROWS, Smooth, ends, row_of
 from ppc.runtime.mpc.ring import decode, encode, word
 from ppc.runtime.mpc.simulate import Draws
-from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.schema import FRACTION_BITS, Tables
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def tabled(op: str, attrs: Mapping[str, Any], x: Any, rng: Draws) -> Floats | No
         return None
     alpha = float(attrs.get("alpha", 1.0)) if op == "Swish" else 1.0
     row, fixed = ROWS[name], decode(encode(np.clip(alpha * np.asarray(x, np.float64), -(2.0**30), 2.0**30)))
-    if attrs.get("tables") == "small" and row.half is not None:
+    if Tables.of(attrs) is Tables.SMALL and row.half is not None:
         return _by_magnitude(row.half, fixed, rng) / alpha
     return _guarded(row, fixed, rng) / alpha
 

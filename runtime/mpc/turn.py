@@ -42,18 +42,6 @@ def specs_of(arrays: Arrays) -> tuple[Spec, ...]:
     return tuple((a.dtype, a.shape) for a in arrays)
 
 
-def beside(rounds: Rounds[T], first: Turn, extra: Turn) -> Generator[Turn, Arrays, tuple[T, Arrays]]:
-    """Go on with a protocol whose first turn is `first`, and take `extra` in the same turn: its result, and what
-    `extra` heard."""
-    heard = yield Turn((*first.send, *extra.send), (*first.due, *extra.due))
-    own, other = heard[: len(first.due)], heard[len(first.due) :]
-    try:
-        while True:
-            own = yield rounds.send(own)
-    except StopIteration as done:
-        return done.value, other
-
-
 def both(first: Rounds[T], second: Rounds[U]) -> Rounds[tuple[T, U]]:
     """Two pieces of a protocol in the same turns, for as long as both last."""
     pieces: list[Rounds[Any]] = [first, second]

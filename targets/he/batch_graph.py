@@ -1,40 +1,27 @@
 """The HE part of a module in the normal form of batch packing: affine maps, products, sums, and the borders.
 
-With one sample a slot, a movement of elements is a renaming, and a polynomial of degree 2 is a square between two
-scalings: a x² + b x + c = ±(√|a| x + b √|a| / 2a)² + c - b² / 4a. The scalings merge into the maps beside them.
+With one sample a slot, a movement of elements is a renaming, and a polynomial is squares, products and sums between
+scalings (`batch_polynomial`), which merge into the maps beside them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import sqrt
+from functools import cached_property
 
 import numpy as np
-from numpy.polynomial import Polynomial, chebyshev
 
+from ppc.ir.label import PUBLIC
 from ppc.ir.module import Module
-from ppc.targets.he.graph import Node, build, polynomial
+from ppc.targets.he.batch_polynomial import polynomial_nodes, shifted
+from ppc.targets.he.batch_size import Size
+from ppc.targets.he.graph import Node, build
 from ppc.targets.he.linear_map import Floats, LinearMap, identity
 from ppc.targets.he.merge import merge
 from ppc.targets.he.plan import sizes_of
-from ppc.targets.he.sample import Refusal, Samples
+from ppc.targets.he.sample import Samples
 
 #: (outputs, inputs) of a dense block of a sparse matrix.
 Block = tuple[tuple[int, ...], tuple[int, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A bound of the absolute value of a value's elements, and their root mean square."""
-
-    largest: float
-    typical: float
-
-    def squared(self) -> "Size":
-        return Size(self.largest**2, self.largest * self.typical)
-
-    def moved(self, factor: float, offset: float) -> "Size":
-        """Of factor·x + offset."""
-        return Size(factor * self.largest + abs(offset), factor * self.typical + abs(offset))
 
 
 @dataclass(frozen=True)
@@ -47,7 +34,20 @@ class Graph:
 
     def uses(self, name: str) -> list[Node]:
         """The nodes that read a value."""
-        return [node for node in self.nodes if name in node.operands]
+        return self._readers.get(name, [])
+
+    @cached_property
+    def _readers(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.operands):
+                found.setdefault(name, []).append(node)
+        return found
+
+    @cached_property
+    def whole(self) -> frozenset[str]:
+        """Results of maps whose weights are public whole numbers, which need no scale. Of others only shapes decide."""
+        return frozenset(n.result for n in self.nodes if n.map is not None and n.label == PUBLIC and is_whole(n.map))
 
     def elements(self, node: Node) -> int:
         """Elements of one sample of a node's result: the ciphertexts that it takes."""
@@ -55,7 +55,7 @@ class Graph:
 
 
 def batch_graph(module: Module) -> Graph | None:
-    """The normal form; None for a module without HE. Raises Refusal where there is none."""
+    """The normal form; None for a module without HE."""
     samples = Samples(module)
     nodes = build(module, samples)
     if not nodes:
@@ -71,48 +71,11 @@ def _normal(node: Node, samples: Samples, sizes: dict[str, Size]) -> list[Node]:
     if node.kind == "view":
         return [replace(node, kind="linear")]
     if node.kind == "polynomial":
-        return _quadratic(node, samples.size(node.like), sizes)
+        return polynomial_nodes(node, samples.size(node.like), sizes)
     if node.kind == "square" and node.square != (False, 0.0):
         negate, plus = node.square
-        return _shifted(replace(node, square=(False, 0.0)), samples.size(node.like), negate, plus, sizes)
-    if node.kind == "enter" and node.op.name != "convert.client_to_he":
-        raise Refusal("a value enters from shares, which batch packing does not read")
+        return shifted(replace(node, square=(False, 0.0)), samples.size(node.like), negate, plus, sizes)
     return [node]
-
-
-def _quadratic(node: Node, size: int, sizes: dict[str, Size]) -> list[Node]:
-    """A polynomial of degree at most 2 of `size` elements; puts the sizes of what lies between into `sizes`."""
-    coefficients, lo, hi = polynomial(node.op)
-    if len(coefficients) > 3:
-        raise Refusal(f"a polynomial has degree {len(coefficients) - 1}, batch packing takes 2")
-    centred = Polynomial([-(lo + hi) / (hi - lo), 2 / (hi - lo)])
-    powers = Polynomial(chebyshev.cheb2poly(coefficients))(centred).coef
-    c, b, a = (float(p) for p in np.pad(powers, (0, 3 - len(powers))))
-    (x,) = node.operands
-    if a == 0.0:
-        return [_scaling(node, size, x, node.result, b, c)]
-    root, shift = sqrt(abs(a)), b / (2 * a)
-    before = f"{node.result}.root"
-    sizes[before] = sizes[x].moved(root, root * shift)
-    square = replace(node, kind="square", operands=(before,))
-    return [
-        _scaling(node, size, x, before, root, root * shift),
-        *_shifted(square, size, a < 0, c - b * b / (4 * a), sizes),
-    ]
-
-
-def _shifted(node: Node, size: int, negate: bool, plus: float, sizes: dict[str, Size]) -> list[Node]:
-    """±x² + plus as a square and an affine map, which merges into the next."""
-    squared = f"{node.result}.square"
-    sizes[squared] = sizes[node.operands[0]].squared()
-    scaling = _scaling(node, size, squared, node.result, -1.0 if negate else 1.0, plus)
-    return [replace(node, result=squared), scaling]
-
-
-def _scaling(node: Node, size: int, operand: str, result: str, factor: float, offset: float) -> Node:
-    map = identity(size)
-    map = replace(map, values=map.values * factor, bias=map.bias + offset)
-    return Node("linear", node.op, (operand,), result, node.like, map)
 
 
 def _without_identities(nodes: list[Node]) -> list[Node]:
@@ -139,17 +102,23 @@ def is_identity(map: LinearMap) -> bool:
     )
 
 
+def is_whole(map: LinearMap) -> bool:
+    return not map.blank and bool((map.values == np.rint(map.values)).all())
+
+
 def blocks_of(map: LinearMap) -> tuple[tuple[Block, ...], Floats]:
     """Dense blocks, one for each set of inputs that some outputs have in common, and their entries in row-major order.
 
-    From the structure alone, never from values. Raises Refusal for an output that depends on no input.
+    From the structure alone, never from values. An output that depends on no input, as those of a Pad, is given the
+    first one with a weight of 0: the engine makes that a weight of one unit (`runtime.he.batch_matrix`), so that its
+    ciphertext hides what it holds.
     """
-    keys, inverse = np.unique(map.rows * map.in_size + map.cols, return_inverse=True)
-    values = np.bincount(inverse, map.values, len(keys))
+    empty = np.setdiff1d(np.arange(map.out_size), map.rows)
+    places = np.concatenate([map.rows * map.in_size + map.cols, empty * map.in_size])
+    keys, inverse = np.unique(places, return_inverse=True)
+    values = np.bincount(inverse, np.concatenate([map.values, np.zeros(len(empty))]), len(keys))
     rows, cols = np.divmod(keys, map.in_size)
     starts = np.searchsorted(rows, np.arange(map.out_size + 1))
-    if (np.diff(starts) == 0).any():
-        raise Refusal("an element of a result depends on no input, and would not be hidden")
     groups: dict[bytes, list[int]] = {}
     for row in range(map.out_size):
         groups.setdefault(cols[starts[row] : starts[row + 1]].tobytes(), []).append(row)

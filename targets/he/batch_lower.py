@@ -1,15 +1,17 @@
 """Lower the HE part of a module to he.batch_* steps (docs/architecture.md, "Batch packing")."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ppc.ir.label import Label
+from ppc.ir.label import Label, join
 from ppc.ir.module import Attr, Constant, Module, Op, Value
 from ppc.ir.target import HE_SECURITY_BITS
 from ppc.ir.types import Domain, TensorType
+from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.layout import Layout, layout_attrs
 from ppc.targets.he.batch_graph import blocks_of
 from ppc.targets.he.batch_plan import BatchProgram
@@ -37,7 +39,7 @@ class _Emitter:
         self.values.update(self.module.values)
         self.constants.update(self.module.constants)
         found = self.program.schedule
-        weave(self.module, ((step.node.op, partial(self._emit, step)) for step in found.steps), self.ops)
+        weave(self.module, ((op, partial(self._emit, step)) for op, step in self._placed()), self.ops)
         parameters: dict[str, Attr] = {
             "he.packing": "batch",
             "he.degree": found.degree,
@@ -48,6 +50,19 @@ class _Emitter:
             "he.security_bits": HE_SECURITY_BITS,
         }
         return woven(self.module, self.ops, self.values, self.constants, parameters)
+
+    def _placed(self) -> Iterator[tuple[Op, Step]]:
+        """Each step, and the op in whose place it comes: its own, or a later one that an operand comes with."""
+        order = {op.results: i for i, op in enumerate(self.module.ops)}
+        made: dict[str, int] = {}
+        for step in self.program.schedule.steps:
+            at = made[step.result] = max(order[step.node.op.results], *(made[o] for o in step.operands), 0)
+            yield self.module.ops[at], step
+
+    def _label(self, operands: tuple[str, ...]) -> Label | None:
+        """Of what is made of these values and constants."""
+        labels = [self.constants[o].label if o in self.constants else self.values[o].label for o in operands]
+        return join(label for label in labels if label is not None)
 
     def _emit(self, step: Step) -> None:
         self.elements[step.result] = step.elements
@@ -75,7 +90,8 @@ class _Emitter:
         elif step.kind == "drop":
             attrs["level"] = step.out_level
         if step.result not in self.values:
-            self.values[step.result] = replace(self.module.values[step.node.like], range=None, rms=None)
+            like = self.module.values[step.node.like]
+            self.values[step.result] = replace(like, label=self._label(operands), range=None, rms=None)
         name = f"he.batch_{step.kind}"
         self.ops.append(Op(name, operands, (step.result,), attrs, step.node.op.loc, Domain.HE))
 
@@ -99,6 +115,6 @@ class _Emitter:
         return name
 
     def _layout(self, name: str) -> Layout:
-        """Sample b in slot b, element e in ciphertext e."""
-        slots = self.program.schedule.degree // 2
-        return Layout(((self.program.samples, 1), (self.elements[name], slots)), slots)
+        program = self.program
+        each = program.samples // program.groups
+        return BatchLayout(program.groups, each, self.elements[name], program.schedule.degree // 2).layout

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, log2, sqrt
 
-from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, Chain
-from ppc.targets.he.batch_graph import Graph, Size
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, Chain
+from ppc.targets.he.batch_graph import Graph
+from ppc.targets.he.batch_size import Size
 from ppc.targets.he.graph import Node
 from ppc.targets.he.linear_map import identity
 from ppc.targets.he.noise import TAIL, Error, Noise
@@ -20,7 +21,9 @@ from ppc.targets.he.parameters import MODULUS_BITS
 
 #: Primes are large enough to exist at every degree.
 SMALLEST_PRIME = 30
-PRODUCTS = ("square", "mul")
+PRODUCTS, SUMS = ("square", "mul"), ("add", "sub")
+#: Scale of weights that are whole numbers.
+WHOLE = 2.0
 #: Bits of the modulus above a value's own.
 HEADROOM = 2.5
 
@@ -51,6 +54,11 @@ class Step:
     polynomials: int  # of the result, before a rescale of the operand
     elements: int  # of the result
     weight_scale: float = 0.0
+
+    @property
+    def weight_sum(self) -> float:
+        """Of a map: the largest sum of absolute values of a row of integer weights, or their scale if that is more."""
+        return self.weight_scale * max(1.0, 0.0 if self.node.map is None else self.node.map.row_sum)
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ class _Walk:
     noise: Noise | None = None  # None while the primes are not known
     steps: list[Step] = field(default_factory=list)
     held: dict[str, Held] = field(default_factory=dict)
+    waiting: dict[str, Node] = field(default_factory=dict)  # maps that a sum will read
 
     def run(self, exits: Mapping[str, Exit]) -> Schedule | None:
         """First with powers of two for primes, to see how many bits each needs; then with the primes."""
@@ -143,9 +152,11 @@ class _Walk:
             chain = Chain.of(self.degree, prime_bits)
         except ValueError:
             return None
-        exact = replace(self, noise=Noise(self.degree, chain), steps=[], held={})
+        exact = replace(self, noise=Noise(self.degree, chain), steps=[], held={}, waiting={})
         exact._all()
         if not all(exact._fits(value, prime_bits) for value in exact.held.values()):
+            return None
+        if any(s.kind == "linear" and s.weight_sum > MOST_ROW_SUM for s in exact.steps):
             return None
         leaving = [node.result for node in self.graph.nodes if node.kind == "leave"]
         errors = {name: TAIL * exact.held[name].error.worst for name in leaving}
@@ -171,15 +182,30 @@ class _Walk:
         self._take("enter", node, (), value)
 
     def _linear(self, node: Node) -> None:
-        value = self._affine(node, self.held[node.operands[0]], 2.0**self.knobs.weights, self._size(node))
+        x = self.held[node.operands[0]]
+        if x.polynomials == 2 and self._summed(node):
+            self.waiting[node.result] = node
+            return
+        value = self._affine(node, x, self._least(node), self._size(node))
         if value.polynomials == 3:
             self._rescale(node, value)
+
+    def _summed(self, node: Node) -> bool:
+        """Is the map read by one sum alone, which then chooses its scale?"""
+        uses = self.graph.uses(node.result)
+        return len(uses) == 1 and uses[0].kind in SUMS and uses[0].operands.count(node.result) == 1
+
+    def _least(self, node: Node) -> float:
+        """The scale that the weights of a map need."""
+        return WHOLE if node.result in self.graph.whole else 2.0**self.knobs.weights
 
     def _affine(self, node: Node, x: Held, weight_scale: float, size: Size) -> Held:
         map = node.map
         assert map is not None
         # each weight is off by at most half a unit, and the first of a row of zeros by one
-        rounded = Error(sqrt(map.longest_row / 12) * x.size.typical / weight_scale)
+        units = max(sqrt(map.longest_row / 12), float(map.blank))
+        exact = weight_scale == WHOLE and node.result in self.graph.whole
+        rounded = NONE if exact else Error(units * x.size.typical / weight_scale)
         error = x.error.times(map.gain, map.largest).plus(rounded)
         scale = x.scale * weight_scale
         value = Held(node.result, x.level, scale, x.polynomials, map.out_size, size, error)
@@ -209,7 +235,7 @@ class _Walk:
         return uses[0].map.out_size < self.graph.elements(node)
 
     def _add(self, node: Node) -> None:
-        x, y = self._alike(node, *self._level(node, *(self.held[o] for o in node.operands)))
+        x, y = self._terms(node)
         value = replace(x, name=node.result, size=self._size(node), error=x.error.plus(y.error))
         self._take(node.kind, node, (x, y), value)
 
@@ -245,17 +271,25 @@ class _Walk:
         lowest = min(v.level for v in values)
         return tuple(self._dropped(node, lowest, v)[0] if v.level > lowest else v for v in values)
 
-    def _alike(self, node: Node, x: Held, y: Held) -> tuple[Held, Held]:
-        """Both at one scale: where the scales differ, both are multiplied with 1, written at scales that mend that."""
-        if x.scale == y.scale:
-            return x, y
-        common = max(x.scale, y.scale) * 2.0**self.knobs.weights
+    def _terms(self, node: Node) -> list[Held]:
+        """The operands of a sum at one level and scale. A map that waits takes the weight scale that makes it so; a
+        value at another scale is multiplied with 1, written at the ratio of the two."""
+        maps = [self.waiting.get(name) for name in node.operands]
+        values = [self.held[map.operands[0] if map else name] for map, name in zip(maps, node.operands, strict=True)]
+        values = list(self._level(node, *values))
+        common = max(v.scale * (self._least(map) if map else 1.0) for map, v in zip(maps, values, strict=True))
+        if any(map is None and v.scale != common for map, v in zip(maps, values, strict=True)):
+            common = max(v.scale for v in values) * 2.0**self.knobs.weights
         found = []
-        for i, v in enumerate((x, y)):
+        for i, (map, v) in enumerate(zip(maps, values, strict=True)):
+            if map is None and v.scale == common:
+                found.append(v)
+                continue
             name = f"{node.result}.operand{i}"
-            one = replace(node, kind="linear", operands=(v.name,), result=name, map=identity(v.elements))
-            found.append(self._affine(one, v, common / v.scale, v.size))
-        return found[0], replace(found[1], scale=found[0].scale)
+            one = map or replace(node, kind="linear", operands=(v.name,), result=name, map=identity(v.elements))
+            size = self._size(map) if map else v.size
+            found.append(replace(self._affine(one, v, common / v.scale, size), scale=common))
+        return found
 
     def _dropped(self, node: Node, level: int, x: Held) -> tuple[Held]:
         name = f"{x.name}.level{level}"

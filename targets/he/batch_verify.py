@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ppc.ir.module import Module, Op
+from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.layout import Layout, layout_from_attrs
 from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, Chain
 from ppc.targets.he.require import float_attr, int_attr, require
@@ -41,16 +42,20 @@ def _linear(op: Op, operands: Sequence[Packed], chain: Chain, relin: frozenset[i
     _, weights, bias = op.operands
     source, target = layout_from_attrs(op.attrs, "in_"), layout_from_attrs(op.attrs, "out_")
     require(source == x.layout, op, "does not read the layout its operand has")
-    require(_one_a_slot(target), op, "does not give one sample a slot")
+    reads, makes = BatchLayout.of(source), BatchLayout.of(target)
+    require(makes is not None, op, "does not give one sample a slot")
+    assert reads is not None and makes is not None, "both are required"
+    split = (reads.groups, reads.samples), (makes.groups, makes.samples)
+    require(split[0] == split[1], op, f"splits the samples into {split[1]} (groups, samples) where {split[0]} come")
     blocks: Any = op.attrs["blocks"]
     rows = sorted(r for found, _ in blocks for r in found)
-    require(rows == list(range(target.ciphertexts)), op, "does not write each of its results once")
-    inside = all(0 <= c < source.ciphertexts for _, cols in blocks for c in cols)
-    require(inside, op, f"reads past {source.ciphertexts} elements")
+    require(rows == list(range(makes.elements)), op, "does not write each of its results once")
+    inside = all(0 <= c < reads.elements for _, cols in blocks for c in cols)
+    require(inside, op, f"reads past {reads.elements} elements")
     require(all(len(cols) for _, cols in blocks), op, "has a result that depends on no element")
     size = sum(len(found) * len(cols) for found, cols in blocks)
     shapes = module.type_of(weights).shape, module.type_of(bias).shape
-    wanted = (size,), (target.ciphertexts,)
+    wanted = (size,), (makes.elements,)
     require(shapes == wanted, op, f"has constants of shapes {shapes} where {wanted} are read")
     factor = float_attr(op, "weight_scale")
     require(1 < factor <= MOST_ROW_SUM, op, f"scales weights by {factor:g}")
@@ -97,8 +102,7 @@ def _rescale(op: Op, operands: Sequence[Packed], chain: Chain, relin: frozenset[
 
 
 def _one_a_slot(layout: Layout) -> bool:
-    """Element e of sample b in slot b of ciphertext e."""
-    return layout.offset == 0 and [stride for _, stride in layout.digits] == [1, layout.slots]
+    return BatchLayout.of(layout) is not None
 
 
 Rule = Callable[[Op, Sequence[Packed], Chain, frozenset[int], Module], Packed]

@@ -64,6 +64,11 @@ class LinearMap:
         """Most entries of a row."""
         return int(np.bincount(self.rows, minlength=1).max())
 
+    @cached_property
+    def blank(self) -> bool:
+        """True where a row has no weight but zeros."""
+        return len(np.unique(self.rows[self.values != 0])) < self.out_size
+
     def then(self, outer: "LinearMap") -> "LinearMap":
         """The composition outer(self(x)). Its structure is the product of the two structures."""
         keys, _ = self._product(outer, np.ones(self.entries), np.ones(outer.entries))

@@ -1,7 +1,7 @@
 """Times of CKKS primitives, from a measured table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Primitives that take one NTT for each pair of primes; of the others, each takes work in proportion to the primes.
 KEY_SWITCHES = frozenset({"rotate", "relinearise", "key", "key_load"})
@@ -11,10 +11,11 @@ KEY_SWITCHES = frozenset({"rotate", "relinearise", "key", "key_load"})
 class Primitives:
     """Seconds of one primitive at ring degree N and level l (l + 1 data primes), one thread.
 
-    `table`: primitive -> ring degree -> seconds by level.
+    `table`: primitive -> ring degree -> seconds by level. `words`: seconds of the units of `batch_cost`.
     """
 
     table: Mapping[str, Mapping[str, Sequence[float]]]
+    words: Mapping[str, float] = field(default_factory=dict)
 
     def at(self, name: str, degree: int, level: int) -> float:
         """Past the table's last level, a time grows by the number of primes or of their pairs."""

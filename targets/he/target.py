@@ -128,7 +128,8 @@ class HETarget:
     def _by_level(self, op: Op, samples: Samples, rung: HeRung) -> tuple[Cost, ...]:
         levels = range(rung.levels + 1)
         if rung.batch:
-            results, primitives = samples.size(op.results[0]), self.primitives
+            primitives = self.primitives
+            results = batch_cost.groups(samples.batch, rung.slots) * samples.size(op.results[0])
             return tuple(
                 Cost(
                     seconds=batch_cost.operator_seconds(op, samples, rung, primitives, level),

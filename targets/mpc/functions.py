@@ -18,12 +18,24 @@ class Stated:
     over: str
     absolute: float
     relative: float = 0.0
+    small: float | None = None  # the absolute part with small tables, where it is another
 
     @property
     def error(self) -> str:
         """As a reader sees it: powers of two."""
         parts = [f"{_power(self.relative)} relative"] if self.relative else []
-        return " plus ".join([*parts, _power(self.absolute)])
+        small = "" if self.small is None else f" ({_power(self.small)} with small tables)"
+        return " plus ".join([*parts, _power(self.absolute)]) + small
+
+    def allowed(self, size: float, small: bool = False) -> float:
+        """The largest error of a result of that size."""
+        absolute = self.small if small and self.small is not None else self.absolute
+        return absolute + self.relative * size
+
+    @property
+    def largest(self) -> float:
+        """The largest of the numbers stated."""
+        return max(self.absolute, self.relative, self.small or 0.0)
 
     def __str__(self) -> str:
         return f"error {self.error}; {self.over}"
@@ -41,7 +53,7 @@ FUNCTIONS: Mapping[str, Stated] = {
     "Sigmoid": Stated(ALL, _GOOD),
     "Tanh": Stated(ALL, 2.0**-10),
     "Erf": Stated(ALL, _GOOD),
-    "Gelu": Stated(ALL, _GOOD),
+    "Gelu": Stated(ALL, _GOOD, small=2.0**-10),
     "Swish": Stated(ALL, _GOOD),
     "Softplus": Stated(ALL, _GOOD),
     "Mish": Stated(ALL, _GOOD),

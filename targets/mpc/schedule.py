@@ -6,7 +6,7 @@ from itertools import groupby
 
 from ppc.ir.module import Module, Op
 from ppc.ir.target import Cost
-from ppc.targets.mpc.counts import NOTHING, Count
+from ppc.targets.mpc.counts.count import NOTHING, Count
 from ppc.targets.mpc.rules import checked, count
 
 

@@ -1,11 +1,13 @@
 """Which variant of a protocol a step takes: how large a comparison's tables are (large ones take a round less, small
-ones fewer bytes), and whether a Softmax does without the maximum of its rows."""
+ones fewer bytes) or whether it has none but keys (one round or two less, and far more work), and whether a Softmax does
+without the maximum of its rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from ppc.ir.logits import logits_below
 from ppc.ir.module import Module, Op
+from ppc.runtime.schema import Tables
 
 Price = Callable[[Op], float]
 
@@ -27,4 +29,5 @@ def _variants(op: Op, module: Module) -> Iterator[Op]:
         ways.append(replace(op, attrs={**op.attrs, "below": below}))
     for way in ways:
         yield way
-        yield replace(way, attrs={**way.attrs, "tables": "small"})
+        for tables in (Tables.SMALL, Tables.DCF):
+            yield replace(way, attrs={**way.attrs, "tables": tables.value})

@@ -47,6 +47,21 @@ def test_runs_without_a_dealer_until_the_material_is_used_up(plan: Path, tmp_pat
     assert len(run.outputs[next(iter(want))]) == 2
 
 
+@pytest.mark.parametrize("policy", ["mpc", "outsourced"])
+def test_keys_of_comparisons_lie_at_both_holders(policy: str, tmp_path: Path) -> None:
+    """Over a slow network ReLU takes one round, and what is dealt for it goes to both."""
+    plan = ppc.compile(MODEL, POLICIES / f"{policy}.ppc", network="wan").save(tmp_path / "plan.py")
+    manifest = Plan.load(plan)[0].manifest
+    assert [step["attrs"].get("tables") for step in manifest["steps"] if step["step"] == "mpc.Relu"] == ["dcf"] * 2
+    feed, _ = load_inputs(MODEL.with_suffix(".npz"), manifest["model"]["inputs"])
+    feed = {name: array[:2] for name, array in feed.items()}
+    want = reference(MODEL, feed, 2)
+    deal_here(plan, tmp_path / "material", 2)
+    run = run_secure(plan, feed, material=tmp_path / "material")
+    for name, got in run.outputs.items():
+        np.testing.assert_allclose(got, want[name].reshape(got.shape), atol=0.05)
+
+
 def test_material_of_another_plan_is_refused(plan: Path, tmp_path: Path) -> None:
     deal_here(plan, tmp_path / "material", 1)
     other = ppc.compile(MODEL, POLICIES / "mpc.ppc", batch=2).save(tmp_path / "other.py")

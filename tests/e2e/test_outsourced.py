@@ -1,6 +1,5 @@
 """Client and model owner share their secrets to two parties that own nothing: five processes, TLS between them."""
 
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -83,18 +82,8 @@ def test_a_party_that_dies_or_hangs(deployed, victim: str, phase: str, how: str)
     """Whoever still waits for something ends soon after the timeout, with one error that names the victim. The model
     owner's part is over once its weights are given, the dealer's when the passes begin."""
     there = deployed("outsourced", model=LENET if phase == "offline" else MLP)
-    there.start(samples=2000, timeout=12.0)
-    if phase == "offline":
-        there.wait_for_work("dealer")
-    else:
-        there.processes["dealer"].communicate(timeout=120)
-    there.processes[victim].send_signal(signal.Signals[how])
-    code = "PPC6001" if how == "SIGKILL" else "PPC6002"
+    there.begin_passes(phase)
     gone = {victim, "server"} | ({"dealer"} if phase == "online" else set())
-    for party in set(there.parties) - gone:
-        _, errors = there.processes[party].communicate(timeout=60)
-        assert there.processes[party].returncode == 1, party
-        assert errors.count("error[PPC") == 1, errors
-        assert code in errors and victim in errors, errors
+    there.lose(victim, how, set(there.parties) - gone)
     there.processes["server"].communicate(timeout=60)
     assert not (there.folder / "y.npz").exists()

@@ -1,7 +1,6 @@
 """One party a machine: `python plan.py --party NAME`, started by hand, as in several terminals."""
 
 import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -60,23 +59,11 @@ slow = pytest.mark.slow
     ],
 )
 def test_a_party_that_dies_or_hangs(deployed, victim: str, phase: str, how: str) -> None:  # type: ignore[no-untyped-def]
-    """Every other one ends soon after the timeout, with one error that names it; the input is still there.
-
-    The timeout is one that a party on a busy machine keeps. The dealer's part is over when the passes begin.
-    """
+    """Every other one ends soon after the timeout, with one error that names it; the input is still there. The dealer's
+    part is over when the passes begin."""
     there = deployed("mpc", model=LENET if phase == "offline" else MLP)
-    there.start(samples=2000, timeout=12.0)
-    if phase == "offline":
-        there.wait_for_work("dealer")
-    else:
-        there.processes["dealer"].communicate(timeout=120)
-    there.processes[victim].send_signal(signal.Signals[how])
-    code = "PPC6001" if how == "SIGKILL" else "PPC6002"
-    for party in set(there.parties) - {victim} - ({"dealer"} if phase == "online" else set()):
-        _, errors = there.processes[party].communicate(timeout=60)
-        assert there.processes[party].returncode == 1, party
-        assert errors.count("error[PPC") == 1, errors
-        assert code in errors and victim in errors, errors
+    there.begin_passes(phase)
+    there.lose(victim, how, set(there.parties) - {victim} - ({"dealer"} if phase == "online" else set()))
     assert not (there.folder / "y.npz").exists()
     assert (there.folder / "x.npz").exists()
 

@@ -46,6 +46,7 @@ trust dealer non_colluding
 allow mpc
 """
 NOBODY = {"pair": "", "trusted": ""}
+SLOW = {"pair": "", "trusted": "network wan"}
 OUTSOURCED = {
     "pair": "compute0, compute1, ",
     "trusted": "trust compute0 non_colluding\ntrust compute1 non_colluding",
@@ -78,10 +79,24 @@ def attention_network() -> onnx.ModelProto:
     return make_model(nodes, {"x": [1, 3, 4]}, ["y"], {"w": RNG.normal(size=(4, 4)).astype(np.float32)})
 
 
+def dense_network() -> onnx.ModelProto:
+    """Few elements: over a slow network they are compared by keys, whose corrections go to both parties."""
+    node = onnx.helper.make_node
+    nodes = [
+        node("Gemm", ["x", "w"], ["a"]),
+        node("Relu", ["a"], ["b"]),
+        node("Gemm", ["b", "v"], ["c"]),
+        node("Sigmoid", ["c"], ["y"]),
+    ]
+    constants = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in (("w", (4, 3)), ("v", (3, 2)))}
+    return make_model(nodes, {"x": [1, 4]}, ["y"], constants)
+
+
 #: The model, who learns the output, and who holds shares where client and server do not.
 NETWORKS: dict[str, tuple[Any, str, dict[str, str]]] = {
     "image": (image_network, "client", NOBODY),
     "attention": (attention_network, "server", NOBODY),
+    "dense, slow network": (dense_network, "client", SLOW),
     "outsourced image": (image_network, "client", OUTSOURCED),
     "outsourced attention": (attention_network, "server", OUTSOURCED),
 }
@@ -190,12 +205,13 @@ def verdicts(held: dict[tuple[str, str], list[np.ndarray]], width: int) -> dict[
 
 
 def judge(folder: Path, name: str, count: int, width: int) -> None:
-    runs = Runs(folder, name, count)
+    runs, (_, _, others) = Runs(folder, name, count), NETWORKS[name]
     shares = [place for place in runs.held if "share of" in place[1]]
     material = [place for place in runs.held if "from dealer" in place[1]]
     messages = [place for place in runs.held if re.match("from (?!dealer)", place[1])]
     assert len(shares) >= 8 and len(material) >= 5 and len(messages) >= 8
     assert all(len(arrays) == count for arrays in runs.held.values())
+    assert any(role == "client" for role, _ in material) == (others is SLOW), "keys alone are sent to the client"
     refused = {place: p for place, p in verdicts(runs.held, width).items() if p < FALSE_ALARM}
     assert refused == {}
 

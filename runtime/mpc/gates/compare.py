@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
-from ppc.runtime.mpc.engine import CLIENT, Party
-from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.engine import Party
+from ppc.runtime.mpc.gates.comparison import Comparison, at_least, comparison
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.schema import Tables
 
 
 class Compared(NamedTuple):
@@ -31,14 +32,15 @@ class Compare:
     """[x >= t] for each public t (units of the truncated value), and where `products` the product [x >= t] · x.
 
     `shift`: x is divided by 2^shift on the way, and then |x| < 2^62; else the ring is compared in full, or |x| and |t|
-    are below 2^(width − 2), and fewer bits are opened and compared. Three rounds, or four with `small` tables.
+    are below 2^(width − 2), and fewer bits are opened and compared. Three rounds, or four with `small`
+    tables; in one, by keys: `gates.compare_at_once`.
     """
 
     shape: Shape
     thresholds: tuple[int, ...]
     products: bool = True
     shift: int = 0
-    small: bool = False
+    tables: Tables = Tables.LARGE
     width: int = 64
 
     @property
@@ -46,17 +48,17 @@ class Compare:
         return (len(self.thresholds), *self.shape)
 
     @property
-    def how(self) -> Digits:
-        return digits_for(compared_bits(self.shift, self.width), self.small)
+    def how(self) -> Comparison:
+        return comparison(compared_bits(self.shift, self.width), self.tables)
 
     def deal(self, d: Dealer) -> Compared:
         mask = Truncation(self.shift, self.width)
         r = d.random(self.shape) & mask.mask
-        deal_digits(d, self.how, r >> word(self.shift))
-        deal_signs(d, self.how, self.wide)
-        mask.deal(d, r)
+        self.how.deal(d, r >> word(self.shift))
+        self.how.deal_signs(d, self.wide)
         beta = d.random(self.wide, "bit").astype(np.uint64)
         d.share(beta)
+        mask.deal(d, r)
         if self.products:
             mask.deal(d, r, beta)
         return Compared(make_zero(self.wide), make_zero(self.wide), make_zero(self.shape))
@@ -64,19 +66,12 @@ class Compare:
     def online(self, p: Party, *shares: Ring) -> Rounds[Compared]:
         mask = Truncation(self.shift, self.width)
         r = p.random(self.shape)
-        table, top = take_digits(p, self.how, self.shape)
+        taken = self.how.take(p, self.shape)
         c = yield from mask.open(p, shares[0], r)
-        limits = np.array([word(t) for t in self.thresholds])
-        moved = np.asarray(c.public)[None] - limits.reshape(-1, *[1] * len(self.shape))
-        sign = yield from signs(p, self.how, table[:, :, None], top, moved)
-        undo = mask.take(p, r)
-        if p.rank == CLIENT:
-            sign = sign ^ np.uint8(1)  # at least, instead of below
-        opened = yield from p.open_bits(sign ^ p.random(self.wide, "bit"))
-        z = opened.astype(np.uint64)
+        z = yield from at_least(p, self.how, taken, c.public, self.thresholds)
         flip = word(1) - word(2) * z
         beta = p.share(self.wide)
-        bits, value = z * p.first + flip * beta, c.less(undo, p.first)
+        bits, value = z * p.first + flip * beta, c.less(mask.take(p, r), p.first)
         if not self.products:
             return Compared(bits, make_zero(self.wide), value)
         # [x >= t] = z + (1 - 2z) beta

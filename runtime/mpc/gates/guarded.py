@@ -14,13 +14,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
-from ppc.runtime.mpc.engine import CLIENT, Party
+from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.compare import compared_bits
-from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.gates.comparison import Comparison, at_least, comparison
 from ppc.runtime.mpc.gates.table import units
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
-from ppc.runtime.mpc.turn import Rounds, Turn, beside, specs_of
+from ppc.runtime.mpc.turn import Rounds, both
+from ppc.runtime.schema import Tables
 
 
 class Table(Protocol):
@@ -64,15 +65,15 @@ class Guarded:
     hi: int | None
     shift: int = 0
     tail: bool = False
-    small: bool = False
+    tables: Tables = Tables.LARGE
 
     @property
     def limits(self) -> tuple[int, ...]:
         return tuple(t for t in (self.lo, self.hi) if t is not None)
 
     @property
-    def how(self) -> Digits:
-        return digits_for(compared_bits(self.shift), self.small)
+    def how(self) -> Comparison:
+        return comparison(compared_bits(self.shift), self.tables)
 
     @property
     def _cut(self) -> Truncation:
@@ -83,9 +84,9 @@ class Guarded:
         wide = (len(self.limits), *self.shape)
         of_x, of_y = Truncation(self.shift), self._cut
         r, s = d.random(self.shape), d.random(self.shape)
-        deal_digits(d, self.how, r >> word(self.shift))
+        self.how.deal(d, r >> word(self.shift))
         self.table.deal(d, units(self.table, r >> word(self.shift), self.fraction))
-        deal_signs(d, self.how, wide)
+        self.how.deal_signs(d, wide)
         beta = d.random(wide, "bit").astype(np.uint64)
         d.share(beta)
         of_y.deal(d, s)
@@ -99,19 +100,13 @@ class Guarded:
         wide = (len(self.limits), *self.shape)
         of_x, of_y = Truncation(self.shift), self._cut
         r, s = p.random(self.shape), p.random(self.shape)
-        digits, top = take_digits(p, self.how, self.shape)
+        taken = self.how.take(p, self.shape)
         table = self.table.take(p, prod(self.shape))
         c = yield from of_x.open(p, shares[0], r)
-        judging = signs(p, self.how, digits[:, :, None], top, np.stack([c.public - word(t) for t in self.limits]))
-        first = next(judging)
         start = word(round(self.table.start * 2.0**self.fraction))
         y = self.table.read(table, units(self.table, c.public - start, self.fraction)).reshape(self.shape)
-        masked = of_y.masked(p, y, s)
-        sign, (theirs,) = yield from beside(judging, first, Turn((masked,), specs_of((masked,))))
-        opened = of_y.of(masked + theirs)
-        if p.rank == CLIENT:
-            sign = sign ^ np.uint8(1)  # at least, instead of below
-        z = (yield from p.open_bits(sign ^ p.random(wide, "bit"))).astype(np.uint64)
+        judging = at_least(p, self.how, taken, c.public, self.limits)
+        z, opened = yield from both(judging, of_y.open(p, y, s))
         flip = word(1) - word(2) * z
         beta = p.share(wide)
         bits = z * p.first + flip * beta

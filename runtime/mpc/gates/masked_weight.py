@@ -3,9 +3,9 @@ factor done ahead (`ppc.runtime.mpc.share_weights`)."""
 
 from dataclasses import dataclass
 
-from ppc.runtime.mpc.dealer import Dealer, make_zero
+from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
-from ppc.runtime.mpc.gates.product import Bilinear
+from ppc.runtime.mpc.gates.product import Bilinear, deal_product
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape
 from ppc.runtime.mpc.turn import Rounds
@@ -28,11 +28,7 @@ class MaskedWeight:
 
     def deal(self, d: Dealer) -> Ring:
         b = d.weight(self.form)
-        c = self.f(d.random(self.x), b)
-        d.share(c)
-        if self.bits:
-            Truncation(self.bits).deal(d, d.random(c.shape))
-        return make_zero(c.shape)
+        return deal_product(d, self.f(d.random(self.x), b), self.bits)
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         x, bias = shares  # shares of the bias, at the scale of the product

@@ -21,11 +21,12 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import CLIENT, Party
 from ppc.runtime.mpc.gates import fan
 from ppc.runtime.mpc.gates.compare import compared_bits
+from ppc.runtime.mpc.gates.comparison import Comparison, comparison
 from ppc.runtime.mpc.gates.fan import Bits, Fan
-from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
 from ppc.runtime.mpc.gates.truncate import Opened, Truncation
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.schema import Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,15 @@ class Maximum:
     n: int
     shift: int = 0
     relu: bool = False
-    small: bool = False
+    tables: Tables = Tables.LARGE
 
     @property
-    def how(self) -> Digits:
-        return digits_for(compared_bits(self.shift), self.small)
+    def how(self) -> Comparison:
+        return comparison(compared_bits(self.shift), self.tables)
+
+    @property
+    def _by_product(self) -> bool:
+        return self.tables is Tables.SMALL
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -74,9 +79,9 @@ class Maximum:
     def deal(self, d: Dealer) -> Ring:
         r = d.random((self.values, self.candidates, self.n))
         difference = self._differences(r[0] >> word(self.shift))
-        deal_digits(d, self.how, difference)
-        deal_signs(d, self.how, difference.shape)
-        if self.small:
+        self.how.deal(d, difference)
+        self.how.deal_signs(d, difference.shape)
+        if self._by_product:
             self._deal_products(d, r)
         else:
             self._deal_rows(d, r)
@@ -102,12 +107,12 @@ class Maximum:
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         r = p.random((self.values, self.candidates, self.n))
         pairs = (len(self.pairs), self.n)
-        digits, top = take_digits(p, self.how, pairs)
+        taken = self.how.take(p, pairs)
         masks = self._masks()
         opened = yield from p.open(*(m.masked(p, x, mask) for m, x, mask in zip(masks, shares[0], r, strict=True)))
         c = [m.of(o) for m, o in zip(masks, opened, strict=True)]
-        less = yield from signs(p, self.how, digits, top, self._differences(c[0].public))
-        return (yield from self._by_products(p, r, c, less) if self.small else self._by_rows(p, c, less))
+        less = yield from self.how.signs(p, taken, self._differences(c[0].public))
+        return (yield from self._by_products(p, r, c, less) if self._by_product else self._by_rows(p, c, less))
 
     def _by_rows(self, p: Party, c: list[Opened], less: Bits) -> Rounds[Ring]:
         lost = yield from p.open_bits(less ^ p.random(less.shape, "bit"))

@@ -101,11 +101,7 @@ class Weighted:
 
     def deal(self, d: Dealer) -> Ring:
         b = d.weight(self.form)
-        c = self.f(d.client(self.x), b)
-        d.share(c)
-        if self.bits:
-            Truncation(self.bits).deal(d, d.random(c.shape))
-        return make_zero(c.shape)
+        return deal_product(d, self.f(d.client(self.x), b), self.bits)
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
         ours: Ring
@@ -124,6 +120,14 @@ class Weighted:
         r = p.random(ours.shape)
         undo = Truncation(self.bits).take(p, r)
         return (yield from _truncate_one_way(p, ours + r, undo, self.bits))
+
+
+def deal_product(d: Dealer, c: Ring, bits: int) -> Ring:
+    """What a product with a weight takes beside its masks: their product c, and a mask where it is truncated."""
+    d.share(c)
+    if bits:
+        Truncation(bits).deal(d, d.random(c.shape))
+    return make_zero(c.shape)
 
 
 def _truncate_one_way(p: Party, masked: Ring, undo: Undo, bits: int) -> Rounds[Ring]:

@@ -4,28 +4,27 @@ follows (`Inside`), for the check of ranges alone: what the table gives for a va
 
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
-from ppc.runtime.mpc.engine import CLIENT, Party
+from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.compare import compared_bits
-from ppc.runtime.mpc.gates.fan import Bits
+from ppc.runtime.mpc.gates.comparison import Comparison, at_least, comparison
 from ppc.runtime.mpc.gates.guarded import Table
-from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
 from ppc.runtime.mpc.gates.table import units
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.turn import Rounds
+from ppc.runtime.schema import Tables
 
 
 class Masked(NamedTuple):
-    """An opened value under its mask, and this party's half of the mask's digits."""
+    """An opened value under its mask, and what this party has for comparisons of it."""
 
     public: Ring
-    digits: Ring
-    top: Bits
+    taken: Any
 
 
 class Looked(NamedTuple):
@@ -43,27 +42,27 @@ class Ranged:
     table: Table
     fraction: int
     shift: int = 0
-    small: bool = False
+    tables: Tables = Tables.LARGE
 
     @property
-    def how(self) -> Digits:
-        return digits_for(compared_bits(self.shift), self.small)
+    def how(self) -> Comparison:
+        return comparison(compared_bits(self.shift), self.tables)
 
     def deal(self, d: Dealer) -> Looked:
         r = d.random(self.shape)
-        deal_digits(d, self.how, r >> word(self.shift))
+        self.how.deal(d, r >> word(self.shift))
         self.table.deal(d, units(self.table, r >> word(self.shift), self.fraction))
         zero = make_zero(self.shape)
-        return Looked(zero, Masked(zero, zero, zero.astype(np.uint8)))
+        return Looked(zero, Masked(zero, None))
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Looked]:
         r = p.random(self.shape)
-        digits, top = take_digits(p, self.how, self.shape)
+        taken = self.how.take(p, self.shape)
         table = self.table.take(p, prod(self.shape))
         c = yield from Truncation(self.shift).open(p, shares[0], r)
         start = word(round(self.table.start * 2.0**self.fraction))
         value = self.table.read(table, units(self.table, c.public - start, self.fraction))
-        return Looked(value.reshape(self.shape), Masked(c.public, digits, top))
+        return Looked(value.reshape(self.shape), Masked(c.public, taken))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +74,22 @@ class Inside:
     shape: Shape
     limits: tuple[int, ...]
     shift: int = 0
-    small: bool = False
+    tables: Tables = Tables.LARGE
 
     @property
-    def how(self) -> Digits:
-        return digits_for(compared_bits(self.shift), self.small)
+    def how(self) -> Comparison:
+        return comparison(compared_bits(self.shift), self.tables)
 
     @property
     def _wide(self) -> Shape:
         return (len(self.limits), *self.shape)
 
     def deal(self, d: Dealer) -> Ring:
-        deal_signs(d, self.how, self._wide)
+        self.how.deal_signs(d, self._wide)
         d.share(d.random(self._wide, "bit").astype(np.uint64))
         return make_zero(self._wide)
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Ring]:
-        moved = np.stack([self.argument.public - word(t) for t in self.limits])
-        sign = yield from signs(p, self.how, self.argument.digits[:, :, None], self.argument.top, moved)
-        if p.rank == CLIENT:
-            sign = sign ^ np.uint8(1)  # at least, instead of below
-        z = (yield from p.open_bits(sign ^ p.random(self._wide, "bit"))).astype(np.uint64)
+        z = yield from at_least(p, self.how, self.argument.taken, self.argument.public, self.limits)
         returned: Ring = z * p.first + (word(1) - word(2) * z) * p.share(self._wide)
         return returned

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer, make_zero
-from ppc.runtime.mpc.engine import CLIENT, Party
+from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.compare import compared_bits
-from ppc.runtime.mpc.gates.sign import Digits, deal_digits, deal_signs, digits_for, signs, take_digits
+from ppc.runtime.mpc.gates.comparison import Comparison, at_least, comparison
 from ppc.runtime.mpc.gates.table import Spline, units
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
-from ppc.runtime.mpc.turn import Rounds, Turn, beside, specs_of
+from ppc.runtime.mpc.turn import Rounds, both
+from ppc.runtime.schema import Tables
 
 #: Octaves of a window, and the bits of its number of cells: cells of 2^-FINE of the window's lower end.
 OCTAVES, CELLS, FINE = 2, 5, 3
@@ -44,10 +45,11 @@ class Windows:
     tables: tuple[Spline, ...]
     limits: tuple[int, ...]
     bits: int
+    judged: Tables = Tables.LARGE  # by what the limits are compared
 
     @property
-    def how(self) -> Digits:
-        return digits_for(compared_bits(0))
+    def how(self) -> Comparison:
+        return comparison(compared_bits(0), self.judged)
 
     @property
     def _many(self) -> Shape:
@@ -68,10 +70,10 @@ class Windows:
 
     def deal(self, d: Dealer) -> Chosen:
         r, s = d.random(self.shape), d.random(self._many)
-        deal_digits(d, self.how, r)
+        self.how.deal(d, r)
         for table in self.tables:
             table.deal(d, units(table, r, 0))
-        deal_signs(d, self.how, self._wide)
+        self.how.deal_signs(d, self._wide)
         beta = d.random(self._wide, "bit").astype(np.uint64)
         d.share(beta)
         at = self._first
@@ -82,18 +84,11 @@ class Windows:
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Chosen]:
         r, s = p.random(self.shape), p.random(self._many)
-        digits, top = take_digits(p, self.how, self.shape)
+        judged = self.how.take(p, self.shape)
         taken = [table.take(p, prod(self.shape)) for table in self.tables]
         (c,) = yield from p.open(shares[0] + r)
-        moved = np.stack([c - word(t) for t in self.limits])
-        judging = signs(p, self.how, digits[:, :, None], top, moved)
-        first = next(judging)
-        masked = self._cut.masked(p, self._read(taken, c), s)
-        sign, (theirs,) = yield from beside(judging, first, Turn((masked,), specs_of((masked,))))
-        opened = self._cut.of(masked + theirs)
-        if p.rank == CLIENT:
-            sign = sign ^ np.uint8(1)  # at least, instead of below
-        z = (yield from p.open_bits(sign ^ p.random(self._wide, "bit"))).astype(np.uint64)
+        judging = at_least(p, self.how, judged, c, self.limits)
+        z, opened = yield from both(judging, self._cut.open(p, self._read(taken, c), s))
         flip = word(1) - word(2) * z
         beta = p.share(self._wide)
         at = self._first

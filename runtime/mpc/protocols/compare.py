@@ -10,6 +10,7 @@ import numpy as np
 from ppc.runtime.mpc import ring
 from ppc.runtime.mpc.engine import Engine
 from ppc.runtime.mpc.gates.compare import Compare, Compared
+from ppc.runtime.mpc.gates.compare_at_once import CompareAtOnce
 from ppc.runtime.mpc.gates.product import Product
 from ppc.runtime.mpc.gates.truncate import NARROW
 from ppc.runtime.mpc.protocols.linear import plain, product, scaled, truncate, weighted
@@ -18,7 +19,7 @@ from ppc.runtime.mpc.protocols.scale import excess
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.mpc.weights import WEIGHT_BITS
-from ppc.runtime.schema import FRACTION_BITS
+from ppc.runtime.schema import FRACTION_BITS, Tables
 from ppc.runtime.value import Weight
 
 Attrs = Mapping[str, Any]
@@ -38,7 +39,15 @@ def compare(e: Engine, x: Ring, *thresholds: int, products: bool = True) -> Roun
 
 def compare_truncated(e: Engine, x: Ring, shift: int, *thresholds: int, products: bool = True) -> Rounds[Compared]:
     """The same of x / 2^shift, which comes out as well."""
-    return e.apply(Compare(x.shape, thresholds, products, shift, e.small), x)
+    return _compared(e, x, thresholds, products, shift, 64)
+
+
+def _compared(
+    e: Engine, x: Ring, thresholds: tuple[int, ...], products: bool, shift: int, width: int
+) -> Rounds[Compared]:
+    if e.tables is Tables.DCF:
+        return e.apply(CompareAtOnce(x.shape, thresholds, products, shift, width), x)
+    return e.apply(Compare(x.shape, thresholds, products, shift, e.tables, width), x)
 
 
 def relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
@@ -49,7 +58,7 @@ def relu(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
 def _split(e: Engine, attrs: Attrs, x: Ring) -> Rounds[tuple[Ring, Ring]]:
     """max(x, 0) and x, both at 16 fractional bits; |x| < 2^30, as all values of a plan."""
     shift = excess(attrs)
-    found = yield from e.apply(Compare(x.shape, (0,), True, shift, e.small, 64 if shift else NARROW), x)
+    found = yield from _compared(e, x, (0,), True, shift, 64 if shift else NARROW)
     return found.products[0], found.value
 
 

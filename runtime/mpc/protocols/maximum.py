@@ -59,7 +59,7 @@ def _level(e: Engine, x: Ring, size: int, groups: int, shift: int, relu: bool) -
     values, _, n = x.shape
     used = groups * size
     full = x[:, :used].reshape(values, groups, size, n).transpose(0, 2, 1, 3).reshape(values, size, groups * n)
-    won: Ring = yield from e.apply(Maximum(values, size, groups * n, shift, relu, e.small), full)
+    won: Ring = yield from e.apply(Maximum(values, size, groups * n, shift, relu, e.tables), full)
     return np.concatenate([won.reshape(values, groups, n), x[:, used:]], axis=1)
 
 

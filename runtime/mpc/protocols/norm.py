@@ -70,7 +70,7 @@ def _root(e: Engine, total: Ring, lo_hi: tuple[int, int], bits: int, numerator: 
         root, scale = yield from times_power(e, n, bits, F_RSQRT, -0.5, numerator)
         return (yield from truncate(e, root, scale - ROOT_BITS))
     template = _roots(*lo_hi, bits, numerator)
-    found: Chosen = yield from e.apply(replace(template, shape=total.shape, bits=ROOT_BITS), total)
+    found: Chosen = yield from e.apply(replace(template, shape=total.shape, bits=ROOT_BITS, judged=e.tables), total)
     positive, least = found.bits[0], found.bits[1]
     e.outside(e.first - positive, found.bits[-1])
     largest = template.tables[0].function(np.array(2.0 ** lo_hi[0]))

@@ -80,10 +80,16 @@ def _linear(
 ) -> Smooth:
     """A function that is 0 far below and x far above; where `half_k` is given, f(x) − max(x, 0) is even."""
 
-    def h(t: Floats) -> Floats:
-        return f(t) - t
+    start_of_half = -(2.0**-8)
 
-    half = None if half_k is None else Spline(h, -(2.0**-8), half_width, half_k, degree=3, g=12, bits=14)
+    def h(t: Floats) -> Floats:
+        """f(t) − t, led to half of what it is at the table's end: beyond, where it vanishes, it is taken as constant,
+        and both sides then err by half the gap."""
+        end = np.array(start_of_half + ((1 << (half_k or 0)) - 1) * 2.0**half_width)
+        led: Floats = f(t) - t - 0.5 * (f(end) - end) * (t / end) ** 8
+        return led
+
+    half = None if half_k is None else Spline(h, start_of_half, half_width, half_k, degree=3, g=12, bits=14)
     return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), 0, 0, True, half)
 
 
@@ -115,7 +121,7 @@ def evaluate(e: Engine, row: Smooth, x: Ring, shift: int = 0) -> Rounds[Ring]:
         return (yield from _by_magnitude(e, row.half, x, shift))
     s = row.spline
     lo, hi = ends(s)
-    gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.small)
+    gate = Guarded(x.shape, s, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, row.linear, e.tables)
     inside, bits, above = yield from e.apply(gate, x)
     end = hi / 2.0**FRACTION_BITS
     beyond = float(s.function(np.array(end))) - end if row.linear else row.above
@@ -191,7 +197,7 @@ def _exp(e: Engine, x: Ring, hi: int, shift: int = 0, tail: bool = False) -> Rou
     """exp where x < hi, and zero where it is below 2^-23."""
     lo = (EXP_START << FRACTION_BITS) + 2
     table = Powers(EXP_START, 5)
-    return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.small), x)
+    return e.apply(Guarded(x.shape, table, FRACTION_BITS, FRACTION_BITS, lo, hi, shift, tail, e.tables), x)
 
 
 def _elu(e: Engine, x: Ring, alpha: float, stretch: float, gamma: float, shift: int = 0) -> Rounds[Ring]:

@@ -45,7 +45,7 @@ def _exponentials(
     shifted = x - (top << word(bits - FRACTION_BITS))
     least = (_START << FRACTION_BITS) + 2
     gate = Guarded(
-        x.shape, Powers(_START, 4), FRACTION_BITS, EXP_BITS, least, None, bits - FRACTION_BITS, small=e.small
+        x.shape, Powers(_START, 4), FRACTION_BITS, EXP_BITS, least, None, bits - FRACTION_BITS, tables=e.tables
     )
     powers = yield from e.apply(gate, shifted)
     return shifted, powers.inside, top
@@ -109,7 +109,9 @@ def _inverse_sum(e: Engine, total: Ring, count: int, bits: int) -> Rounds[Ring]:
         e.outside(n.outside)
         y, scale = yield from times_power(e, n, _POWER_BITS, F_RECIPROCAL, -1.0)
         return (yield from truncate(e, y, scale - bits))
-    found: Chosen = yield from e.apply(replace(_sum_windows(count), shape=total.shape, bits=bits), total)
+    found: Chosen = yield from e.apply(
+        replace(_sum_windows(count), shape=total.shape, bits=bits, judged=e.tables), total
+    )
     e.outside(e.first - found.bits[0], found.bits[-1])
     return found.value
 
@@ -117,9 +119,9 @@ def _inverse_sum(e: Engine, total: Ring, count: int, bits: int) -> Rounds[Ring]:
 def _bounded(e: Engine, x: Ring, axis: int, below: int, shift: int) -> Rounds[Ring]:
     """exp(x − below) over its sum, for x in a known range: no maximum, six rounds."""
     table = Powers(below - LOGITS, _CELLS, _WORD_BITS, _FACTOR_BITS, _GRAIN, _WIDTH, origin=below)
-    look: Looked = yield from e.apply(Ranged(x.shape, table, FRACTION_BITS, shift, e.small), x)
+    look: Looked = yield from e.apply(Ranged(x.shape, table, FRACTION_BITS, shift, e.tables), x)
     limits = ((table.start << FRACTION_BITS) + 2, (below << FRACTION_BITS) - 2)
-    judge = Inside(look.argument, x.shape, limits, shift, e.small)
+    judge = Inside(look.argument, x.shape, limits, shift, e.tables)
     bits, y = yield from e.beside(lambda e: e.apply(judge), lambda e: _over_sum(e, look.value, axis))
     e.outside(e.first - bits[0], bits[1])
     return y

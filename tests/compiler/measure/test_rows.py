@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppc.compiler.measure import clear, exits, he, link, mpc, passes
+from ppc.compiler.measure import batch, clear, exits, he, link, mpc, passes
 from ppc.compiler.measure.machine import differences, fingerprint
 from ppc.compiler.measure.stopwatch import Stopwatch
 from ppc.compiler.measure.table import rounded
@@ -48,6 +48,8 @@ def test_the_other_rows_are_those_of_the_table(watch: Stopwatch) -> None:
     rows = Prices.shipped().rows
     assert set(clear.measure(watch)) == set(rows["clear"])
     assert set(mpc.measure(watch)) == set(rows["mpc"])
+    words = batch.measure(he.bench(8192, (0, 1), watch)[0], watch)
+    assert set(words) == set(rows["batch"]) and min(words.values()) > 0
     transport = link.measure(watch)
     assert {*transport, "pass"} == set(rows["link"]) and min(transport.values()) > 0
 

@@ -11,7 +11,7 @@ from ppc.ir.module import Constant, Module, Op, Stage, Value
 from ppc.ir.target import HeRung
 from ppc.ir.types import TensorType
 from ppc.runtime.mpc.protocols import PROTOCOLS
-from ppc.targets.mpc.counts import Count
+from ppc.targets.mpc.counts.count import Count
 from ppc.targets.mpc.ops import OPS
 from ppc.targets.mpc.rules import COUNTS, count
 from ppc.targets.mpc.target import MpcTarget
@@ -25,6 +25,7 @@ def n(*shape: int) -> np.ndarray:
 
 ROW = {"axis": -1}
 POOL = {"kernel_shape": [3, 3], "strides": [3, 3]}
+LATE = {"operand_bits": (36,)}
 #: operator, operands (a string is a weight of that shape), attributes, shape of the result
 CASES: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("Conv", [n(2, 4, 12, 12), (8, 2, 3, 3), (8,)], {"group": 2}, (2, 8, 10, 10)),
@@ -107,9 +108,39 @@ CASES: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("MeanVarianceNormalization", [n(4, 3, 8, 9)], {}, (4, 3, 8, 9)),
 ]
 
-LATE = {"operand_bits": (36,)}
+
 KEPT = {"fraction_bits": 36}
-SMALL = {"tables": "small"}
+SMALL, DCF = {"tables": "small"}, {"tables": "dcf"}
+#: What is compared by keys.
+KEYED: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
+    ("Relu", [n(300)], {}, (300,)),
+    ("Relu", [n(300)], LATE, (300,)),
+    ("Clip", [n(300)], {"min": 0.0, "max": 6.0, **LATE}, (300,)),
+    ("Clip", [n(300)], {"min": 0.0, "max": 6.0}, (300,)),
+    ("Less", [n(300), n(300)], {}, (300,)),
+    ("Sign", [n(300)], LATE, (300,)),
+    ("MaxPool", [n(1, 4, 12, 12)], POOL, (1, 4, 4, 4)),
+    ("ReluMaxPool", [n(1, 4, 12, 12)], {**POOL, **LATE}, (1, 4, 4, 4)),
+    ("ArgMax", [n(10, 30)], {"axis": 1, "keepdims": 0}, (10,)),
+    ("Sigmoid", [n(200)], LATE, (200,)),
+    ("Gelu", [n(200)], LATE, (200,)),
+    ("Exp", [n(200)], {}, (200,)),
+    ("Elu", [n(200)], {}, (200,)),
+    ("Rsqrt", [n(100)], {}, (100,)),
+    ("Log", [n(100)], {}, (100,)),
+    ("Div", [n(100), n(100)], {}, (100,)),
+    ("Softmax", [n(10, 30)], ROW, (10, 30)),
+    ("Softmax", [n(10, 30)], ROW | {"below": 3, "operand_bits": (32,)}, (10, 30)),
+    ("LogSoftmax", [n(10, 30)], ROW, (10, 30)),
+    ("LayerNormalization", [n(10, 32), (32,), (32,)], ROW, (10, 32)),
+    ("Round", [n(300)], {}, (300,)),
+    ("ReduceL1", [n(20, 30)], {"axes": (1,), "keepdims": 0}, (20,)),
+    ("ReduceL2", [n(20, 30)], {"axes": (1,), "keepdims": 0}, (20,)),
+    ("LSTM", [n(3, 2, 3), (1, 32, 3), (1, 32, 8)], {}, (3, 1, 2, 8)),
+    ("GRU", [n(3, 2, 3), (1, 24, 3), (1, 24, 8)], {}, (3, 1, 2, 8)),
+    ("RNN", [n(2, 3, 3), (1, 8, 3), (1, 8, 8)], {"activations": ("Relu",), "layout": 1}, (2, 3, 1, 8)),
+]
+
 #: Steps as they are fused and chosen: what they read has more fractional bits, or their results keep them.
 STEPS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("Conv", [n(2, 4, 12, 12), (8, 2, 3, 3), (8,)], {"group": 2, **KEPT}, (2, 8, 10, 10)),
@@ -153,6 +184,7 @@ STEPS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("LayerNormalization", [n(20, 32), (32,), (32,)], ROW | LATE, (20, 32)),
     ("LayerNormalization", [n(20, 32), (32,)], ROW | {"fraction_bits": 48}, (20, 32)),
     ("MeanVarianceNormalization", [n(4, 3, 8, 9)], {"operand_bits": (32,), "fraction_bits": 48}, (4, 3, 8, 9)),
+    *[(op, operands, {**attrs, **DCF}, out) for op, operands, attrs, out in KEYED],
 ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from ppc.runtime.mpc.engine import Gate
 from ppc.runtime.mpc.gates import fan
 from ppc.runtime.mpc.gates.compare import Compare
+from ppc.runtime.mpc.gates.compare_at_once import CompareAtOnce
 from ppc.runtime.mpc.gates.exponential import Powers
 from ppc.runtime.mpc.gates.fan import Fan
 from ppc.runtime.mpc.gates.guarded import Guarded
@@ -16,6 +17,7 @@ from ppc.runtime.mpc.gates.maximum import Maximum
 from ppc.runtime.mpc.gates.table import Lookup, coefficients
 from ppc.runtime.mpc.gates.truncate import NARROW, Truncate
 from ppc.runtime.mpc.protocols.smooth import ROWS
+from ppc.runtime.schema import Tables
 
 POWERS = [s * (2**k + d) for k in range(0, 62) for d in (-1, 0, 1) for s in (-1, 1)]
 EDGES = np.array(sorted({0, *POWERS}), np.int64)
@@ -39,6 +41,26 @@ class OfBits:
         both = total + np.uint8(2) * product
         opened = yield from p.open_xor(both)
         return opened.astype(np.uint64) * p.first
+
+
+def compare(tables: Tables, *fields: Any, **more: Any) -> Gate:
+    """The gate that protocols take."""
+    return CompareAtOnce(*fields, **more) if tables is Tables.DCF else Compare(*fields, **more, tables=tables)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All three results of a comparison as one array."""
+
+    gate: Gate
+
+    def deal(self, d: Any) -> Any:
+        bits, products, value = self.gate.deal(d)
+        return np.concatenate([bits, products, value[None]])
+
+    def online(self, p: Any, *shares: Any) -> Any:
+        bits, products, value = yield from self.gate.online(p, *shares)
+        return np.concatenate([bits, products, value[None]])
 
 
 @pytest.fixture
@@ -65,22 +87,23 @@ def test_truncation_is_off_by_one_at_most(run_gate: Any, bits: int) -> None:
     assert set(np.unique(difference)) <= {0, 1}
 
 
-def test_comparison_is_exact_on_the_whole_ring(run_gate: Any) -> None:
+@pytest.mark.parametrize("tables", Tables)
+def test_comparison_is_exact_on_the_whole_ring(run_gate: Any, tables: Tables) -> None:
     thresholds = (0, 1, -1, 2**40, -(2**40) - 1)
     shape = (len(thresholds), *EDGES.shape)
     expected = EDGES[None] >= np.array(thresholds)[:, None]
-    bits = run_gate(Compare(EDGES.shape, thresholds), EDGES, shape, 0)
+    bits = run_gate(compare(tables, EDGES.shape, thresholds), EDGES, shape, 0)
     np.testing.assert_array_equal(bits, expected)
-    products = run_gate(Compare(EDGES.shape, thresholds), EDGES, shape, 1)
+    products = run_gate(compare(tables, EDGES.shape, thresholds), EDGES, shape, 1)
     np.testing.assert_array_equal(products, expected * EDGES[None])
 
 
-@pytest.mark.parametrize("small", [False, True])
-def test_values_of_a_plan_are_compared_in_fewer_bits(run_gate: Any, small: bool) -> None:
+@pytest.mark.parametrize("tables", Tables)
+def test_values_of_a_plan_are_compared_in_fewer_bits(run_gate: Any, tables: Tables) -> None:
     """Exact below 2^46, which is 2^30 before the point; the value comes back into the whole ring."""
     rng = np.random.default_rng(0)
     x = np.concatenate([EDGES[np.abs(EDGES) < 2**46], rng.integers(-(2**46) + 1, 2**46, 5000)])
-    gate = Compare(x.shape, (0,), small=small, width=NARROW)
+    gate = compare(tables, x.shape, (0,), width=NARROW)
     for pick, expected in enumerate(((x >= 0)[None], np.maximum(x, 0)[None], x)):
         np.testing.assert_array_equal(run_gate(gate, x, expected.shape, pick), expected)
 
@@ -101,39 +124,32 @@ def test_fans_of_every_size(fan_in: int, last: bool, run_gate: Any) -> None:
     np.testing.assert_array_equal(found >> 1, np.zeros(4000) if last else product)
 
 
-@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("tables", Tables)
 @pytest.mark.parametrize("shift", [0, 1, 16, 20, 26])
-def test_comparison_judges_the_truncated_value(run_gate: Any, shift: int, small: bool) -> None:
+def test_comparison_judges_the_truncated_value(run_gate: Any, shift: int, tables: Tables) -> None:
     """Truncated to one unit, and then compared exactly: what is below zero is never let through."""
     rng = np.random.default_rng(shift)
     x = np.concatenate([EDGES, rng.integers(-(2**61), 2**61, 500), rng.integers(-(2**28), 2**28, 500)])
     thresholds = (0, 1, -3)
 
-    class Wide(Compare):  # all three results as one
-        def online(self, p: Any, *shares: Any) -> Any:
-            found = yield from super().online(p, *shares)
-            return np.concatenate([found.bits, found.products, found.value[None]])
-
-        def deal(self, d: Any) -> Any:
-            return np.concatenate([a.reshape(-1, *self.shape) for a in super().deal(d)])
-
-    got = run_gate(Wide(x.shape, thresholds, True, shift, small), x, (7, *x.shape))
+    got = run_gate(Whole(compare(tables, x.shape, thresholds, True, shift)), x, (7, *x.shape))
     bits, products, value = got[:3], got[3:6], got[6]
     assert set(np.unique(value - (x >> shift))) <= {0, 1 if shift else 0}
     np.testing.assert_array_equal(bits, value[None] >= np.array(thresholds)[:, None])
     np.testing.assert_array_equal(products, bits * value[None])
 
 
-@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("tables", Tables)
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("candidates", [2, 3, 4])
 @pytest.mark.parametrize("shift", [0, 20])
-def test_maximum_of_near_ties(run_gate: Any, shift: int, candidates: int, relu: bool, small: bool) -> None:
+def test_maximum_of_near_ties(run_gate: Any, shift: int, candidates: int, relu: bool, tables: Tables) -> None:
     """Truncation rounds each candidate by itself; whoever then wins, exactly one does."""
     rng = np.random.default_rng(candidates)
-    x = rng.integers(-3 << shift, 3 << shift, (1, candidates, 4000))
-    x[..., 2000:] = rng.integers(-(2**60), 2**60, (1, candidates, 2000))
-    won = run_gate(Maximum(1, candidates, 4000, shift, relu, small), x, (1, 4000))[0]
+    n = 200 if tables is Tables.DCF else 4000  # keys of ten pairs an element are much to deal
+    x = rng.integers(-3 << shift, 3 << shift, (1, candidates, n))
+    x[..., n // 2 :] = rng.integers(-(2**60), 2**60, (1, candidates, n // 2))
+    won = run_gate(Maximum(1, candidates, n, shift, relu, tables), x, (1, n))[0]
     least = (x[0].max(axis=0) >> shift).clip(0 if relu else None)
     assert set(np.unique(won - least)) <= {0, 1 if shift else 0}
 
@@ -171,15 +187,15 @@ def test_the_exponential_is_right_over_its_range(run_gate: Any) -> None:
     np.testing.assert_allclose(got, np.exp(x / 2.0**16) * (x >= least), atol=2.0**-17, rtol=2.0**-15)
 
 
-@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("tables", Tables)
 @pytest.mark.parametrize("shift", [0, 20])
-def test_a_guarded_table_is_zero_outside_its_limits(run_gate: Any, shift: int, small: bool) -> None:
+def test_a_guarded_table_is_zero_outside_its_limits(run_gate: Any, shift: int, tables: Tables) -> None:
     """Wherever the argument lies in the ring; and its tail is the argument itself, truncated."""
     s = ROWS["Tanh"].spline
     inside = np.linspace(-4 * 2**16, 3.75 * 2**16, 2000).astype(np.int64)
     x = np.concatenate([EDGES, inside << shift])
     lo, hi = -(4 << 16) + 2, (15 << 14) - 2
-    gate = Guarded(x.shape, s, 16, 16, lo, hi, shift, True, small)
+    gate = Guarded(x.shape, s, 16, 16, lo, hi, shift, True, tables)
     y = x >> shift
     got = run_gate(gate, x, x.shape, 0) / 2.0**16
     expected = np.tanh(y / 2.0**16) * ((y >= lo) & (y < hi))

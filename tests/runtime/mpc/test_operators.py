@@ -162,6 +162,11 @@ CASES = [
     Case("SpaceToDepth", [n(2, 2, 4, 6)], {"blocksize": 2}, 0),
     # comparisons
     Case("Relu", [EDGES], {}, 0),
+    *[Case(op, [EDGES], {"tables": "dcf"}, 0, onnx_attrs={}) for op in ("Relu", "Abs", "Sign", "Floor", "Round")],
+    Case("HardSigmoid", [EDGES], {"tables": "dcf"}, 1e-4, onnx_attrs={}),
+    Case("ReduceMax", [IMAGE], {"axes": [1, 3], "keepdims": 0, "tables": "dcf"}, 0, [IMAGE, np.array([1, 3])],
+         {"keepdims": 0}),
+    Case("Equal", [EDGES, np.roll(EDGES, 1)], {"tables": "dcf"}, 0, onnx_attrs={}),
     Case("LeakyRelu", [EDGES], {"alpha": 0.1}, 1e-4, relative=2.0**-17),
     Case("LeakyRelu", [n(60)], {"alpha": 0.1}),
     Case("PRelu", [n(2, 3, 4), w(3, 1)], {}, 1e-4),
@@ -200,7 +205,8 @@ CASES = [
     Case("Gelu", [WIDE], {}, **GRID),
     Case("Gelu", [WIDE], {"approximate": "tanh"}, **GRID),
     Case("Softplus", [WIDE], {}, **GRID),
-    *[Case(op, [WIDE], {"tables": "small"}, **GRID, onnx_attrs={}) for op in ("Sigmoid", "Gelu", "Softplus")],
+    *[Case(op, [WIDE], {"tables": tables}, **GRID, onnx_attrs={})
+      for op in ("Sigmoid", "Gelu", "Softplus") for tables in ("small", "dcf")],
     Case("Exp", [np.linspace(-30, 10, 400)], {"tables": "small"}, 2e-4, onnx_attrs={}, relative=2.0**-14),
     Case("Softmax", [n(5, 10)], {"axis": -1, "tables": "small"}, 2e-4, onnx_attrs={"axis": -1}),
     Case("Elu", [WIDE], {"alpha": 1.5}, **GRID),
@@ -222,7 +228,7 @@ CASES = [
     *[
         Case("Softmax", [logits], {"axis": axis, "below": 5, **more}, 2e-4, onnx_attrs={"axis": axis})
         for logits, axis in ((np.clip(n(40, 33), -8, 4.9), -1), (np.clip(n(3, 32, 5) * 4, -25, 4.9), 1))
-        for more in ({}, {"tables": "small"}, {"operand_bits": [32]})
+        for more in ({}, {"tables": "small"}, {"tables": "dcf"}, {"operand_bits": [32]})
     ],
     *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1, "below": 3}, 2e-4, onnx_attrs={"axis": -1}) for k in (1, 2, 512)],
     *[Case("Softmax", [n(3, k) * 0.2], {"axis": -1}, 2e-4) for k in (2, 63, 64, 65)],

@@ -20,7 +20,7 @@ def chi(values: np.ndarray) -> tuple[float, int]:
 
 ROW = {"axis": -1}
 POOL = {"kernel_shape": [2, 2], "strides": [2, 2]}
-LATE, SMALL = {"operand_bits": [36]}, {"tables": "small"}
+LATE, SMALL, DCF = {"operand_bits": [36]}, {"tables": "small"}, {"tables": "dcf"}
 CASES: list[tuple[str, tuple[int, ...], dict[str, Any], tuple[int, ...]]] = [
     ("Relu", (COUNT,), {}, (COUNT,)),
     ("Mul", (COUNT,), {}, (COUNT,)),
@@ -33,6 +33,10 @@ CASES: list[tuple[str, tuple[int, ...], dict[str, Any], tuple[int, ...]]] = [
     ("Gemm", (64, 64), {"fraction_bits": 36}, (64, 64)),
     ("Relu", (COUNT,), LATE, (COUNT,)),
     ("Relu", (COUNT,), SMALL, (COUNT,)),
+    ("Relu", (COUNT,), DCF, (COUNT,)),
+    ("Clip", (COUNT,), {"min": -1.0, "max": 1.0, **LATE, **DCF}, (COUNT,)),
+    ("Sigmoid", (COUNT,), DCF, (COUNT,)),
+    ("MaxPool", (1, 2, 32, 32), POOL | DCF, (1, 2, 16, 16)),
     ("ReluMaxPool", (1, 16, 32, 32), {**POOL, **LATE}, (1, 16, 16, 16)),
     ("ReluMaxPool", (1, 16, 32, 32), {**POOL, **LATE, **SMALL}, (1, 16, 16, 16)),
     ("Gelu", (COUNT,), LATE, (COUNT,)),

@@ -9,6 +9,7 @@ from numpy.polynomial import chebyshev
 
 from ppc.ir.diagnostic import InternalError
 from ppc.runtime import kernels
+from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.layout import layout_from_attrs
 from ppc.runtime.levels import MOST_BATCH_PRIME_BITS
 from ppc.targets.he.batch_lower import lower_batch
@@ -39,12 +40,14 @@ def interpret(module, x):
         elif op.name in ("convert.he_to_mpc", "reveal.he_to_client"):
             r = layout_from_attrs(a).unpack(args[0], module.values[op.results[0]].type.shape)
         elif op.name == "he.batch_linear":
-            r, at = np.zeros((len(args[2]), args[0].shape[1])), 0
+            layout = BatchLayout.of(layout_from_attrs(a, "out_"))
+            x, at = args[0].reshape(layout.groups, -1, layout.slots), 0
+            r = np.zeros((layout.groups, layout.elements, layout.slots))
             for rows, cols in a["blocks"]:
                 size = len(rows) * len(cols)
-                r[list(rows)] = args[1][at : at + size].reshape(len(rows), -1) @ args[0][list(cols)]
+                r[:, list(rows)] = args[1][at : at + size].reshape(len(rows), -1) @ x[:, list(cols)]
                 at += size
-            r = r + args[2][:, None]
+            r = (r + args[2][:, None]).reshape(-1, layout.slots)
         elif op.name in ("he.batch_square", "he.batch_mul"):
             r = args[0] * args[-1]
         elif op.name in ("he.batch_add", "he.batch_sub"):
@@ -159,7 +162,7 @@ def test_an_exit_to_shares_has_the_modulus_that_hides_it(builder):
 
 
 def test_the_ring_has_a_slot_for_each_sample(builder):
-    for batch, degree in ((2048, 4096), (2049, 8192), (9000, 32768)):
+    for batch, degree in ((2048, 4096), (2049, 8192), (16381, 32768)):
         b = builder((batch, 3), batch)
         b.op("MatMul", [b.last, b.weight(RNG.normal(size=(3, 2)))], (batch, 2))
         assert plan(b.module("reveal.he_to_client", {"privacy": "public weights"})).schedule.degree == degree
@@ -177,16 +180,6 @@ def test_scales_are_what_the_primes_make_of_them(builder):
     "build,leave,reason",
     [
         (lambda b: None, ("reveal.he_to_client", {"privacy": "flooding"}), "to be flooded"),
-        (
-            lambda b: b.op("Polynomial", [b.last], (BATCH, 4), {"coefficients": (0.0, 1.0, 0.0, 0.5)}),
-            ("convert.he_to_mpc", None),
-            "degree 3",
-        ),
-        (
-            lambda b: b.op("Pad", [b.last], (BATCH, 6), {"pads": (0, 1, 0, 1), "value": 0.0, "mode": "constant"}),
-            ("convert.he_to_mpc", None),
-            "depends on no input",
-        ),
     ],
 )
 def test_what_it_cannot_do_is_said(builder, build, leave, reason):
@@ -196,11 +189,94 @@ def test_what_it_cannot_do_is_said(builder, build, leave, reason):
         plan(b.module(*leave))
 
 
-def test_more_samples_than_slots_are_refused(builder):
-    b = builder((20000, 2), 20000)
-    b.op("Mul", [b.last, b.last], (20000, 2))
-    with pytest.raises(Refusal, match="16384 slots"):
-        plan(b.module())
+DEGREES = (3, 5, 7, 11)
+
+
+@pytest.mark.parametrize("domain", [(-1.0, 1.0), (-3.0, 5.0)])
+@pytest.mark.parametrize("degree", DEGREES)
+def test_polynomials_of_higher_degree_take_the_fewest_levels(builder, degree, domain):
+    x, w = RNG.uniform(-1, 1, size=(BATCH, 5)), RNG.normal(size=(5, 3)) / 3
+    (lo, hi), coefficients = domain, tuple(RNG.normal(size=degree + 1) / np.arange(1, degree + 2))
+    b = builder(x.shape, BATCH)
+    h = b.op("Polynomial", [b.last], x.shape, {"coefficients": coefficients, "lo": lo, "hi": hi})
+    b.op("MatMul", [h, b.weight(w)], (BATCH, 3))
+    lowered = check(b.module(), x, chebyshev.chebval((2 * x - lo - hi) / (hi - lo), coefficients) @ w)
+    levels = {op.attrs["level"] for op in lowered.ops if op.name == "he.batch_rescale"}
+    assert len(levels) == degree.bit_length()
+
+
+def test_a_composition_takes_its_argument_times_its_last_stage(builder):
+    x, w = RNG.uniform(-2, 2, size=(BATCH, 4)), RNG.normal(size=(4, 4)) / 2
+    stages = (0.0, 1.2, 0.0, -0.2), (0.5, 0.6, 0.0, -0.1)
+    attrs = {"coefficients": stages[1], "inner": (stages[0],), "gate": True, "lo": -8.0, "hi": 8.0}
+    b = builder(x.shape, BATCH)
+    h = b.op("MatMul", [b.last, b.weight(w)], x.shape)
+    b.op("Polynomial", [h], x.shape, attrs)
+    t = x @ w / 8
+    check(b.module(), x, t * chebyshev.chebval(chebyshev.chebval(t, stages[0]), stages[1]))
+
+
+def test_whole_numbers_that_are_public_take_one_bit_of_scale(builder):
+    x = RNG.uniform(-1, 1, size=(BATCH, 3))
+    b = builder(x.shape, BATCH)
+    b.op("Polynomial", [b.last], x.shape, {"coefficients": (0.0,) * 7 + (1.0,), "lo": -1.0, "hi": 1.0})
+    lowered = check(b.module(), x, chebyshev.chebval(x, (0.0,) * 7 + (1.0,)))
+    scales = [op.attrs["weight_scale"] for op in lowered.ops if op.name == "he.batch_linear"]
+    assert scales and min(scales) == 2.0
+
+
+def moved(builder):
+    """Concat of a convolution's result with its padded input, pooled, with a residual; and the reference."""
+    x, k = RNG.normal(size=(BATCH, 2, 4, 4)), RNG.normal(size=(2, 1, 3, 3)) / 3
+    conv = {"pads": (2, 2, 2, 2), "strides": (1, 1), "dilations": (2, 2), "group": 2}
+    pool = {"kernel_shape": (2, 2), "strides": (2, 2), "pads": (0, 0, 0, 0), "ceil_mode": 0, "count_include_pad": 0}
+    pads = {"pads": (0, 0, 0, 1, 0, 0, 0, 0), "value": 0.5, "mode": "constant"}
+    b = builder(x.shape, BATCH)
+    entry = b.last
+    c = b.op("Conv", [entry, b.weight(k)], x.shape, conv)
+    r = b.op("Add", [c, entry], x.shape)
+    s = b.op("Slice", [r], (BATCH, 2, 4, 3), {"starts": (0,), "ends": (3,), "axes": (3,), "steps": (1,)})
+    p = b.op("Pad", [s], x.shape, pads)
+    j = b.op("Concat", [r, p], (BATCH, 4, 4, 4), {"axis": 1})
+    b.op("AveragePool", [j], (BATCH, 4, 2, 2), pool)
+    b.op("ReduceMean", [b.last], (BATCH, 4, 1, 1), {"axes": (2, 3), "keepdims": 1})
+    residual = run("Conv", [x, k], conv) + x
+    padded = np.pad(residual[..., :3], ((0, 0), (0, 0), (0, 0), (1, 0)), constant_values=0.5)
+    return b, x, np.concatenate([residual, padded], axis=1).mean(axis=(2, 3), keepdims=True)
+
+
+def test_movements_pools_and_grouped_dilated_convolutions(builder):
+    b, x, expected = moved(builder)
+    check(b.module(), x, expected)
+
+
+@pytest.mark.parametrize("batch,groups,degree", [(6000, 2, 8192), (24000, 6, 8192), (40000, 10, 8192)])
+def test_more_samples_than_slots_are_groups_of_as_many_each(builder, batch, groups, degree):
+    x, w = RNG.normal(size=(batch, 3)), RNG.normal(size=(3, 2))
+    b = builder(x.shape, batch)
+    h = b.op("MatMul", [b.last, b.weight(w)], (batch, 2))
+    b.op("Mul", [h, h], (batch, 2))
+    module = b.module("reveal.he_to_client", {"privacy": "public weights"})
+    lowered = check(module, x, (x @ w) ** 2)
+    program = plan(module)
+    assert (program.groups, program.schedule.degree) == (groups, degree)
+    entered = layout_from_attrs(lowered.ops[0].attrs)
+    assert entered.ciphertexts == 3 * groups and entered.digits[-2][0] == batch // groups
+
+
+def test_groups_cost_what_each_of_them_costs(builder):
+    def seconds(batch):
+        b = builder((batch, 3), batch)
+        h = b.op("MatMul", [b.last, b.weight(np.ones((3, 2)))], (batch, 2))
+        b.op("Mul", [h, h], (batch, 2))
+        return plan(b.module("reveal.he_to_client", {"privacy": "public weights"})).seconds
+
+    assert seconds(3 * 4096) == pytest.approx(3 * seconds(4096))
+
+
+def test_a_batch_without_even_split_is_packed_for_latency(builder):
+    chosen = choose(wide(builder, 2 * 16411), PRIMITIVES)  # twice a prime that is more than the slots of any ring
+    assert not isinstance(chosen.program, BatchProgram)
 
 
 def wide(builder, batch):
@@ -223,9 +299,8 @@ def test_many_samples_are_packed_by_batch_and_few_for_latency(builder):
 
 def test_a_refusal_is_the_reason_for_latency_packing(builder):
     b = builder((64, 4), 64)
-    b.op("Polynomial", [b.last], (64, 4), {"coefficients": (0.0, 1.0, 0.0, 0.5), "lo": -1.0, "hi": 1.0})
-    chosen = choose(b.module(), PRIMITIVES)
-    assert not isinstance(chosen.program, BatchProgram) and "degree 3" in chosen.instead
+    chosen = choose(b.module("reveal.he_to_client", {"privacy": "flooding"}), PRIMITIVES)
+    assert not isinstance(chosen.program, BatchProgram) and "to be flooded" in chosen.instead
 
 
 # what the verifier refuses
@@ -248,6 +323,12 @@ def without(module, name):
     return replace(module, ops=tuple(ops))
 
 
+def regrouped(module):
+    """The samples of a result in two groups."""
+    slots = module.attrs["he.degree"] // 2
+    return {"out_layout_digits": BatchLayout(2, BATCH // 2, 48, slots).layout.digits}
+
+
 CASES = {
     "level": (lambda m: broken(m, "he.batch_square", level=1), "planned at level 1"),
     "scale": (lambda m: broken(m, "he.batch_square", scale=2.0**50), "states scale"),
@@ -255,6 +336,7 @@ CASES = {
     "blocks": (lambda m: broken(m, "he.batch_linear", 1, blocks=(((0,), (0,)),)), "each of its results once"),
     "past": (lambda m: broken(m, "he.batch_linear", 2, blocks=((tuple(range(4)), (11,) * 10),)), "reads past"),
     "constants": (lambda m: broken(m, "he.batch_linear", 2, blocks=((tuple(range(4)), (1,)),)), "constants of"),
+    "groups": (lambda m: broken(m, "he.batch_linear", **regrouped(m)), "splits the samples"),
     "layout": (lambda m: broken(m, "he.batch_linear", in_layout_offset=1), "layout its operand has"),
     "no relinearisation": (lambda m: replace(m, attrs={**m.attrs, "he.relin": ()}), "no key"),
     "deeper": (lambda m: broken(m, "he.batch_rescale", out_level=-1), "rescales from level"),

@@ -187,8 +187,22 @@ def test_costs_rise_with_the_level(builder):
     assert costs[1].memory < costs[7].memory
 
 
+def test_groups_of_samples_are_priced_each(builder):
+    batch, (one, three) = HeRung(8192, 2, batch=True), (products(builder, samples) for samples in (4096, 3 * 4096))
+    costs = [HETarget().cost(m.ops[1], m, batch, 2) for m in (one, three)]
+    moves = [Conversions().cost(Domain.CLIENT, Domain.HE, m.ops[1].results[0], m, batch) for m in (one, three)]
+    assert costs[1].seconds == pytest.approx(3 * costs[0].seconds) and costs[1].memory == 3 * costs[0].memory
+    assert moves[1].bytes == 3 * moves[0].bytes
+
+
+def products(builder, samples):
+    b = builder((samples, 2), samples)
+    b.op("Mul", [b.last, b.last], (samples, 2))
+    return b.module()
+
+
 def test_packings_are_priced_apart(builder):
-    """Each packing has prices of its own; one that has no lowering for an operator costs infinitely."""
+    """Each packing has prices of its own; a packing that is not looked at costs infinitely."""
     b = builder((64, 4))
     b.op("Gemm", [b.last, b.weight(np.ones((4, 4)))], (64, 4))
     coefficients = (0.0, 1.0, 1.0, 1.0)
@@ -199,7 +213,9 @@ def test_packings_are_priced_apart(builder):
     latency, batch = (HeRung(8192, 2, packed) for packed in (False, True))
     made = HETarget()
     assert 0 < made.cost(gemm, module, latency, 2).seconds != made.cost(gemm, module, batch, 2).seconds > 0
-    assert made.cost(cubic, module, latency, 2).seconds < inf == made.cost(cubic, module, batch, 2).seconds
+    assert 0 < made.cost(cubic, module, latency, 2).seconds != made.cost(cubic, module, batch, 2).seconds > 0
+    few = replace(module, attrs={**module.attrs, "batch": 4})
+    assert HETarget().cost(cubic, few, latency, 2).seconds < inf == HETarget().cost(cubic, few, batch, 2).seconds
     moves = Conversions()
     spread = moves.cost(Domain.CLIENT, Domain.HE, gemm.results[0], module, batch)
     close = moves.cost(Domain.CLIENT, Domain.HE, gemm.results[0], module, latency)

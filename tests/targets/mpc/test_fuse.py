@@ -1,11 +1,13 @@
 """Which steps are merged, and which values keep the fractional bits of a product."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ppc.ir.label import PUBLIC
 from ppc.ir.module import Attr, Constant, Module, Op, Stage, Value
-from ppc.ir.target import LAN, HeRung
+from ppc.ir.target import LAN, WAN, HeRung, Network
 from ppc.ir.types import Domain, TensorType
 from ppc.passes.lower import Lower
 from ppc.targets.mpc.fuse import fuse, of_mpc, product_bits
@@ -133,6 +135,21 @@ def test_tables_follow_the_objective() -> None:
     assert [op.attrs.get("tables") for op in total.lower(m).ops] == ["small", None]
     dear, cheap = (target.cost(m.ops[0], m, HeRung(8192, 3)) for target in (online, total))
     assert cheap.rounds == dear.rounds + 1 and cheap.offline_bytes < 0.6 * dear.offline_bytes
+
+
+def test_keys_where_rounds_bind() -> None:
+    """On a WAN, where a round is 20 ms, few elements are compared by keys in one round; many are not, nor any on a LAN:
+    a node of a key's tree is hashed in half a microsecond."""
+
+    def chosen(elements: int, network: Network) -> Module:
+        made = module("y = Relu x")
+        types = {name: Value(TensorType("f32", (elements,))) for name in made.values}
+        return MpcTarget(judge=network.seconds).lower(replace(made, values=types))
+
+    assert [chosen(n, WAN).ops[0].attrs.get("tables") for n in (1, 100, 1000, 4000)] == ["dcf", "dcf", "dcf", None]
+    assert [chosen(n, LAN).ops[0].attrs.get("tables") for n in (1, 100, 4000)] == [None, None, None]
+    few = chosen(100, WAN)
+    assert count(few.ops[0], few).rounds == 1 and count(replace(few.ops[0], attrs={}), few).rounds == 3
 
 
 def test_independent_steps_share_rounds_in_the_prediction() -> None:
