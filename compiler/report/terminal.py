@@ -230,8 +230,8 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
         table.add_row("circuit privacy", way["why"])
     if (bare := found["without_privacy"]) is not None:
         server = f"server {seconds(bare['server_seconds'])}, " if bare["server_seconds"] else ""
-        keys, upload = size(bare["key_bytes"]), size(bare["upload_bytes"])
-        table.add_row("... if weights were public", f"N = {bare['degree']}, {server}keys {keys}, upload {upload}")
+        sizes = f"keys {size(bare['key_bytes'])}, upload {size(bare['upload_bytes'])}"
+        table.add_row("... if weights were public", f"N = {bare['degree']}, {server}{sizes}")
     return table
 
 
