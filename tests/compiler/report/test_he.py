@@ -1,5 +1,7 @@
 """What the report says of circuit privacy and of memory."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -10,6 +12,7 @@ import ppc
 from ppc.compiler.artefacts import Compiled
 from ppc.runtime.he.memory import server_memory
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 LINES = """input * secret of client
 weight * {}
 output * reveal to client because "it asked"
@@ -48,6 +51,12 @@ def test_a_plan_that_hides_its_weights_stands_beside_the_one_that_does_not(plans
 
 def test_public_weights_have_nothing_to_compare(plans: dict[str, Compiled]) -> None:
     assert plans["public"].report["he"]["without_privacy"] is None
+
+
+def test_what_leaves_for_shares_is_hidden_anyway() -> None:
+    model = EXAMPLES / "models" / "lenet5_relu_maxpool_mnist.onnx"
+    found = ppc.compile(model, EXAMPLES / "policies" / "he_mpc.ppc").report["he"]
+    assert [way["kind"] for way in found["privacy"]] == ["masking"] and found["without_privacy"] is None
 
 
 def test_the_servers_memory_is_in_the_report(plans: dict[str, Compiled]) -> None:
