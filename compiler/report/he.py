@@ -34,8 +34,6 @@ def he_section(module: Module, converted: Module, prices: Prices) -> dict[str, A
     for step in steps:
         by_primes[step.level + 1] += step.rotations
     exits = sorted({str(op.attrs["privacy"]) for op in module.ops if op.attrs.get("privacy") in PRIVACY})
-    # shares hide their ciphertext whoever owns the weights: only what the client decrypts could do without
-    hides = any(op.name == REVEAL and op.attrs["privacy"] != PUBLIC for op in module.ops)
     return {
         "steps": [
             {
@@ -54,7 +52,7 @@ def he_section(module: Module, converted: Module, prices: Prices) -> dict[str, A
         **_amounts(module, primitives),
         "batch": batch_counts(module).to_json() if module.attrs.get("he.packing") == "batch" else None,
         "privacy": [{"kind": kind, "why": PRIVACY[kind]} for kind in exits],
-        "without_privacy": _without_privacy(converted, prices) if hides else None,
+        "without_privacy": _without_privacy(converted, prices) if {*exits} - {PUBLIC} else None,
     }
 
 
