@@ -126,8 +126,8 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     table = request.table.summary
     split = next((note.message for note in placed.notes if note.code == "PPC4102"), None)
-    seen = placed.converted, lowered, views
-    findings = Findings(outcome, free, reasons, *seen, placing.pricing, split, table, prices)
+    stages = placed.converted, lowered, views
+    findings = Findings(outcome, free, reasons, *stages, placing.pricing, split, table, prices)
     diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module), *apart(placing, placed.table)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     diagnostics += outliers(outcome.module, found, len(samples))
