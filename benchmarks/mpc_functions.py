@@ -125,6 +125,8 @@ SAMPLES: Mapping[str, tuple[str, Sample]] = {
         "MeanVarianceNormalization",
         Sample((_rows((5, 8, 6, 6), (0, 2, 3)),), {"axes": (0, 2, 3)}),
     ),
+    "LRN": ("LRN", Sample((_rows((5, 40, 6, 6), (1, 2, 3)) * 4,), {"size": 5})),
+    "LRN (alpha 1)": ("LRN", Sample((_rows((5, 40, 6, 6), (1, 2, 3)),), {"size": 4, "alpha": 1.0, "beta": 0.5})),
     "RMSNormalization": ("RMSNormalization", Sample((_rows((64, 96), (1,)) / 1.5,), {"axis": -1}, (_WEIGHT,))),
 }  # fmt: skip
 

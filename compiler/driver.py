@@ -11,6 +11,7 @@ from ppc.compiler.assemble import assemble
 from ppc.compiler.calibration import calibration, labels_of, shapes
 from ppc.compiler.frontend.load import ModelSource
 from ppc.compiler.frontend.onnx_import import import_model
+from ppc.compiler.outliers import outliers
 from ppc.compiler.policy_file import policy_text
 from ppc.compiler.price_table import PriceTable
 from ppc.compiler.report.build import Findings, predicted
@@ -20,7 +21,7 @@ from ppc.ir.module import Array, Module
 from ppc.ir.policy import DEFAULT, Policy, ResolvedPolicy, parse_policy, print_policy
 from ppc.ir.verify import verify
 from ppc.passes.assign.build import DOMAINS
-from ppc.passes.calibrate import Calibrate
+from ppc.passes.calibrate import Calibrate, Seen, seen
 from ppc.passes.fold import Fold
 from ppc.passes.label_flow import LabelFlow
 from ppc.runtime.blas import one_thread
@@ -109,9 +110,11 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     )
     module = placing.marked(LabelFlow(policy, imported).run(module))
     samples: tuple[Mapping[str, Array], ...] = ()
+    found: Mapping[str, Seen] = {}
     if request.calibrate is not None:
         samples = calibration(request.calibrate, module)
-        module = Calibrate(samples).run(module)
+        found = seen(module, samples)
+        module = Calibrate(found).run(module)
     module, placed = place_approximated(placing, module, samples)
     placing, outcome, lowered = placed.placing, placed.outcome, placed.lowered
     free_policy, free = without_pins(policy), None
@@ -122,9 +125,12 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     views = placing.check(lowered)
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     table = request.table.summary
-    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices)
+    split = next((note.message for note in placed.notes if note.code == "PPC4102"), None)
+    stages = placed.converted, lowered, views
+    findings = Findings(outcome, free, reasons, *stages, placing.pricing, split, table, prices)
     diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module), *apart(placing, placed.table)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
+    diagnostics += outliers(outcome.module, found, len(samples))
     measured = frozenset({"error"} if samples else ())
     diagnostics += within_limits(placing.resolved, predicted(findings), outcome.uses, measured)
     if errors := [d for d in diagnostics if d.severity == "error"]:

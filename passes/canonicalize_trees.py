@@ -5,6 +5,9 @@
     c = b·P + q          0 where every turn leads to the leaf, else <= -1   P: +1 leaf on the yes side, -1 no side
     y = (c >= -1/2)·W + base
 
+Trained thresholds lie as near as a unit in the last place to numbers that occur, where 16 fractional bits do not tell
+which is larger: an input of the model is taken times 2^8, by the client in clear, and so are the thresholds.
+
 Trees are padded to one size, so that P is one batch of matrices. All tables are weights of the server: the plan shows
 how many trees, nodes and leaves there are, not how they hang together.
 Nakandala et al., "A tensor compiler for unified machine learning prediction serving", OSDI 2020 (the GEMM strategy).
@@ -27,6 +30,9 @@ COMPARE = {
     "BRANCH_LEQ": "LessOrEqual", "BRANCH_LT": "Less", "BRANCH_GTE": "GreaterOrEqual", "BRANCH_GT": "Greater"
 }  # fmt: skip
 MOST_ENTRIES = 1 << 24  # of P
+#: An input is added up so many times, so often, and limited in size: thresholds are smaller. (Sums, since a constant
+#: that a pass makes is as secret as the weights: the client could not multiply by it in clear.)
+TIMES, SUMS, LIMIT = 4, 4, 2.0**17
 
 
 @dataclass(frozen=True)
@@ -136,8 +142,15 @@ def _reached(op: Op, r: Rewriter, t: _Tables) -> str:
     def table(data: Array, what: str) -> str:
         return r.constant(data, "f32", f"@{hint}_{what}", *(o for o in op.operands if o.startswith("@")))
 
+    thresholds = t.thresholds
+    if x in r.module.inputs and np.abs(thresholds).max() < LIMIT:
+        scale = float(TIMES**SUMS)
+        thresholds = thresholds * scale
+        for _ in range(SUMS):
+            x = step("Sum", (x,) * TIMES, r.type_of(x).shape)
+        x = step("Clip", (x,), r.type_of(x).shape, min=-LIMIT * scale, max=LIMIT * scale)
     looked = step("Gemm", (x, table(t.select, "select")), (n, count * inner), "f32", **PLAIN)
-    turn = step(t.compare, (looked, table(t.thresholds, "thresholds")), (n, count * inner), "bool")
+    turn = step(t.compare, (looked, table(thresholds, "thresholds")), (n, count * inner), "bool")
     bits = step("Cast", (turn,), (n, count * inner), to="f32")
     apart = step("Reshape", (bits,), (n, count, inner), shape=(n, count, inner))
     by_tree = step("Transpose", (apart,), (count, n, inner), perm=(1, 0, 2))

@@ -11,7 +11,8 @@ from ppc.passes.rewrite import Rewriter, Rule, rewrite
 
 @dataclass(frozen=True)
 class CanonicalizeViews(Pass):
-    """Reshape∘Reshape, Transpose∘Transpose; a Transpose that moves only axes of size 1 is a Reshape.
+    """Reshape∘Reshape, Transpose∘Transpose; a Transpose that moves only axes of size 1 is a Reshape, and so is a
+    reduction over such axes.
 
     An output of the module keeps its op, even one that does nothing.
     """
@@ -25,6 +26,7 @@ class CanonicalizeViews(Pass):
         rules: dict[str, tuple[Rule, ...]] = {name: (_drop,) for name in NOTHING}
         rules["Reshape"] = (_drop, _reshape_twice)
         rules["Transpose"] = (_drop, _transpose_ones, _transpose_twice)
+        rules |= {name: (_reduced_ones,) for name in ONE_OF_ONE}
         return rewrite(module, rules)
 
 
@@ -59,6 +61,16 @@ NOTHING: dict[str, Callable[[Op, Rewriter], bool]] = {
     "Tile": _same_type,
     "Transpose": _in_order,
 }
+
+
+#: Reductions that return a lone element as it is.
+ONE_OF_ONE = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd")
+
+
+def _reduced_ones(op: Op, r: Rewriter) -> None:
+    result = r.type_of(op.results[0])
+    if r.type_of(op.operands[0]).size == result.size and result.size:
+        r.replace(op, "Reshape", op.operands[:1], {"shape": result.shape})
 
 
 def _drop(op: Op, r: Rewriter) -> None:

@@ -7,7 +7,7 @@ learns an output is told (`mpc.Checked`). Functions that are right on all inputs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log2
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -112,10 +112,35 @@ def logits_bound(least: float, most: float) -> int | None:
     return below if below >= most + least_margin else None
 
 
+class LrnRange(NamedTuple):
+    """LRN under MPC: between which powers of two, in units of 2^-32, the sum of squares plus bias · size / alpha lies;
+    and how many fractional bits the power of it has that multiplies x, so that the least one is right to 2^-17."""
+
+    lo: int
+    hi: int
+    bits: int
+
+
+#: The least power, the lowest and highest end of a range, the fewest octaves that are of use.
+_LRN_POWER, _LRN_LEAST, _LRN_MOST, _LRN_OCTAVES = 2.0**-17, 17, 61, 5
+
+
+def lrn_range(size: int, alpha: float, beta: float, bias: float) -> LrnRange | None:
+    """None where there is no protocol for such attributes."""
+    if not (alpha > 0 and 0 < beta <= 1.5 and 0.25 <= bias <= 2.0**8):
+        return None
+    lo = floor(log2(bias * size / alpha)) + 32
+    first = -beta * log2(bias)  # log2 of the largest power
+    hi = min(_LRN_MOST, lo + floor((first - log2(_LRN_POWER)) / beta))
+    if lo < _LRN_LEAST or hi - lo < _LRN_OCTAVES:
+        return None
+    return LrnRange(lo, hi, 17 - floor(first - beta * (hi - lo)))
+
+
 #: Functions of rows whose range is one of a sum over the row.
 _SUMS = (
     *("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization"),
-    *("MeanVarianceNormalization", "LpNormalization", "ReduceL2", "ReduceLogSum"),
+    *("MeanVarianceNormalization", "LpNormalization", "LRN", "ReduceL2", "ReduceLogSum"),
 )
 
 

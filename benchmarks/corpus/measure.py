@@ -20,6 +20,9 @@ from ppc.runtime.session import run_local
 
 #: A run that would take longer on all stored samples (seconds) stays with this many.
 LONG, FEW = 60.0, 4
+#: Predictions are this far from the truth at most on a busy machine: a run that is shorter all the same is begun with
+#: all samples at once.
+BUSY = 10.0
 #: Silence of a party that ends a secure run (seconds); a busy machine and one long native call are no silence.
 SILENCE = 300.0
 
@@ -44,7 +47,7 @@ def measure(row: Row, model: Model, modes: tuple[str, ...], most: int | None = N
         path = Path(folder) / "plan.py"
         compiled.save(path)
         del compiled
-        trial = Trial.of(model, path, most)
+        trial = Trial.of(model, path, most, row.predicted["seconds"])
         for mode in modes if POLICIES[row.policy].secure else modes[:1]:
             try:
                 row.runs[mode] = trial.run(mode)
@@ -65,14 +68,15 @@ class Trial:
     feed: Arrays
     expected: Arrays
     most: int  # samples of a run
+    predicted: float  # seconds of a pass
     clear: Arrays = field(default_factory=dict)  # outputs of the plan in clear mode, of so many samples as were needed
 
     @staticmethod
-    def of(model: Model, path: Path, most: int | None) -> "Trial":
+    def of(model: Model, path: Path, most: int | None, predicted: float) -> "Trial":
         plan, _ = Plan.load(path)
         feed = model.samples(plan.manifest["model"]["inputs"])
         stored = len(next(iter(feed.values())))
-        return Trial(path, feed, model.expected(feed), min(most or stored, stored))
+        return Trial(path, feed, model.expected(feed), min(most or stored, stored), predicted)
 
     @property
     def stored(self) -> int:
@@ -80,6 +84,8 @@ class Trial:
 
     def run(self, mode: str) -> Run:
         """On a few samples; where all that are asked for would not take LONG, on these."""
+        if self.predicted * BUSY * self.most <= LONG:
+            return self._run(mode, self.most)
         run = self._run(mode, min(FEW, self.most))
         if run.samples < self.most and run.pass_seconds * self.most <= LONG:
             run = self._run(mode, self.most)
@@ -100,7 +106,7 @@ class Trial:
             self.clear.update(outputs)
         elif samples > len(next(iter(self.clear.values()), ())):
             self.clear.update(self._local(feed, noise=False))
-        judged = [self._judge(name, got, self.clear[name][:samples]) for name, got in outputs.items()]
+        judged = [self._judge(name, outputs[name], self.clear[name][:samples]) for name in self.expected]
         votes = np.array([votes for *_, votes in judged if votes is not None])
         return Run(
             samples=samples,
@@ -108,8 +114,8 @@ class Trial:
             seconds=seconds,
             pass_seconds=(phases if mode == "secure" else seconds) / samples,
             bytes=sent,
-            error=max(error for error, _, _ in judged),
-            noise=max(noise for _, noise, _ in judged),
+            error=float(np.max([error for error, _, _ in judged])),  # a NaN stays one
+            noise=float(np.max([noise for _, noise, _ in judged])),
             agree=int(votes.all(axis=0).sum()) if len(votes) else 0,
             judged=samples if len(votes) else 0,
         )

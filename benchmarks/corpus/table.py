@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from benchmarks.corpus.models import NEGATIVE
+from benchmarks.corpus.models import REFUSED
 from benchmarks.corpus.policies import POLICIES
 from benchmarks.corpus.row import Row, Run
 
@@ -10,8 +10,9 @@ from benchmarks.corpus.row import Row, Run
 JUDGED = ("models-ours", "models-public")
 #: Largest error over the range of the output, and the share of samples with the expected argmax or label.
 ERROR, AGREEMENT = 1e-2, 0.99
-#: How many of the judged models a policy has to carry, and whether only plans with HE nodes count.
-WANTED = {"mpc": (55, False), "he pinned": (40, True), "no dealer": (40, True)}
+#: How many of the judged models a policy has to carry, and whether only plans with HE nodes count. Under "tee" all but
+#: REFUSED.
+WANTED = {"tee": (62, False), "mpc": (55, False), "he pinned": (40, True), "no dealer": (40, True)}
 
 HEAD = (
     f"{'model':32} {'policy':14} {'plan':12} {'compile':>8}  {'mode':8} {'samples':>9} {'error':>8} {'argmax':>9} "
@@ -33,16 +34,19 @@ def line(row: Row) -> str:
 def _ran(mode: str, run: Run) -> str:
     agree = f"{run.agree}/{run.judged}" if run.judged else "-"
     return (
-        f"{mode:8} {f'{run.samples}/{run.stored}':>9} {run.error:8.1e}{'!' if run.error > ERROR else ' '}{agree:>9} "
+        f"{mode:8} {f'{run.samples}/{run.stored}':>9} {run.error:8.1e}{' ' if run.error <= ERROR else '!'}{agree:>9} "
         f"{run.pass_seconds:9.3f} {run.seconds:7.1f} {run.bytes / 1e6:9.3f}"
     )
 
 
 def totals(rows: Iterable[Row], mode: str) -> tuple[list[str], bool]:
-    """A line a policy about the judged models, and whether every threshold is met. The model that is there to be
-    refused counts in none."""
-    lines, met = [], True
-    judged = [r for r in rows if r.group in JUDGED and r.model != NEGATIVE]
+    """A line a policy about the judged models, and whether every threshold is met. Those that are there to be refused
+    count in none, and have to be."""
+    rows = list(rows)
+    judged = [r for r in rows if r.group in JUDGED and r.model not in REFUSED]
+    wrong = [r for r in rows if r.model in REFUSED and (r.outcome, r.code) != ("refused", REFUSED[r.model])]
+    lines = [f"{r.model} under {r.policy} has to be refused with {REFUSED[r.model]}" for r in wrong]
+    met = not wrong
     for policy in dict.fromkeys(r.policy for r in judged):
         said, good = _total(policy, [r for r in judged if r.policy == policy], mode)
         lines.append(said)

@@ -16,7 +16,9 @@ from ppc.ir.types import TensorType
 #: A constant with more elements than this never decides a shape.
 SMALL = 4096
 #: Elementwise operators whose schema has no inference of its own.
-SAME_AS_FIRST = {"HardSwish", "Mish", "Celu", "Gelu", "MeanVarianceNormalization", "GroupNormalization"}
+SAME_AS_FIRST = {
+    *("HardSwish", "Mish", "Celu", "Gelu", "MeanVarianceNormalization", "GroupNormalization", "StringNormalizer"),
+}
 
 
 def infer_types(

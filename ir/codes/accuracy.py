@@ -50,6 +50,14 @@ CODES: list[Code] = [
         "Calibrate on data that covers what the plan will see, or allow a larger error (`error <= ...`).",
     ),
     Code(
+        "PPC4007",
+        "one calibration sample makes a range wide",
+        "A polynomial stands for an activation on the range that calibration has seen, and one sample (or one batch of "
+        "them) makes this range at least twice as wide as all others do. The polynomial is less exact for all of them, "
+        "or needs a higher degree.",
+        "Look at the sample. Where it is a mistake, take it out of the data; where such inputs occur, keep it.",
+    ),
+    Code(
         "PPC4101",
         "no CKKS parameters fit",
         "The nodes under HE need more levels, or a finer scale, than the largest ring with 128-bit security gives "

@@ -30,6 +30,7 @@ _FAMILIES: dict[str, str] = {
     "create": "Shape Size Range ConstantOfShape EyeLike",
     "index": "Gather GatherElements GatherND ScatterElements ScatterND OneHot",
     "grid": "GridSample",
+    "text": "StringConcat StringNormalizer TfIdfVectorizer",
     "rnn": "RNN GRU LSTM",
     "quant": "QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearMatMul "
     "ConvInteger QLinearConv",

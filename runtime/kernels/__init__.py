@@ -169,6 +169,10 @@ KERNELS: dict[str, str] = {
     "ScatterND": _OURS + "index:scatter_nd",
     "OneHot": _OURS + "index:one_hot",
     "GridSample": _OURS + "grid:grid_sample",
+    # text
+    "StringConcat": "numpy.strings:add",
+    "StringNormalizer": _OURS + "words:string_normalizer",
+    "TfIdfVectorizer": _OURS + "words:tf_idf_vectorizer",
     # recurrent nets
     "RNN": _OURS + "rnn:rnn",
     "GRU": _OURS + "rnn:gru",

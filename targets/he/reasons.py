@@ -24,6 +24,8 @@ REASONS: dict[str, str] = {
         ("Sigmoid", "Tanh", "Erf", "Gelu", "Exp", "Log", "Softplus", "Sqrt", "Rsqrt", "Reciprocal", "Pow"), SMOOTH
     ),
     **dict.fromkeys(("Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization"), COMPOUND),
+    **dict.fromkeys(("GroupNormalization", "RMSNormalization", "MeanVarianceNormalization"), COMPOUND),
+    **dict.fromkeys(("LRN", "LpNormalization"), COMPOUND),
     **dict.fromkeys(("ArgMax", "ArgMin", "TopK", "Gather", "GatherElements", "OneHot", "Scan", "Loop"), INDEXES),
     **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor"), INDEXES),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), RECURRENT),

@@ -78,5 +78,11 @@ FUNCTIONS: Mapping[str, Stated] = {
     "InstanceNormalization": Stated(_ROWS, 2.0**-11, 2.0**-12),
     "GroupNormalization": Stated(_ROWS, 2.0**-11, 2.0**-12),
     "MeanVarianceNormalization": Stated(_ROWS, 2.0**-11, 2.0**-12),
+    "LRN": Stated(
+        "alpha > 0, beta <= 1.5, bias of 2^-2 to 2^8, bias * size / alpha of 2^-15 to 2^24; sums of squares below "
+        "2^29, results below 2^12, powers above 2^-17",
+        2.0**-15,
+        2.0**-12,
+    ),
     "RMSNormalization": Stated("rows of root mean square 2^-6 to 2^8", 2.0**-11, 2.0**-12),
 }

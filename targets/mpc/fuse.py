@@ -15,8 +15,9 @@ from ppc.ir.types import Domain
 from ppc.runtime.schema import FRACTION_BITS
 
 WEIGHT_BITS, INVERSE_BITS, NORM_BITS = 20, 26, 48
-#: Most fractional bits with which a value is added to others, and with which a norm over at most MOST_ROW takes it.
-MOST_ADDED, MOST_NORMED, MOST_ROW = 42, 36, 1024
+#: Most fractional bits with which a value is added to others, with which a norm over at most MOST_ROW takes it, and
+#: with which the elements of one are summed or their root is taken.
+MOST_ADDED, MOST_NORMED, MOST_ROW, MOST_SUMMED, MOST_ROOTED = 42, 36, 1024, 32, 36
 
 #: Steps that truncate their first operand in their own opening.
 TRUNCATE = frozenset(
@@ -33,6 +34,8 @@ NORMS = frozenset(
         "MeanVarianceNormalization",
     )
 )
+#: Steps that use all fractional bits of their operand: near zero a root has twice as many wrong digits as its operand.
+ROOTS = frozenset(("Sqrt",))
 #: Steps that leave a value's fractional bits as they are.
 PASS = frozenset(
     (
@@ -40,8 +43,11 @@ PASS = frozenset(
         *("DepthToSpace", "SpaceToDepth", "Neg"),
     )
 )
+#: Steps that leave them as they are, and make larger values.
+SUMS = frozenset(("ReduceSum",))
 #: Steps that bring their operands to the most fractional bits among them.
 ALIGN = frozenset("Add Sub Sum".split())
+PASSES = PASS | SUMS | ALIGN
 
 #: The step that tells of values out of range: it opens what it passes on, to truncate it.
 CHECKED = "mpc.checked"
@@ -101,7 +107,7 @@ def _with_bits(module: Module, of_mpc: OfMpc) -> Module:
             continue
         result = FRACTION_BITS
         if op.results[0] in late:
-            result = max(read, default=FRACTION_BITS) if op.name in PASS | ALIGN else product_bits(op) or FRACTION_BITS
+            result = _bits_of(op, read)
         attrs = dict(op.attrs)
         if max(read, default=FRACTION_BITS) > FRACTION_BITS:
             attrs["operand_bits"] = read
@@ -110,6 +116,11 @@ def _with_bits(module: Module, of_mpc: OfMpc) -> Module:
             bits[op.results[0]] = result
         ops.append(replace(op, attrs=attrs))
     return replace(module, ops=tuple(ops))
+
+
+def _bits_of(op: Op, read: tuple[int, ...]) -> int:
+    """Fractional bits of a result that is not truncated, of operands with so many."""
+    return max(read, default=FRACTION_BITS) if op.name in PASSES else product_bits(op) or FRACTION_BITS
 
 
 def _truncated_late(module: Module, of_mpc: OfMpc) -> set[str]:
@@ -128,11 +139,10 @@ def _truncated_late(module: Module, of_mpc: OfMpc) -> set[str]:
 def _natural_bits(module: Module, of_mpc: OfMpc) -> dict[str, int]:
     """Fractional bits of each value at most: those of its product where its readers may truncate it."""
     found, readers = dict[str, int](), module.uses()
-    may = TRUNCATE | NORMS | PASS | ALIGN
+    may = TRUNCATE | NORMS | ROOTS | PASSES
     for op in module.ops:
         if of_mpc(op):
-            read = max((found.get(o, FRACTION_BITS) for o in op.operands), default=FRACTION_BITS)
-            bits = read if op.name in PASS | ALIGN else product_bits(op) or FRACTION_BITS
+            bits = _bits_of(op, tuple(found.get(o, FRACTION_BITS) for o in op.operands))
             for result in op.results:
                 if all(r.name == CHECKED or (of_mpc(r) and r.name in may) for r in readers[result]):
                     found[result] = bits
@@ -152,7 +162,10 @@ def _takes(reader: Op, value: str, bits: int, late: set[str], module: Module, of
         return False  # it is scaled first
     if reader.name in TRUNCATE:
         return reader.operands.index(value) == 0 and reader.operands.count(value) == 1
-    return (reader.name in PASS or (reader.name in ALIGN and bits <= MOST_ADDED)) and reader.results[0] in late
+    if reader.name in ROOTS:
+        return bits <= MOST_ROOTED
+    most = MOST_ADDED if reader.name in ALIGN else MOST_SUMMED if reader.name in SUMS else bits
+    return reader.name in PASSES and bits <= most and reader.results[0] in late
 
 
 def norm_row(op: Op, shape: tuple[int, ...]) -> int:
@@ -181,4 +194,6 @@ def product_bits(op: Op) -> int | None:
     if op.name in ("MatMul", "Mul"):
         return with_weight if any(weights) else of_two
     plain_bias = len(weights) == 2 or (weights[2:] == [True] and op.attrs.get("beta", 1.0) == 1.0)
+    if op.name == "ReduceSumSquare":
+        return of_two
     return with_weight if op.name == "Gemm" and weights[1] and plain_bias else None

@@ -9,6 +9,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.ops.linalg import einsum_extents
 from ppc.runtime.kernels.resize import axis_matrices
 from ppc.runtime.schema import FRACTION_BITS, MPC_ATTRIBUTES, Tables
+from ppc.targets.mpc import lrn
 from ppc.targets.mpc.counts import compare, functions, linear, recurrent, rows
 from ppc.targets.mpc.counts.count import CHECKED, NOTHING, Count
 from ppc.targets.mpc.fuse import norm_row
@@ -204,7 +205,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "mean": _mean,
     "mul": _mul,
     "div": _div,
-    "square": lambda f: linear.square(f.x) + linear.truncate(f.out),
+    "square": lambda f: linear.square(f.x) + (NOTHING if f.keep else linear.truncate(f.out)),
     "product": lambda f: linear.product(prod(f.operands[0]), f.out, f.out, f.out) + linear.truncate(f.out),
     "compare": lambda f: (
         _sign_of(f) if f.op.name in ("Relu", "Abs") else _compare(f, 1, f.op.name == "ThresholdedRelu")
@@ -227,12 +228,14 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "selu": lambda f: _exponential(f, tail=True) + linear.truncate(f.out, 20) * 2,
     "exp": _exponential,
     "reciprocal": lambda f: functions.reciprocal(f.out, f.tables),
-    "root": lambda f: functions.root(f.out, f.op.name == "Sqrt", f.tables),
+    "root": lambda f: functions.root(f.out, f.tables, f.shift),
+    "inverse_root": lambda f: functions.inverse_root(f.out, f.tables),
     "log": lambda f: functions.logarithm(f.out, f.tables),
     "softsign": lambda f: functions.softsign(f.out, f.tables),
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "norm": _norm,
+    "lrn": lambda f: lrn.count(f.op, f.x, f.tables),
     "lp_norm": lambda f: rows.lp_norm(f.x, f.axis_size(-1), int(f.op.attrs.get("p", 2)), f.tables),  # type: ignore[arg-type]
     "gather": _gather,
     "one_hot": lambda f: compare.one_hot(f.x, int(f.op.attrs["depth"])),  # type: ignore[arg-type]
@@ -244,7 +247,7 @@ COUNTS: Mapping[str, Callable[[_Facts], Count]] = {
     "einsum": _einsum,
     "mean_of": lambda f: linear.truncate(f.out, 26),
     "l1": lambda f: compare.sign_of(f.x, tables=f.tables),
-    "l2": lambda f: linear.square(f.x) + linear.truncate(f.out) + functions.root(f.out, True, f.tables),
+    "l2": lambda f: linear.square(f.x) + functions.root(f.out, f.tables, FRACTION_BITS),
     "log_sum": lambda f: functions.logarithm(f.out, f.tables),
     "product_tree": lambda f: linear.product_tree(f.x, max(f.out, 1)),
     "recurrent": _recurrent,

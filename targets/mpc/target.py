@@ -14,6 +14,7 @@ from ppc.ir.module import Module, Op
 from ppc.ir.target import LAN, Cost, HeRung
 from ppc.ir.types import Domain
 from ppc.runtime.ranges import declared
+from ppc.targets.mpc import lrn
 from ppc.targets.mpc.fuse import fuse, of_mpc
 from ppc.targets.mpc.masks import masks_logits
 from ppc.targets.mpc.ops import OPS
@@ -162,6 +163,8 @@ def _special(op: Op, module: Module) -> str | None:
         pairs = prod(shape) * (shape[int(attrs.get("axis", -1))] - 1) // 2
         if pairs > MOST_PAIRS:
             return f"MPC compares every pair of a row: {pairs} of them are more than {MOST_PAIRS}"
+    if op.name == "LRN":
+        return lrn.refuses(op)
     if op.name == "Pad" and min(attrs.get("pads", (0,))) < 0:
         return "MPC has no protocol for negative pads"
     return None

@@ -91,9 +91,33 @@ def test_a_model_is_compiled_and_run_in_a_process_of_its_own(tmp_path: Path, mon
 
 def test_scores_are_judged_by_argmax_and_maps_are_not() -> None:
     want = np.eye(3)[[0, 1, 2, 1]]
-    trial = Trial(Path(), {"x": np.zeros((4, 1))}, {"y": want, "map": np.zeros((4, 1, 2, 2))}, 4)
+    trial = Trial(Path(), {"x": np.zeros((4, 1))}, {"y": want, "map": np.zeros((4, 1, 2, 2))}, 4, 0.1)
     error, noise, votes = trial._judge("y", want[[0, 1, 2, 0]], want)
     assert (error, noise > 0, votes.tolist()) == (1.0, True, [True, True, True, False])
     trial.expected["score"] = np.array([[0.1], [0.6], [0.4], [0.9]])
     assert trial._judge("score", np.full((4, 1), 0.7), np.full((4, 1), 0.7))[2].tolist() == [False, True, False, True]
     assert trial._judge("map", np.zeros((4, 1, 2, 2)), np.zeros((4, 1, 2, 2)))[2] is None
+
+
+def test_a_nan_or_a_missing_output_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    want = {"y": np.zeros((4, 2)), "z": np.arange(8.0).reshape(4, 2)}
+    got = {"y": np.full((4, 2), np.nan), "z": want["z"] + 0.1}
+    monkeypatch.setattr(Trial, "_local", lambda self, feed, *, noise: got)
+    run = Trial(Path(), {"x": np.zeros((4, 1))}, want, 4, 0.0).run("clear")
+    assert np.isnan(run.error)
+    row = compiled("m", "mpc", run, "mpc")
+    assert "nan!" in line(row)
+    row.runs = {"secure": run}
+    assert "missed: 0 within 0.01" in totals([row] * 55, "secure")[0][0]
+    del got["z"]
+    with pytest.raises(KeyError, match="z"):
+        Trial(Path(), {"x": np.zeros((4, 1))}, want, 4, 0.0).run("clear")
+
+
+def test_what_has_to_be_refused_is_refused() -> None:
+    negative = Row("super_resolution_prepost", "models-public", "mpc", "refused", "PPC1010", "a custom operator")
+    good = [compiled(f"m{i}", "mpc", ran(), "mpc") for i in range(55)]
+    assert totals([*good, negative], "secure")[1]
+    negative.code = "PPC3001"
+    lines, met = totals([*good, negative], "secure")
+    assert not met and "has to be refused with PPC1010" in lines[0]

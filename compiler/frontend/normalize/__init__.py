@@ -17,6 +17,7 @@ from ppc.compiler.frontend.normalize import (
     softmax,
     spectral,
     views,
+    words,
 )
 from ppc.compiler.frontend.normalize.plain import plain
 
@@ -42,6 +43,7 @@ NORMALISERS: dict[str, Normaliser] = {
     **softmax.TABLE,
     **spectral.TABLE,
     **views.TABLE,
+    **words.TABLE,
     **dict.fromkeys(DYNAMIC_SHAPE, plain),
 }
 

@@ -1,10 +1,14 @@
 """Convolutions, Gemm and the normalisations: padding and defaults made explicit, training forms refused."""
 
 from collections.abc import Sequence
+from math import prod
+
+import numpy as np
 
 from ppc.compiler.frontend.builder import Builder
+from ppc.compiler.frontend.element_types import NUMPY_OF
 from ppc.compiler.frontend.node import Node
-from ppc.compiler.frontend.normalize.plain import axis_of, emit, plain
+from ppc.compiler.frontend.normalize.plain import axis_of, emit, ints, plain
 from ppc.ir.diagnostic import fail
 from ppc.ir.module import Attr
 
@@ -40,6 +44,36 @@ def window_attrs(node: Node, b: Builder, kernel: Sequence[int]) -> dict[str, Att
 def conv(node: Node, b: Builder) -> Sequence[str]:
     kernel = b.type_of(node.inputs[1]).shape[2:]
     return emit(node, b, node.inputs, {**window_attrs(node, b, kernel), "group": node.attrs["group"]})
+
+
+def col2im(node: Node, b: Builder) -> Sequence[str]:
+    """Columns back to an image, what overlaps added up: a transposed convolution that puts each row of a block in its
+    own place."""
+    image, block = (ints(node, b, i, what) or () for i, what in ((1, "the image's shape"), (2, "the block's shape")))
+    ones = (1,) * len(image)
+    strides, dilations = (tuple(node.attrs.get(name, ones)) for name in ("strides", "dilations"))
+    pads = tuple(node.attrs.get("pads", ones * 0 + (0,) * (2 * len(image))))
+    x = b.type_of(node.inputs[0])
+    same = len({len(image), len(block), len(strides), len(dilations), len(pads) // 2}) == 1
+    if not (same and image and len(x.shape) == 3 and min(*image, *block, *strides, *dilations) > 0):
+        raise fail("PPC1014", f"{node.op} of {x}: image {image}, block {block}", node=node.loc)
+    spans = [
+        n + low + high - (d * (k - 1) + 1)
+        for n, k, d, low, high in zip(image, block, dilations, pads, pads[len(image) :], strict=False)
+    ]
+    size = prod(block)
+    counts = tuple(span // s + 1 for span, s in zip(spans, strides, strict=True))
+    if min(spans) < 0 or prod(counts) != x.shape[2] or x.shape[1] % size:
+        raise fail("PPC1014", f"{node.op} of {x}: image {image}, block {block}, {counts} of them", node=node.loc)
+    channels = x.shape[1] // size
+    rows = b.reshape(node.inputs[0], (x.shape[0], x.shape[1], *counts), node.loc, f"{node.outputs[0]}_rows")
+    places = np.tile(np.eye(size).reshape(size, 1, *block), (channels, *ones, 1))
+    weight = b.constant(places.astype(NUMPY_OF[x.dtype]), f"{node.outputs[0]}_places")
+    attrs: dict[str, Attr] = {
+        "kernel_shape": block, "strides": strides, "dilations": dilations, "pads": pads, "group": channels,
+        "output_padding": tuple(span % s for span, s in zip(spans, strides, strict=True)),
+    }  # fmt: skip
+    return emit(node, b, (rows, weight), attrs, "ConvTranspose")
 
 
 def conv_transpose(node: Node, b: Builder) -> Sequence[str]:
@@ -90,6 +124,7 @@ def layer_normalization(node: Node, b: Builder) -> Sequence[str]:
 
 TABLE = {
     "BatchNormalization": batch_normalization,
+    "Col2Im": col2im,
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "Gemm": plain,

@@ -133,6 +133,7 @@ _FILES: dict[str, dict[str, str]] = {
         "LpNormalization": "lp_normalization",
         "MeanVarianceNormalization": "mean_variance_normalization",
     },
+    "lrn": {"LRN": "lrn"},
 }
 
 PROTOCOLS: dict[str, str] = {

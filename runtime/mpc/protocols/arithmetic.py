@@ -70,4 +70,5 @@ def div(e: Engine, attrs: Attrs, a: Ring | Weight, b: Ring | Weight) -> Rounds[R
 
 def reduce_sum_square(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
     z, _ = yield from e.apply(SelfProduct(x.shape), x)
-    return (yield from truncate(e, reduce_sum(e, attrs, z), FRACTION_BITS))
+    total = reduce_sum(e, attrs, z)
+    return total if keeps(attrs, SQUARE_BITS) else (yield from truncate(e, total, FRACTION_BITS))

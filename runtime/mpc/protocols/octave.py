@@ -9,6 +9,7 @@ for the range check at the end of the pass: the comparisons tell it for nothing.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from math import ceil, log
 from typing import Any
 
@@ -20,6 +21,7 @@ from ppc.runtime.mpc.gates.product import Product
 from ppc.runtime.mpc.gates.table import Lookup, Spline
 from ppc.runtime.mpc.protocols.compare import compare
 from ppc.runtime.mpc.protocols.linear import plain, truncate, weighted
+from ppc.runtime.mpc.protocols.scale import operand_bits
 from ppc.runtime.mpc.ring import Ring, word
 from ppc.runtime.mpc.turn import Rounds
 from ppc.runtime.ranges import LOG_OCTAVES, RECIPROCAL_OCTAVES, SQRT_OCTAVES
@@ -74,9 +76,12 @@ def normalise(e: Engine, x: Ring, lo: int, hi: int, below: Below = Below.OUT) ->
     return Normalised(u, octave, lo, hi, low + above)
 
 
-F_RECIPROCAL = _spline(lambda u: 1 / u)
-F_RSQRT = _spline(lambda u: u**-0.5)
-F_SQRT = _spline(lambda u: u**0.5)
+@cache
+def power_of_mantissa(exponent: float) -> Spline:
+    return _spline(lambda u: u**exponent)
+
+
+F_RECIPROCAL, F_RSQRT, F_SQRT = (power_of_mantissa(exponent) for exponent in (-1.0, -0.5, 0.5))
 F_LOG = _spline(np.log)
 
 
@@ -98,7 +103,8 @@ def times_power(
 ) -> Rounds[tuple[Ring, int]]:
     """constant · x^exponent for a normalised x at `fraction` bits; returns the product and its fractional bits.
 
-    The product must stay below 2^62: octaves · |exponent| <= 38 for whole exponents, 22 for halves.
+    The product must stay below 2^62: octaves · |exponent| <= 38 for whole exponents, 22 for halves. (A root of small
+    values needs no relative precision: `root`.)
     """
     factors = [constant * 2.0 ** ((j - fraction) * exponent) for j in range(n.lo, n.top)]
     exact = exponent == round(exponent) and log(constant, 2) == round(log(constant, 2))
@@ -149,12 +155,25 @@ def quotient(e: Engine, a: Ring | Weight, b: Ring) -> Rounds[Ring]:
     return (yield from truncate(e, z, bits + _POWER_BITS - FRACTION_BITS))
 
 
+#: Fractional bits of the root of an octave's beginning: the product with that of the mantissa stays below 2^62.
+_ROOT_BITS = 24
+
+
 def sqrt_of(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:
-    """0 <= x < 2^20, zero exactly. Error 2^-14 relative plus 2^-16: seven rounds."""
-    n = yield from normalise(e, x, *_units(SQRT_OCTAVES), Below.ZERO)
+    """0 <= x < 2^20, zero exactly. Error 2^-14 relative plus 2^-16: seven rounds. A sum of squares may keep the bits of
+    its products: near zero the root doubles how many digits are wrong."""
+    return root(e, x, operand_bits(attrs))
+
+
+def root(e: Engine, x: Ring, fraction: int) -> Rounds[Ring]:
+    """The square root of x at `fraction` bits (16 to 36), at 16. Roots below 2^-16 are zero."""
+    lo = max(0, fraction - 2 * FRACTION_BITS)
+    n = yield from normalise(e, x, lo, SQRT_OCTAVES[1] + fraction, Below.ZERO)
     e.outside(n.outside)
-    y, bits = yield from times_power(e, n, FRACTION_BITS, F_SQRT, 0.5)
-    return (yield from truncate(e, y, bits - FRACTION_BITS))
+    y = yield from curve(e, n, F_SQRT)
+    roots = octave_sum(n, [2.0 ** ((j - fraction) / 2) for j in range(n.lo, n.top)], _ROOT_BITS)
+    z: Ring = yield from e.apply(Product(np.multiply, y.shape, y.shape), y, roots)
+    return (yield from truncate(e, z, TABLE_BITS + _ROOT_BITS - FRACTION_BITS))
 
 
 def inverse_sqrt(e: Engine, attrs: Attrs, x: Ring) -> Rounds[Ring]:

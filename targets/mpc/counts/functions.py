@@ -38,10 +38,11 @@ def smooth(
     return guarded(n, 4 * 2**k, 2, 34, shift, tail, tables)
 
 
-def octave(n: int, octaves: int, signed: bool = False, tables: Tables = Tables.LARGE) -> Count:
-    """Normalisation over so many octaves, and a table on the mantissa; `signed`: a comparison with zero beside."""
+def octave(n: int, octaves: int, signed: bool = False, tables: Tables = Tables.LARGE, cut: int = 26) -> Count:
+    """Normalisation over so many octaves, and a table on the mantissa, truncated by `cut`; `signed`: a comparison with
+    zero beside."""
     local = Count({"element": 4 * n * octaves})
-    return compare(n, octaves + 1 + signed, tables=tables) + local + table(n, 5)
+    return compare(n, octaves + 1 + signed, tables=tables) + local + table(n, 5, cut)
 
 
 def power_of(n: int, octaves: int, signed: bool = False, tables: Tables = Tables.LARGE) -> Count:
@@ -49,9 +50,15 @@ def power_of(n: int, octaves: int, signed: bool = False, tables: Tables = Tables
     return octave(n, octaves, signed, tables) + product(n, n, n, n)
 
 
-def root(n: int, signed: bool, tables: Tables = Tables.LARGE) -> Count:
-    """x^(1/2) or x^(-1/2)."""
-    return power_of(n, _octaves(SQRT_OCTAVES), signed, tables) + truncate(n, 31)
+def root(n: int, tables: Tables = Tables.LARGE, shift: int = 0) -> Count:
+    """x^(1/2) of a value with `shift` fractional bits more than usual."""
+    octaves = SQRT_OCTAVES[1] + min(16 + shift, 32)
+    return power_of(n, octaves, True, tables) + truncate(n, 32)
+
+
+def inverse_root(n: int, tables: Tables = Tables.LARGE) -> Count:
+    """x^(-1/2)."""
+    return power_of(n, _octaves(SQRT_OCTAVES), tables=tables) + truncate(n, 34)
 
 
 def _octaves(bounds: tuple[int, int]) -> int:
@@ -59,7 +66,7 @@ def _octaves(bounds: tuple[int, int]) -> int:
 
 
 def logarithm(n: int, tables: Tables = Tables.LARGE) -> Count:
-    return octave(n, _octaves(LOG_OCTAVES), tables=tables)
+    return octave(n, _octaves(LOG_OCTAVES), tables=tables, cut=34)
 
 
 def softsign(n: int, tables: Tables = Tables.LARGE) -> Count:

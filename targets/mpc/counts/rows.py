@@ -48,7 +48,7 @@ def bounded_softmax(n: int, row: int, tables: Tables = Tables.LARGE, shift: int 
 
 
 def log_softmax(n: int, row: int, tables: Tables = Tables.LARGE) -> Count:
-    return exponentials(n, row, tables) + octave(n // row, row_octaves(row), tables=tables)
+    return exponentials(n, row, tables) + octave(n // row, row_octaves(row), tables=tables, cut=34)
 
 
 def lp_norm(n: int, row: int, p: int, tables: Tables = Tables.LARGE) -> Count:

@@ -76,6 +76,9 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, np.ndarr
     "conv-transpose": ([n("ConvTranspose", "x,w", strides=[2, 2], output_padding=[1, 0])], X4, {"w": WT}, 11),
     "conv-transpose shape": ([n("ConvTranspose", "x,w", strides=[2, 2], output_shape=[12, 9])], X4, {"w": WT}, 11),
     "conv-transpose same": ([n("ConvTranspose", "x,w", strides=[2, 2], auto_pad="SAME_UPPER")], X4, {"w": WT}, 11),
+    "col2im": ([n("Reshape", "x,r", "h"), n("Col2Im", "h,i,b", "y", strides=[2, 1], pads=[1, 0, 0, 1],
+                                            dilations=[1, 2])],
+               X4, {"r": c(2, 6, 15), "i": c(10, 4), "b": c(3, 2)}, 18),
     "max-pool same": ([n("MaxPool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")], X4, {}, 12),
     "max-pool ceil": ([n("MaxPool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)], X4, {}, 12),
     "average-pool same": ([n("AveragePool", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_LOWER")], X4, {}, 11),
@@ -162,3 +165,24 @@ def test_label_encoders_of_all_opsets(opset: int, make_model: Callable[..., Any]
     x = c(5, 3, 9, 0)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
     assert evaluate(import_model(model), x)[0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("op", "gates"), [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+def test_batch_first_is_time_first_transposed(
+    op: str, gates: int, make_model: Callable[..., Any], evaluate: Callable[..., Any]
+) -> None:
+    """onnxruntime has no layout=1."""
+    weights = {
+        "w": R.normal(size=(2, gates * 3, 2)),
+        "r": R.normal(size=(2, gates * 3, 3)),
+        "h": R.normal(size=(4, 2, 3)),
+    }
+    constants = {name: data.astype(np.float32) for name, data in weights.items()}
+    attrs = {"hidden_size": 3, "direction": "bidirectional"}
+    x = R.normal(size=(4, 5, 2)).astype(np.float32)
+    first = make_model([n(op, "x,w,r,,,h", "y,z", layout=1, **attrs)], {"x": x.shape}, ["y", "z"], constants)
+    turned = constants | {"h": constants["h"].transpose(1, 0, 2)}
+    last = make_model([n(op, "x,w,r,,,h", "y,z", **attrs)], {"x": (5, 4, 2)}, ["y", "z"], turned)
+    got, want = evaluate(import_model(first), x), evaluate(import_model(last), x.transpose(1, 0, 2))
+    np.testing.assert_allclose(got[0], want[0].transpose(2, 0, 1, 3), rtol=1e-6)
+    np.testing.assert_allclose(got[1], want[1].transpose(1, 0, 2), rtol=1e-6)

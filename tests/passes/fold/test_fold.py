@@ -101,6 +101,8 @@ CASES: dict[str, tuple[list[onnx.NodeProto], tuple[int, ...], dict[str, Any], li
         (2, 3, 4), {}, ["Relu"]),
     "transpose of ones": ([n("Transpose", "x", "t", perm=[0, 2, 1]), n("Relu", "t", "y")], (2, 1, 4), {},
                           ["Reshape", "Relu"]),
+    "mean of one": ([n("ReduceMean", "x", "m", axes=[1], keepdims=0), n("Relu", "m", "y")], (2, 1, 4), {},
+                    ["Reshape", "Relu"]),
     "reshape twice": (
         [n("Reshape", "x,s", "a"), n("Reshape", "a,t", "b"), n("Relu", "b", "y")], (2, 3, 4),
         {"t": np.asarray([4, 6]), **SHAPE}, ["Reshape", "Relu"]),

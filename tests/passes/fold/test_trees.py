@@ -21,6 +21,38 @@ TREE: dict[str, Any] = {
 }  # fmt: skip
 
 
+def folded_trees(values: list[float]) -> tuple[Any, Any]:
+    """The module as imported and folded, of TREE with other thresholds."""
+    tree = TREE | {"nodes_values": values, "nodes_missing_value_tracks_true": [0] * 5}
+    nodes = [onnx.helper.make_node("TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", **tree)]
+    ends = [[onnx.helper.make_tensor_value_info(n, TensorProto.FLOAT, s)] for n, s in (("x", [4, 2]), ("y", [4, 1]))]
+    sets = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
+    graph = onnx.helper.make_graph(nodes, "trees", *ends)
+    imported = import_model(onnx.helper.make_model(graph, opset_imports=sets, ir_version=8))
+    return imported, Fold()(imported)
+
+
+def test_thresholds_a_unit_in_the_last_place_below_a_number() -> None:
+    """As converters write `x <= 2.9` of a double: float32(2.9) is above it. 16 fractional bits alone do not tell."""
+    below = float(np.nextafter(np.float32(2.9), np.float32(0)))
+    imported, folded = folded_trees([below, -1.0, 0.0, 0.0, 0.0])
+    (gemm,) = (op for op in folded.ops if op.name == "Gemm" and "select" in op.operands[1])
+    (turn,) = (op for op in folded.ops if op.name == "LessOrEqual")
+    x = np.array([[0.0, np.float32(2.9)], [0.0, below], [0.0, 3e38], [0.0, -3e38]])
+    (want,) = interpret(imported, {"x": x}).values()
+    made = interpret(folded, {"x": x}, keep="all")
+    (got,) = (made[o] for o in folded.outputs)
+    np.testing.assert_array_equal(got, want)
+    limited, threshold = made[gemm.operands[0]], folded.constants[turn.operands[1]].data
+    assert np.abs(limited).max() <= 2.0**25, "what shares hold"
+    assert limited[0, 1] - threshold[0] >= 2.0**-16 and limited[1, 1] == threshold[0]
+
+
+def test_thresholds_beyond_the_limit_are_compared_with_as_they_are() -> None:
+    _, folded = folded_trees([2.0**17, -1.0, 0.0, 0.0, 0.0])
+    assert "Clip" not in [op.name for op in folded.ops]
+
+
 @pytest.mark.parametrize("computed", [False, True], ids=["an input", "computed"])
 def test_missing_values_come_only_out_of_computations(computed: bool) -> None:
     node = onnx.helper.make_node

@@ -106,6 +106,7 @@ CASES: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("InstanceNormalization", [n(4, 3, 8, 9), (3,), (3,)], {"epsilon": 1e-3}, (4, 3, 8, 9)),
     ("GroupNormalization", [n(4, 6, 8, 9), (6,), (6,)], {"num_groups": 2}, (4, 6, 8, 9)),
     ("MeanVarianceNormalization", [n(4, 3, 8, 9)], {}, (4, 3, 8, 9)),
+    ("LRN", [n(2, 9, 8, 5)], {"size": 5}, (2, 9, 8, 5)),
 ]
 
 
@@ -149,6 +150,13 @@ STEPS: list[tuple[str, list[Any], dict[str, Any], tuple[int, ...]]] = [
     ("ReduceMean", [n(40, 30)], {"axes": [1], "keepdims": 0, "fraction_bits": 42}, (40,)),
     ("Div", [n(200), (200,)], KEPT, (200,)),
     ("Add", [n(40, 30), n(30)], {"operand_bits": (16, 36), **KEPT}, (40, 30)),
+    ("ReduceSumSquare", [n(20, 30)], {"axes": [1], "keepdims": 0, "fraction_bits": 32}, (20,)),
+    ("LRN", [n(2, 9, 8, 5)], {"size": 4, "alpha": 1.0, "beta": 0.5, "bias": 2.0, **SMALL}, (2, 9, 8, 5)),
+    ("LRN", [n(2, 9, 8, 5)], {"size": 3, "beta": 1.25, "alpha": 0.01}, (2, 9, 8, 5)),
+    ("ReduceL2", [n(40, 30)], {"axes": (1,), "keepdims": 0, **SMALL}, (40,)),
+    ("Sqrt", [n(300)], {"operand_bits": (32,)}, (300,)),
+    ("Sqrt", [n(300)], LATE, (300,)),
+    ("Sqrt", [n(300)], SMALL | LATE, (300,)),
     ("Relu", [n(1000)], LATE, (1000,)),
     ("Relu", [n(1000)], {"operand_bits": (32,)}, (1000,)),
     ("Relu", [n(1000)], {"operand_bits": (42,)}, (1000,)),

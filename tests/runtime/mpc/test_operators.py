@@ -78,6 +78,7 @@ EDGES[1], EDGES[2] = LSB, -LSB
 WIDE = np.concatenate([np.linspace(-20, 20, 500), EDGES])
 IMAGE = n(2, 4, 7, 6)
 GRID = {"error": 2.0**-10}
+LRN = {"size": 5, "alpha": 0.02, "bias": 2.0}
 
 CASES = [
     # linear
@@ -108,7 +109,12 @@ CASES = [
     Case("ReduceSumSquare", [IMAGE], {"axes": [2], "keepdims": 1}, 2e-4, [IMAGE, np.array([2])], {"keepdims": 1}),
     Case("Mean", [n(2, 3), n(3), w(2, 1)], {}, 2 * LSB),
     Case("ReduceL1", [IMAGE], {"axes": [2], "keepdims": 0}, 1e-4, [IMAGE, np.array([2])], {"keepdims": 0}),
-    Case("ReduceL2", [IMAGE], {"axes": [2, 3]}, 5e-4, [IMAGE, np.array([2, 3])], {}),
+    *(
+        Case("LRN", [n(2, 7, 3, 3) * 20], {**LRN, **more}, 2 * LSB, None, LRN, 2.0**-12)
+        for more in ({}, {"tables": "small"})
+    ),
+    Case("LRN", [n(1, 6, 2, 2)], {"size": 3, "alpha": 2.0, "beta": 1.0, "bias": 0.25}, 2 * LSB, relative=2.0**-12),
+    Case("ReduceL2", [IMAGE], {"axes": [2, 3]}, LSB, [IMAGE, np.array([2, 3])], {}, 2.0**-14),
     Case("ReduceLogSum", [np.abs(IMAGE) + 1], {"axes": [2]}, 5e-4, [np.abs(IMAGE) + 1, np.array([2])], {}),
     Case("ReduceProd", [n(3, 5, 2)], {"axes": [1]}, 5e-3, [None, np.array([1])], {}),
     Case("ReduceProd", [n(2, 2)], {"keepdims": 0}, 5e-4, [None], {"keepdims": 0}),
@@ -302,6 +308,24 @@ def test_an_attention_mask_of_minus_infinity(step_of_mpc: Any) -> None:
     np.testing.assert_allclose(weights, [[0.5, 0, 0, 0, 0.5]], atol=1e-4)
     chosen = step_of_mpc("Where", np.ones((1, 5)), "@m", np.zeros((1, 5)), weights={"@m": mask}, shape=(1, 5)).value
     np.testing.assert_allclose(chosen, np.maximum(mask, -(2.0**29)), atol=2 * LSB)
+
+
+@pytest.mark.parametrize("bits", [32, 36])
+@pytest.mark.parametrize("more", [{}, {"tables": "small"}])
+def test_the_root_of_a_small_sum_of_squares_has_the_digits_of_its_products(
+    bits: int, more: dict[str, str], step_of_mpc: Any
+) -> None:
+    squares = np.concatenate([[0.0], 2.0 ** np.linspace(-31, 19.9, 200)])
+    got = step_of_mpc("Sqrt", squares, attrs={"operand_bits": [bits], **more}, shape=(201,)).value
+    assert got[0] == 0
+    np.testing.assert_allclose(got, np.sqrt(squares), rtol=2.0**-14, atol=2.0**-16)
+
+
+def test_a_short_vector_has_its_length(step_of_mpc: Any) -> None:
+    """A sum of squares truncated to 16 fractional bits would be wrong by 2^-8 in its root."""
+    x = n(60, 3) * 2.0**-9
+    got = step_of_mpc("ReduceL2", x, attrs={"axes": [1], "keepdims": 0}, shape=(60,)).value
+    np.testing.assert_allclose(got, np.sqrt((x * x).sum(1)), rtol=2.0**-14, atol=3 * LSB)
 
 
 @pytest.mark.parametrize("which", [(True, False), (False, True), (True, True), (False, False)])

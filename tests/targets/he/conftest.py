@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ppc.ir.label import Label
 from ppc.ir.module import Constant, Module, Op, Stage, Value
 from ppc.ir.types import Domain, TensorType
-from ppc.passes.calibrate import Calibrate
+from ppc.passes.calibrate import Calibrate, seen
 from ppc.runtime.layout import layout_from_attrs
 from ppc.targets.he.graph import Kind
 from ppc.targets.he.lower import lower_he
@@ -115,7 +115,7 @@ def in_clear(module: Module) -> Module:
 
 def with_ranges(module: Module, *batches: Array) -> Module:
     """The module with the ranges that its values have on these, as the calibrate pass writes them."""
-    return replace(module, values=Calibrate(tuple({"x": x} for x in batches)).run(in_clear(module)).values)
+    return Calibrate(seen(in_clear(module), tuple({"x": x} for x in batches))).run(module)
 
 
 def rotated(v: Array, step: int) -> Array:

@@ -75,6 +75,13 @@ def test_views_and_sums_pass_the_bits_on() -> None:
     assert shown(m)[4:] == ["Add[36, 16] 36", "Relu[36]"]
 
 
+def test_a_root_reads_sums_of_products_with_all_their_bits() -> None:
+    m = module("a = Mul x x", "b = ReduceSum a", "c = ReduceSumSquare x", "d = Add b c", "y = Sqrt d")
+    assert shown(m) == ["Mul 32", "ReduceSum[32] 32", "ReduceSumSquare 32", "Add[32, 32] 32", "Sqrt[32]"]
+    m = module("a = Conv x @w", "b = ReduceSum a", "y = Sqrt b")
+    assert shown(m) == ["Conv", "ReduceSum", "Sqrt"], "a sum of such bits may leave the ring"
+
+
 @pytest.mark.parametrize(
     "m",
     [
