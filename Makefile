@@ -57,7 +57,6 @@ lint: setup
 
 bench-he: setup
 	$(BIN)/python -m benchmarks.he
-	$(BIN)/python -m benchmarks.he_batch
 
 bench-mpc: setup
 	$(BIN)/python -m benchmarks.mpc

@@ -5,10 +5,18 @@ The scheduler likes to wake a process up on the core of the one that it waits fo
 
 import os
 
-#: The others run where they like.
-_PLACES = {"client": 0, "server": 1, "compute0": 0, "compute1": 1}
+#: Who computes, on which of the cores; "0" and "1" are ranks of CrypTen. The others run where they like.
+_PLACES = {"client": 0, "server": 1, "compute0": 0, "compute1": 1, "0": 0, "1": 1}
 
 
 def core_of(party: str) -> int | None:
     cores = sorted(os.sched_getaffinity(0))
     return cores[_PLACES[party] % len(cores)] if party in _PLACES else None
+
+
+def placing() -> str:
+    """Where measured parties run on this machine, in words."""
+    cores = len(os.sched_getaffinity(0))
+    if cores < 2:
+        return "all parties take turns on the one core that there is: their times are upper bounds"
+    return f"the two computing parties on a core each, all others on any of {cores}"

@@ -14,6 +14,7 @@ from ppc.ir.diagnostic import Diagnostic
 from ppc.ir.module import Module
 from ppc.ir.policy import Policy, ResolvedPolicy
 from ppc.ir.policy.ast import AssumeTee
+from ppc.runtime.he.memory import server_memory
 
 
 def assemble(
@@ -49,6 +50,8 @@ def assemble(
     manifest["options"] = dict(options)
     manifest["steps"] = plan_json.steps(lowered, sources)
     manifest["report"] = build(findings)
+    if manifest["he"]:
+        manifest["report"]["he"]["memory_bytes"] = server_memory(manifest).total
     if measurement is not None:
         assigned = findings.assigned.module
         manifest["report"]["accuracy"] = measurement.measure(assigned, lowered, manifest, {**secret, **public})

@@ -125,7 +125,9 @@ def plan_model(request: Request, rewrite: Callable[[Module], Module] = lambda mo
     views = placing.check(lowered)
     reasons = {op.results[0]: {d: str(r) for d, r in placed.table.why_not(op).items()} for op in outcome.module.ops}
     table = request.table.summary
-    findings = Findings(outcome, free, reasons, lowered, views, placing.pricing, table, prices)
+    split = next((note.message for note in placed.notes if note.code == "PPC4102"), None)
+    stages = placed.converted, lowered, views
+    findings = Findings(outcome, free, reasons, *stages, placing.pricing, split, table, prices)
     diagnostics = [*request.table.notes, *placed.notes, *composed(outcome.module), *apart(placing, placed.table)]
     diagnostics += [] if request.calibrate is not None else assumed_ranges(outcome.module)
     diagnostics += outliers(outcome.module, found, len(samples))

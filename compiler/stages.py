@@ -145,7 +145,8 @@ class Placing:
         while True:
             converted = verified(placing.convert(outcome.module))
             try:
-                return Placed(placing, table, outcome, verified(placing.lower(converted)), tuple(notes))
+                lowered = verified(placing.lower(converted))
+                return Placed(placing, table, outcome, converted, lowered, tuple(notes))
             except UserError as error:
                 depth = outcome.he_levels
                 if error.diagnostics[0].code != "PPC4101" or depth < 2:
@@ -166,11 +167,12 @@ class Placing:
 
 @dataclass(frozen=True)
 class Placed:
-    """What placing gave: with which options, from which candidates, the outcome and its lowering."""
+    """What placing gave: with which options, from which candidates, the outcome, its conversions and its lowering."""
 
     placing: Placing
     table: Candidates
     outcome: Outcome
+    converted: Module
     lowered: Module
     notes: tuple[Diagnostic, ...]
 

@@ -92,7 +92,7 @@ CODES: list[RuntimeCode] = [
     RuntimeCode(
         "PPC6013",
         "a setting of this party cannot be used",
-        "An environment variable of this party (PPC_THREADS, PPC_CACHE) has a value that cannot be used.",
+        "An environment variable of this party (PPC_THREADS, PPC_CACHE, PPC_MEMORY) has a value that cannot be used.",
         "Unset it, or give what the message asks for; every party has its own settings.",
     ),
     RuntimeCode(
@@ -126,6 +126,14 @@ CODES: list[RuntimeCode] = [
         "Nothing was revealed by it; the other parties end with an error of their own.",
         "This is a fault of ppc or of the library, and worth a report with the lines the message shows; "
         "PPC_HE_NATIVE=0 keeps HE to SEAL's own binding.",
+    ),
+    RuntimeCode(
+        "PPC6018",
+        "HE takes more memory than this server may",
+        "The keys, encoded weights and ciphertexts of the plan's HE part are predicted to take more memory at the "
+        "server than PPC_MEMORY (megabytes) allows. It ends before it reads keys or encodes a weight.",
+        "Raise PPC_MEMORY, give the server fewer threads (PPC_THREADS), or compile with a smaller batch or with "
+        "`limit memory <= ...` in the policy.",
     ),
 ]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ppc.ir.module import Module, Op
 from ppc.runtime.convert import he as borders
 from ppc.runtime.convert import he_mpc
-from ppc.runtime.he import engine, simulate, steps
+from ppc.runtime.he import batch_simulate, batch_steps, engine, simulate, steps
 from ppc.runtime.he.noise import NoiseModel
 from ppc.runtime.net.memory import pair
 from ppc.runtime.party import Session, Step
@@ -64,7 +64,7 @@ def on_slots(module: Module, x: Array, *, noise: bool, seed: int = 0) -> dict[st
     """Every value of the module: in HE as arrays of shape (ciphertexts, slots)."""
     model = NoiseModel.of(manifest(module)["he"], seed) if noise else None
     session = Session("client", manifest(module), engines={"he": simulate.SlotEngine(model)})
-    return _run(session, module, x, lambda name: getattr(simulate, name.split(".")[1]))
+    return _run(session, module, x, lambda name: _named(name, simulate, batch_simulate))
 
 
 @dataclass
@@ -97,12 +97,18 @@ def encrypted(module: Module, x: Array) -> Encrypted:
     def function(session: Session) -> Callable[[str], Any]:
         absent = lambda session, step, *_: Value("he", step.shape)  # noqa: E731
         mine = session.role == "server"
-        return lambda name: CONVERSIONS.get(name) or (getattr(steps, name.split(".")[1]) if mine else absent)
+        return lambda name: CONVERSIONS.get(name) or (_named(name, steps, batch_steps) if mine else absent)
 
     values = at_once(
         lambda: _run(client, module, x, function(client)), lambda: _run(server, module, None, function(server))
     )
     return Encrypted(module, client, server, *values)
+
+
+def _named(name: str, latency: Any, batch: Any) -> Any:
+    """The function of a step, in the module of its packing."""
+    step = name.partition(".")[2]
+    return getattr(batch, step.removeprefix("batch_")) if step.startswith("batch_") else getattr(latency, step)
 
 
 def _run(session: Session, module: Module, x: Array | None, function: Callable[[str], Any]) -> dict[str, Value]:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[2]
 
 #: Networks that run under HE from end to end; and those of which only the linear layers can.
-WHOLE = ("models-bench/w1", "models-bench/w2_sq", "models-bench/w3", "models-bench/w4_sq")
+WHOLE = (
+    "models-bench/w1",
+    "models-bench/w2_sq",
+    "models-bench/w3",
+    "models-ours/cryptonets_mnist",
+    "models-bench/w4_sq",
+)
 PARTS = ("models-ours/resnet8_cifar10", "models-ours/mobilenet_tiny_cifar10")
 
 #: How the weights are owned -> policy. Secret is the default policy: results leave through shares.

@@ -3,9 +3,12 @@
 Writes build/bench/mpc.json: for each case and network what a pass costs ppc (separate processes, TLS, a dealer), and
 in the same run, one after the other, CrypTen's default provider and its trusted third party (separate processes,
 gloo). Set-up, offline and online apart, rounds, bytes, the largest error against onnxruntime; on the WAN (100 Mbit/s,
-40 ms, emulated) also the least that so many rounds and bytes take. Ratios are those of one run on one machine.
+40 ms, emulated) also the least that so many rounds and bytes take, and how many times that the pass took. Ratios are
+those of one run on one machine.
 
-Online times are those of the fastest pass, ppc's offline time the mean of its passes.
+Computing parties are machines of their own in life: here each has a core of its own, of ppc as of CrypTen
+(`benchmarks.cores`); the dealer and the third party share the cores with them. Online times are those of the fastest
+pass, ppc's offline time the mean of its passes.
 ppc's set-up has the loading of its libraries in it, CrypTen's has not. On the WAN CrypTen is far above its least: it
 counts one round where Gloo takes two messages, and Gloo sends when it was told that the other side waits.
 """
@@ -22,6 +25,7 @@ from typing import Any
 # before numpy is loaded, and inherited by the parties: one core each
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PPC_THREADS": "1"}
 
+from benchmarks.cores import placing
 from benchmarks.mpc.cases import Case, cases
 from benchmarks.mpc.runs import Cost, crypten, ours
 from benchmarks.mpc.table import HEAD, line, ratios, said
@@ -42,7 +46,7 @@ def main() -> int:
         print(f"there is no case {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     rows = []
-    print(HEAD)
+    print(f"{placing()}\n{HEAD}")
     for case in known.values():
         for network in asked.network if not asked.cases or case.name in asked.cases else ():
             rows.append(measured(case, network, asked))
@@ -88,7 +92,8 @@ def _attempt(row: dict[str, Any], who: str, run: Callable[[Path], Cost]) -> dict
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": fingerprint(), "rows": rows}, indent=1), encoding="utf-8")
+    found = {"machine": fingerprint(), "placing": placing(), "rows": rows}
+    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

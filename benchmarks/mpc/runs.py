@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ppc
+from benchmarks.cores import core_of
 from benchmarks.mpc.cases import Case
 from benchmarks.mpc.crypten_graph import INPUT_OF
 from benchmarks.mpc.crypten_party import THIRD
@@ -76,7 +77,7 @@ def ours(case: Case, network: str, objective: str, folder: Path, repeat: int) ->
     runs = []
     for _ in range(repeat):
         with _network(network) as net:
-            runs.append(run_secure(plan, feed, timeout=TIMEOUT, link=net.link if net else None))
+            runs.append(run_secure(plan, feed, timeout=TIMEOUT, link=net.link if net else None, core_of=core_of))
     best = min(runs, key=_fastest)
     took, steps = best.report["seconds"], best.report["steps"]
     return Cost(
@@ -103,7 +104,7 @@ def crypten(case: Case, network: str, provider: str, folder: Path) -> Cost:
             arguments = [party, provider, str(port), str(folder), str(passes_of(case, network))]
             return [sys.executable, "-m", "benchmarks.mpc.crypten_party", *arguments]
 
-        outcomes = launch(command, map(str, ranks), TIMEOUT)
+        outcomes = launch(command, map(str, ranks), TIMEOUT, core_of=core_of)
     found = [outcomes[str(rank)].results for rank in (0, 1)]
     return Cost(
         max(f["setup"] for f in found),

@@ -5,7 +5,7 @@ from typing import Any
 
 HEAD = (
     f"{'case':<12}{'net':<5}{'who':<12}{'set-up s':>9}{'offline ms':>12}{'online ms':>12}{'both ms':>12}"
-    f"{'WAN bound':>11}{'rounds':>8}{'online kB':>11}{'dealer kB':>11}{'error':>9}{'load':>6}"
+    f"{'WAN bound':>11}{'x bound':>9}{'rounds':>8}{'online kB':>11}{'dealer kB':>11}{'error':>9}{'load':>6}"
 )
 
 
@@ -24,9 +24,10 @@ def line(case: str, network: str, who: str, found: Mapping[str, Any]) -> str:
     if "failed" in found:
         return start + f"FAILED: {found['failed']}"
     offline, online = found["offline"], found["online"]
+    times_bound = f"{online / found['wan_bound']:.2f}" if network == "wan" else ""
     return start + (
         f"{found['setup']:>9.2f}{1e3 * offline:>12.1f}{1e3 * online:>12.1f}{1e3 * (offline + online):>12.1f}"
-        f"{1e3 * found['wan_bound']:>11.1f}{found['rounds']:>8.0f}{found['online_bytes'] / 1e3:>11.1f}"
+        f"{1e3 * found['wan_bound']:>11.1f}{times_bound:>9}{found['rounds']:>8.0f}{found['online_bytes'] / 1e3:>11.1f}"
         f"{found['dealer_bytes'] / 1e3:>11.1f}{found['max_err']:>9.1e}{found['load_average']:>6.1f}"
     )
 

@@ -21,6 +21,8 @@ from ppc.targets.prices import Prices
 
 NOT_COMPUTED = "allowed, not chosen (the difference was not computed: the graph is too wide)"
 
+CHEAPER = "fewer levels in a row cost less, the refreshes included"
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -29,9 +31,11 @@ class Findings:
     assigned: Outcome
     free: Outcome | None  # the optimum without the policy's pins, where it has any
     reasons: Mapping[str, Mapping[Domain, str]]  # by first result: why a domain is not a candidate
+    converted: Module
     lowered: Module
     views: Views
     pricing: Pricing
+    split: str | None  # why it was solved again with fewer levels of HE in a row, where it was
     prices: Mapping[str, Any]  # which table they are of
     table: Prices
 
@@ -46,6 +50,7 @@ def build(f: Findings) -> dict[str, Any]:
         "counts": {str(d): sum(n["domain"] == str(d) for n in nodes) for d in DOMAINS},
         "segments": _segments(module),
         "refreshed": [made[v] for v in dict.fromkeys(v for op in module.ops for v in refreshed(op))],
+        "split": f.split or (CHEAPER if any(map(refreshed, module.ops)) else None),
         "parties": _parties(f.views, f.lowered),
         "holds": {
             party: [{"what": h.what, "values": h.values, "why": h.why} for h in held]
@@ -80,7 +85,7 @@ def build(f: Findings) -> dict[str, Any]:
             for op in module.ops
             if op.domain is Domain.HE and "he_coefficients" in op.attrs
         ],
-        "he": he_section(f.lowered, f.table.he),
+        "he": he_section(f.lowered, f.converted, f.table),
         "levels": [
             {"node": op.loc, "step": op.name, "level": op.attrs["level"]} for op in f.lowered.ops if "level" in op.attrs
         ],

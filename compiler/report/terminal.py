@@ -188,6 +188,8 @@ def _cost(r: Mapping[str, Any], batch: int) -> RenderableType:
     if r.get("refreshed"):
         named = ", ".join(map(safe, r["refreshed"][:MOST_SEEN])) + (", …" if len(r["refreshed"]) > MOST_SEEN else "")
         table.add_row("refreshes", f"{len(r['refreshed'])} values leave HE through shares and come back ({named})")
+    if r.get("split"):
+        table.add_row("HE in parts", safe(r["split"]))
     unit, method = o.get("unit", "s"), o.get("method", "flow MILP")
     table.add_row(
         "optimality",
@@ -213,6 +215,7 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
     found = manifest["report"]["he"]
     table.add_row("keys", f"{keys} Galois, {len(he['relin'])} relinearisation: {size(found['key_bytes'])} once")
     table.add_row("upload", f"{size(found['upload_bytes'])} of ciphertexts a pass")
+    table.add_row("server's memory", f"{size(found['memory_bytes'])} beside the interpreter (predicted, one thread)")
     if found["rotations"]:
         turned = ", ".join(f"{n} over {k}" for k, n in found["rotations"].items())
         table.add_row("rotations", f"{turned} primes; {found['products']} products with weights")
@@ -225,6 +228,10 @@ def _he(manifest: Mapping[str, Any]) -> RenderableType:
         )
     for way in found["privacy"]:
         table.add_row("circuit privacy", way["why"])
+    if (bare := found["without_privacy"]) is not None:
+        server = f"server {seconds(bare['server_seconds'])}, " if bare["server_seconds"] else ""
+        sizes = f"keys {size(bare['key_bytes'])}, upload {size(bare['upload_bytes'])}"
+        table.add_row("... if weights were public", f"N = {bare['degree']}, {server}{sizes}")
     return table
 
 

@@ -5,7 +5,7 @@ from ppc.runtime.he.batch_readers import read_again
 from ppc.runtime.he.context import Context, Parameters
 from ppc.runtime.he.evaluator import describe
 from ppc.runtime.he.keys import ClientKeys, ServerKeys, key_limits
-from ppc.runtime.he.memory import server_memory
+from ppc.runtime.he.memory_limit import checked
 from ppc.runtime.he.schedule import Workers
 from ppc.runtime.he.state import ClientEngine, ServerEngine
 from ppc.runtime.he.ways import Ways
@@ -33,7 +33,7 @@ def setup(session: Session) -> None:
         workers = Workers.from_environment()
         ways = Ways(context, workers)
         session.meter.notes["he"] = describe(workers.threads)
-        predicted = server_memory(session.manifest, workers.threads).total
+        predicted = checked(session.manifest, workers.threads)
         session.meter.notes["he memory"] = f"predicted {predicted / 1e6:,.0f} MB beside the interpreter"
         cache = WeightCache.from_environment()
         encoded = prepare.all_linear(session, ways, cache)  # while the client makes its keys

@@ -83,7 +83,8 @@ class Dealer:
     def share(self, value: Any_) -> None:
         """Additive shares of a computed value, mod its word; its bytes travel to the server."""
         row = self._row("share", value.dtype.name, value.shape)
-        self.shipped.append(row.pack(value - row.draw(self._zero)))
+        half = row.draw(self._zero)
+        self.shipped.append(row.pack(np.subtract(value, half, out=half)))
 
     def share_at(self, shape: tuple[int, ...], place: NDArray[np.intp], value: Any_) -> None:
         """The same of an array that is `value` at flat places, each named once, and zero elsewhere."""
@@ -96,7 +97,8 @@ class Dealer:
     def share_xor(self, value: Any_) -> None:
         """XOR shares of a computed value."""
         row = self._row("share", value.dtype.name, value.shape)
-        self.shipped.append(row.pack(value ^ row.draw(self._zero)))
+        half = row.draw(self._zero)
+        self.shipped.append(row.pack(np.bitwise_xor(value, half, out=half)))
 
     def share_bits(self, bits: Any_) -> None:
         """XOR shares of computed bits (uint8, 0 or 1); they travel packed."""

@@ -21,6 +21,9 @@ from ppc.runtime.value import Weight
 Operand = Ring | Weight | None
 #: What a protocol gives: the share of its result, or of several.
 Results = Ring | tuple[Ring, ...]
+#: A protocol that was called: its results at once, or a generator on its way to them. (Named once: the annotations of
+#: functions that each step makes anew are evaluated each time.)
+Begun = Results | Rounds[Results]
 
 
 @dataclass(eq=False)
@@ -29,7 +32,7 @@ class Task:
     asks for. `after`: steps that have to be done before, beside those whose results it reads."""
 
     step: Step
-    begin: Callable[[Sequence[Operand]], Results | Rounds[Results]]
+    begin: Callable[[Sequence[Operand]], Begun]
     operands: "Sequence[Operand | Part]"
     finish: Callable[[tuple[Ring, ...]], None]
     after: "Sequence[Task]" = ()
@@ -43,8 +46,10 @@ class Task:
 
     @property
     def ready(self) -> bool:
-        read = [o.task for o in self.operands if isinstance(o, Part)]
-        return all(task.shares is not None for task in (*read, *self.after))
+        for operand in self.operands:
+            if isinstance(operand, Part) and operand.task.shares is None:
+                return False
+        return all(task.shares is not None for task in self.after)
 
     def start(self) -> None:
         operands = [o.share if isinstance(o, Part) else o for o in self.operands]
@@ -55,7 +60,7 @@ class Task:
         rounds = self.rounds
         self._go(lambda: rounds.send(heard), [])
 
-    def _go(self, move: Callable[[], Turn | Results | Rounds[Results]], operands: Sequence[Operand]) -> None:
+    def _go(self, move: Callable[[], Turn | Begun], operands: Sequence[Operand]) -> None:
         """Shapes that numpy or torch cannot combine mean that plan and operands differ; their messages name shapes
         only."""
         try:
@@ -106,9 +111,9 @@ class Lockstep:
         """Take all of them to their ends."""
         waiting, self.tasks = self.tasks, []
         running: list[Task] = []
-        turns = 0
+        turns, done = 0, True  # since it was last looked who can start
         while waiting or running:
-            if waiting:
+            if waiting and done:
                 running += self._started(waiting)
                 running.sort(key=lambda t: t.step.id)
             if running:
@@ -117,7 +122,8 @@ class Lockstep:
                     start = time.perf_counter()
                     task.go_on(heard)
                     self.meter.credit(task.step, Spent(time.perf_counter() - start))
-                running = [task for task in running if task.turn is not None]
+                still = [task for task in running if task.turn is not None]
+                done, running = len(still) < len(running), still
 
     def _started(self, waiting: list[Task]) -> list[Task]:
         """Start what can start, in the plan's order, so that one walk finds all that follow from local steps; those

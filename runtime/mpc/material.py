@@ -119,7 +119,7 @@ class Chunk:
                 "PPC6009", f"{self._where} asks for more correlated randomness than the dealer made for it"
             )
         row, array = self._rows[self._next], self._arrays[self._next]
-        if row != Row(kind, dtype, shape):
+        if (row.kind, row.dtype, row.shape) != (kind, dtype, shape):
             raise PartyError(
                 "PPC6003",
                 f"{self._where} needs {kind} {dtype}{shape}, the dealer made {row.kind} {row.dtype}{row.shape}",

@@ -10,11 +10,11 @@ from ppc.runtime.mpc import told
 from ppc.runtime.mpc.deal import ship
 from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Engine, Party
-from ppc.runtime.mpc.lockstep import Lockstep, Operand, Part, Results, Task
+from ppc.runtime.mpc.lockstep import Begun, Lockstep, Operand, Part, Results, Task
 from ppc.runtime.mpc.protocols import STEPS, Implementation, protocol
 from ppc.runtime.mpc.ring import Ring
 from ppc.runtime.mpc.state import MpcState, state_of, supply_of
-from ppc.runtime.mpc.turn import Rounds, dealt
+from ppc.runtime.mpc.turn import dealt
 from ppc.runtime.party import Session, Step
 from ppc.runtime.places import holders, is_outsourced, other_holder, rank_of
 from ppc.runtime.schema import Tables
@@ -65,7 +65,7 @@ def _begin(session: Session, step: Step, operands: Sequence[Value | Weight | Non
         _deal(session, state, implementation, step, given)
         return _several(values)
 
-    def begin(arguments: Sequence[Operand]) -> Results | Rounds[Results]:
+    def begin(arguments: Sequence[Operand]) -> Begun:
         task.engine = Engine(None, _party(session, state, step), counts, Tables.of(step.attrs), outsourced)
         return implementation(task.engine, step.attrs, *arguments)
 
@@ -90,7 +90,8 @@ def _several(values: list[Value]) -> Any:
 
 def _told_of(due: Sequence[Task], step: Step) -> list[Task]:
     """Steps before this one whose counts of values out of range it reads."""
-    return [task for task in due if task.step.node in step.attrs.get("of", ())]
+    nodes = step.attrs.get("of", ())
+    return [task for task in due if task.step.node in nodes] if nodes else []
 
 
 def _party(session: Session, state: MpcState, step: Step) -> Party:

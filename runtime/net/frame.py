@@ -98,15 +98,16 @@ def parse_header_loosely(raw: bytes) -> Header | None:
 
 def describe(tag: str, specs: Sequence[Spec]) -> bytes:
     """The description of a message of arrays. A type or a size that frames do not carry is a bug of the caller."""
-    return _describe(tag, tuple((np.dtype(dtype), tuple(shape)) for dtype, shape in specs))
+    description = describe_tag(tag) + _table(tuple((np.dtype(dtype), tuple(shape)) for dtype, shape in specs))
+    assert len(description) < 2**16, f"{len(specs)} arrays do not fit in one message; send several"
+    return description
 
 
 @lru_cache(maxsize=1024)
-def _describe(tag: str, specs: tuple[tuple[np.dtype[Any], tuple[int, ...]], ...]) -> bytes:
+def _table(specs: tuple[tuple[np.dtype[Any], tuple[int, ...]], ...]) -> bytes:
+    """Tags name a pass, so they are new in each; the arrays of a message are the same in every pass."""
     table = b"".join(struct.pack(f"<BB{len(shape)}Q", _CODE[d.str], len(shape), *shape) for d, shape in specs)
-    description = describe_tag(tag) + struct.pack("<H", len(specs)) + table
-    assert len(description) < 2**16, f"{len(specs)} arrays do not fit in one message; send several"
-    return description
+    return struct.pack("<H", len(specs)) + table
 
 
 def describe_tag(tag: str) -> bytes:

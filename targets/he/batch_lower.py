@@ -90,7 +90,7 @@ class _Emitter:
         elif step.kind == "drop":
             attrs["level"] = step.out_level
         if step.result not in self.values:
-            like = self.module.values[step.node.like]
+            like = self.values[operands[0]] if step.kind == "drop" else self.module.values[step.node.like]
             self.values[step.result] = replace(like, label=self._label(operands), range=None, rms=None)
         name = f"he.batch_{step.kind}"
         self.ops.append(Op(name, operands, (step.result,), attrs, step.node.op.loc, Domain.HE))

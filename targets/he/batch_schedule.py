@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil, log2, sqrt
 
-from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, Chain
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, MOST_SCALE_BITS, Chain
 from ppc.targets.he.batch_graph import Graph
 from ppc.targets.he.batch_size import Size
 from ppc.targets.he.graph import Node
@@ -22,6 +22,8 @@ from ppc.targets.he.parameters import MODULUS_BITS
 #: Primes are large enough to exist at every degree.
 SMALLEST_PRIME = 30
 PRODUCTS, SUMS = ("square", "mul"), ("add", "sub")
+#: Attempts at bits for the primes, which the scales depend on, and they on the bits.
+MOST_WALKS = 3
 #: Scale of weights that are whole numbers.
 WHOLE = 2.0
 #: Bits of the modulus above a value's own.
@@ -116,6 +118,8 @@ def schedule(graph: Graph, degree: int, knobs: Knobs, exits: Mapping[str, Exit])
     """The schedule of these knobs, `exits` by result; None where it has too many bits for 128-bit security, or a value
     too large for its modulus."""
     drops = depth(graph)
+    if (drops + 2) * SMALLEST_PRIME > MODULUS_BITS[degree]:
+        return None
     for spare in range(3):  # primes below the last rescale
         found = _Walk(graph, degree, knobs, drops + spare, spare).run(exits)
         if found is not None:
@@ -130,16 +134,24 @@ class _Walk:
     knobs: Knobs
     top: int
     floor: int  # level at which values leave
-    bits: dict[int, int] = field(default_factory=dict)
+    bits: dict[int, int] = field(default_factory=dict)  # of a prime by which values of a level are divided
     noise: Noise | None = None  # None while the primes are not known
     steps: list[Step] = field(default_factory=list)
     held: dict[str, Held] = field(default_factory=dict)
     waiting: dict[str, Node] = field(default_factory=dict)  # maps that a sum will read
+    asked: dict[int, int] = field(default_factory=dict)  # the fewest bits that a rescale asks for, by level
+    used: dict[int, set[int]] = field(default_factory=dict)  # the bits that rescales took, by level
 
     def run(self, exits: Mapping[str, Exit]) -> Schedule | None:
-        """First with powers of two for primes, to see how many bits each needs; then with the primes."""
-        self._all()
-        need = max((self._exit_bits(node, exits) for node in self.graph.nodes if node.kind == "leave"), default=0.0)
+        """First with powers of two for primes, until every level has as few bits as one of its rescales asks for; then
+        with the primes."""
+        for _ in range(MOST_WALKS):
+            walk = self._again()
+            walk._all()
+            self.bits = walk.asked
+            if all(used == {walk.asked[level]} for level, used in walk.used.items()):
+                break
+        need = max((walk._exit_bits(node, exits) for node in self.graph.nodes if node.kind == "leave"), default=0.0)
         each = ceil(need / (self.floor + 1))
         if each > MOST_BATCH_PRIME_BITS:
             return None
@@ -152,15 +164,21 @@ class _Walk:
             chain = Chain.of(self.degree, prime_bits)
         except ValueError:
             return None
-        exact = replace(self, noise=Noise(self.degree, chain), steps=[], held={}, waiting={})
+        exact = replace(self._again(), noise=Noise(self.degree, chain))
         exact._all()
         if not all(exact._fits(value, prime_bits) for value in exact.held.values()):
             return None
         if any(s.kind == "linear" and s.weight_sum > MOST_ROW_SUM for s in exact.steps):
             return None
+        if any(log2(s.scale) > MOST_SCALE_BITS for s in exact.steps):
+            return None
         leaving = [node.result for node in self.graph.nodes if node.kind == "leave"]
         errors = {name: TAIL * exact.held[name].error.worst for name in leaving}
         return Schedule(self.degree, prime_bits, tuple(exact.steps), errors)
+
+    def _again(self) -> "_Walk":
+        """A walk that has not begun, with the bits that this one found."""
+        return _Walk(self.graph, self.degree, self.knobs, self.top, self.floor, self.bits)
 
     def _exit_bits(self, node: Node, exits: Mapping[str, Exit]) -> float:
         exit = exits[node.result]
@@ -255,10 +273,11 @@ class _Walk:
         last = self.steps.pop()
         self.steps.append(replace(last, result=wide.name))
         self.held[wide.name] = wide
-        if x.level not in self.bits:
-            aim = round(log2(x.scale)) - self.knobs.target
-            self.bits[x.level] = min(MOST_BATCH_PRIME_BITS, max(SMALLEST_PRIME, aim))
-        scale, error = x.scale / 2.0 ** self.bits[x.level], x.error
+        aim = min(MOST_BATCH_PRIME_BITS, max(SMALLEST_PRIME, round(log2(x.scale)) - self.knobs.target))
+        self.asked[x.level] = min(aim, self.asked.get(x.level, aim))
+        bits = self.bits.get(x.level, self.asked[x.level])
+        self.used.setdefault(x.level, set()).add(bits)
+        scale, error = x.scale / 2.0**bits, x.error
         if self.noise:
             scale = x.scale / self.noise.chain.primes[x.level]
             switched = self.noise.switching(x.level).times(1 / x.scale)
@@ -278,8 +297,9 @@ class _Walk:
         values = [self.held[map.operands[0] if map else name] for map, name in zip(maps, node.operands, strict=True)]
         values = list(self._level(node, *values))
         common = max(v.scale * (self._least(map) if map else 1.0) for map, v in zip(maps, values, strict=True))
-        if any(map is None and v.scale != common for map, v in zip(maps, values, strict=True)):
-            common = max(v.scale for v in values) * 2.0**self.knobs.weights
+        least = 2.0**self.knobs.weights
+        if any(map is None and v.scale != common < v.scale * least for map, v in zip(maps, values, strict=True)):
+            common = max(v.scale for v in values) * least
         found = []
         for i, (map, v) in enumerate(zip(maps, values, strict=True)):
             if map is None and v.scale == common:

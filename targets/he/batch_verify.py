@@ -7,7 +7,7 @@ from typing import Any
 from ppc.ir.module import Module, Op
 from ppc.runtime.batch_layout import BatchLayout
 from ppc.runtime.layout import Layout, layout_from_attrs
-from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, Chain
+from ppc.runtime.levels import MOST_BATCH_PRIME_BITS, MOST_ROW_SUM, MOST_SCALE_BITS, Chain
 from ppc.targets.he.require import float_attr, int_attr, require
 
 #: Relative difference below which two scales are the same number, but for rounding.
@@ -34,7 +34,9 @@ def step(op: Op, operands: Sequence[Packed], chain: Chain, relin: frozenset[int]
             require(x.level == level, op, f"is planned at level {level} and reads an operand at level {x.level}")
     for x in operands:
         require(_one_a_slot(x.layout), op, "reads a value that has not one sample a slot")
-    return _RULES[op.name](op, operands, chain, relin, module)
+    found = _RULES[op.name](op, operands, chain, relin, module)
+    require(found.scale <= 2.0**MOST_SCALE_BITS, op, f"gives a result of scale {found.scale:g}")
+    return found
 
 
 def _linear(op: Op, operands: Sequence[Packed], chain: Chain, relin: frozenset[int], module: Module) -> Packed:

@@ -1,15 +1,20 @@
 """A chain under HE that is deeper than the policy's price of levels: values go out through shares and come back."""
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from rich.console import Console
 from small_models import make_model
 from three_way import assert_three_ways
 
 import ppc
+from ppc.compiler.artefacts import Compiled
+from ppc.compiler.report.build import CHEAPER
+from ppc.compiler.report.terminal import render
 
 POLICY = """input * secret of client
 weight * secret of server
@@ -45,6 +50,7 @@ def test_values_are_refreshed_and_the_result_is_right(model: Path, tmp_path: Pat
     assert steps.count("convert.he_to_mpc") == steps.count("convert.mpc_to_he") > 0
     assert not any(step.startswith("mpc.") for step in steps)
     assert len(report["refreshed"]) == steps.count("convert.mpc_to_he")
+    assert report["split"] == CHEAPER and CHEAPER in shown(case.compiled)
     assert case.compiled.manifest["he"]["degree"] == 8192
 
 
@@ -61,3 +67,11 @@ def test_no_refresh_where_it_may_not_be(model: Path, line: str, targets: tuple[s
     compiled = ppc.compile(model, POLICY + line, targets=targets, calibrate=model.with_suffix(".npz"))
     assert not [s for s in compiled.manifest["steps"] if s["step"] == "convert.mpc_to_he"]
     assert compiled.manifest["he"]["degree"] > 8192
+    assert compiled.report["split"] is None and "in parts" not in shown(compiled)
+
+
+def shown(compiled: Compiled) -> str:
+    """The report in a terminal, without its line breaks."""
+    console = Console(width=200, file=StringIO())
+    console.print(render(compiled.manifest))
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ppc.runtime.mpc.dealer import Dealer
 from ppc.runtime.mpc.engine import Party
+from ppc.runtime.mpc.gates.table import picked
 from ppc.runtime.mpc.ring import Ring, word
 
 
@@ -44,5 +45,5 @@ class Powers:
         """Shares of exp, given the opened c (n,) below 2^(k + g)."""
         u = (c & word((1 << self.g) - 1)) * 2.0 ** (self.width - self.g)
         factor = np.round(np.exp(u) * 2.0**self.factor_bits).astype(np.uint64)
-        returned: Ring = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)] * factor
-        return returned
+        y: Ring = picked(table, c >> word(self.g)) * factor
+        return y

@@ -23,6 +23,8 @@ from ppc.runtime.mpc.turn import Rounds
 Bits = NDArray[np.uint8]
 #: So many gates are packed all at once: the calls take longer than the work.
 _FEW = 1 << 11
+#: Words of a temporary array that a core's own cache holds.
+CACHED = 1 << 14
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 
 
@@ -148,7 +150,7 @@ def product(p: Party, fan: Fan, equal: Bits) -> Rounds[Bits]:
     gates, (dtype, words), opened = equal.shape[1], fan.table, narrowest(fan.width)
     mask = p.random((gates,), opened) & np.dtype(opened).type((1 << fan.width) - 1)
     onehot = p.share((words, gates), dtype)
-    e = yield from p.open_xor(_pack([*equal], opened) ^ mask)
+    e = (yield from p.open_xor(_pack([*equal], opened) ^ mask)).astype(np.intp)
     return _parity_of_all(onehot & np.take(_complement(fan), e, axis=1))
 
 
@@ -160,13 +162,23 @@ def preload(fan: Fan) -> None:
 
 def _by_masks(fan: Fan, onehot: NDArray[Any], table: NDArray[Any], opened: NDArray[Any]) -> tuple[Bits, Bits]:
     """The sum is one parity over the entries that what was opened picks, and so is the product."""
-    e = opened & opened.dtype.type((1 << fan.width) - 1)
-    picked = np.take(_masks(fan), opened, axis=1) & onehot
-    picked ^= table & np.take(_single(fan), e, axis=1)
-    product = np.zeros(opened.size, np.uint8)
-    if not fan.last:
-        product = _parity_of_all(onehot & np.take(_complement(fan), e, axis=1))
-    return _parity_of_all(picked), product
+    result, product = np.empty(opened.size, np.uint8), np.zeros(opened.size, np.uint8)
+    for part in blocks(opened.size):
+        at = opened[part].astype(np.intp)  # numpy looks up by any other type several times slower
+        e = at & ((1 << fan.width) - 1)
+        picked = np.take(_masks(fan), at, axis=1)
+        picked &= onehot[:, part]
+        picked ^= table[:, part] & np.take(_single(fan), e, axis=1)
+        result[part] = _parity_of_all(picked)
+        if not fan.last:
+            product[part] = _parity_of_all(onehot[:, part] & np.take(_complement(fan), e, axis=1))
+    return result, product
+
+
+def blocks(count: int, wide: int = 1) -> Iterator[slice]:
+    """Elements, each of `wide` words of 64 bits, as many at a time as stay in a core's own cache."""
+    some = max(1, CACHED // wide)
+    return (slice(first, first + some) for first in range(0, count, some))
 
 
 def _parity_of_all(words: NDArray[Any]) -> Bits:
@@ -222,10 +234,22 @@ def _pack(bits: list[Bits], dtype: str) -> NDArray[Any]:
         shifts = np.arange(len(bits), dtype=dtype)[:, None]
         together: NDArray[Any] = np.bitwise_or.reduce(np.array(bits, dtype) << shifts, axis=0)
         return together
-    packed = bits[0].astype(dtype)
-    for j, row in enumerate(bits[1:], 1):
-        packed |= row.astype(dtype) << packed.dtype.type(j)
+    packed = np.empty(bits[0].size, dtype)
+    for part in blocks(packed.size):
+        word = _byte(bits[:8], part).astype(dtype)
+        for first in range(8, len(bits), 8):
+            word |= _byte(bits[first : first + 8], part).astype(dtype) << word.dtype.type(first)
+        packed[part] = word
     return packed
+
+
+def _byte(bits: list[Bits], part: slice) -> Bits:
+    """Up to eight rows, joined by doubling: of all that would do it, numpy adds bytes the fastest."""
+    joined = bits[-1][part].copy()
+    for row in reversed(bits[:-1]):
+        joined += joined
+        joined |= row[part]
+    return joined
 
 
 def _parities(onehot: NDArray[Any], place: NDArray[np.int64], width: int) -> Iterator[Bits]:

@@ -55,18 +55,16 @@ class Digits:
         """The digits of all but the top bit, most significant first, (some, *shape): as many at a time as stay in the
         cache, with their places."""
         at, mask = (row.reshape(-1, *[1] * x.ndim) for row in _places(self))
-        some = max(1, _CACHED // max(1, x.size))
+        some = max(1, fan.CACHED // max(1, x.size))
         for first in range(0, self.count, some):
             part = slice(first, first + some)
-            yield part, (x >> at[part]) & mask[part]
+            digit = x >> at[part]
+            digit &= mask[part]
+            yield part, digit
 
     def top(self, x: Ring) -> Bits:
         returned: Bits = (x >> word(self.bits - 1)).astype(np.uint8) & np.uint8(1)
         return returned
-
-
-#: Ring elements of a temporary array that a core's own cache holds.
-_CACHED = 1 << 14
 
 
 @cache
@@ -114,25 +112,34 @@ def take_digits(p: Party, how: Digits, shape: Shape) -> tuple[Ring, Bits]:
 
 
 def _pick(how: Digits, table: Ring, c: Ring) -> tuple[Bits, Bits]:
-    """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (count, *c.shape) each. `table[:, 0]` broadcasts against
-    c."""
-    one = np.uint8(1)
+    """Shares of [c_j = r_j] and [c_j < r_j] for every digit: (count, c.size) each. `table[:, 0]` has the shape of c, or
+    one element in its first axis for all of c's."""
+    lead = len(c)
+    c, table = c.reshape(lead, -1), table.reshape(*table.shape[:3], -1)
     equal, less = np.empty((2, how.count, *c.shape), np.uint8)
+    for some in fan.blocks(c.shape[1], lead):
+        _pick_some(how, table[..., some], c[:, some], equal[..., some], less[..., some])
+    return equal.reshape(how.count, -1), less.reshape(how.count, -1)
+
+
+def _pick_some(how: Digits, table: Ring, c: Ring, equal: Bits, less: Bits) -> None:
+    """The same into (count, lead, some)."""
+    one = np.uint8(1)
     for part, value in how.cut(c):
         low = table[part, 0]
         if table.shape[1] > 1:
             high = value >= word(64)
             low = np.where(high, table[part, 1], low)
             value &= word(63)
-        row = low >> value.astype(low.dtype)
+        row = low >> value.astype(low.dtype, copy=False)
         at, below = equal[part], less[part]
-        np.bitwise_and(row.astype(np.uint8), one, out=at)
+        at[...] = row
+        at &= one
         np.bitwise_count(row, out=below)  # the parity of what lies at c_j and above, or above it
         if table.shape[1] > 1:
             below += fan.parity(table[part, 1]) & ~high
         below ^= at
         below &= one
-    return equal, less
 
 
 def deal_signs(d: Dealer, how: Digits, shape: Shape) -> None:
@@ -142,7 +149,7 @@ def deal_signs(d: Dealer, how: Digits, shape: Shape) -> None:
 
 def signs(p: Party, how: Digits, table: Ring, top: Bits, c: Ring) -> Rounds[Bits]:
     """XOR shares of [c − r < 0 as a signed number of `how.bits`], given the digits of r: a round a level."""
-    equal, less = (bits.reshape(how.count, -1) for bits in _pick(how, table, c))
+    equal, less = _pick(how, table, c)
     for gate, each in how.levels:
         equal, less = (_grouped(bits, gate.fan_in, each) for bits in (equal, less))
         below, all_equal = yield from fan.online(p, gate, equal[: gate.width], less)

@@ -23,7 +23,8 @@ from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.turn import Rounds
 
 Floats = NDArray[np.float64]
-_BLOCK = 1 << 13
+#: Masks whose tables are made at once: what is computed on the way stays in a core's own cache.
+_BLOCK = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,30 @@ class Spline:
 
     def deal(self, d: Dealer, r: Ring) -> None:
         """Tables for masks r (n,) below 2^(k + g)."""
+        d.share(self.tables(r))
+
+    def tables(self, r: Ring) -> Ring:
+        """What is shared for these masks: (n, 2^k, degree + 1)."""
         table = np.empty((r.size, 1 << self.k, self.degree + 1), np.uint64)
-        for start in range(0, r.size, _BLOCK):  # bounds the memory of the floating-point copies
+        for start in range(0, r.size, _BLOCK):
             part = slice(start, start + _BLOCK)
             table[part] = rotated(self, r[part])
-        d.share(table)
+        return table
 
     def take(self, p: Party, n: int) -> Ring:
         return p.share((n, 1 << self.k, self.degree + 1))
 
     def read(self, table: Ring, c: Ring) -> Ring:
         """Shares of the function, given the opened c (n,) below 2^(k + g)."""
-        row = table[np.arange(c.size), (c >> word(self.g)).astype(np.int64)]
-        return polynomial(row, c & word((1 << self.g) - 1))
+        return polynomial(picked(table, c >> word(self.g)), c & word((1 << self.g) - 1))
+
+
+def picked(table: Ring, column: Ring) -> Ring:
+    """Row i of the result is table[i, column[i]]: from (n, cells, ...), for n numbers below `cells`."""
+    n, cells, *entry = table.shape
+    at = column.view(np.intp) + np.arange(0, n * cells, cells)
+    returned: Ring = np.take(table.reshape(n * cells, *entry), at, axis=0)
+    return returned
 
 
 @cache
@@ -87,27 +99,42 @@ def coefficients(spline: Spline) -> Floats:
 
 def rotated(s: Spline, r: Ring) -> Ring:
     """For each mask r and each value of c_top: the coefficients in u of the polynomial of cell c_top − r_top."""
-    top, rho = (r >> word(s.g)).astype(np.int64), r & word((1 << s.g) - 1)
-    cell = (np.arange(1 << s.k)[None] - top[:, None]) % (1 << s.k)
-    return shifted(s, cell, rho[:, None])
+    n, cells, terms = r.size, 1 << s.k, s.degree + 1
+    moves = _moves(s, r & word((1 << s.g) - 1)).transpose(1, 0, 2).reshape(terms, n * terms)
+    rows = _words(coefficients(s) @ moves).reshape(cells * n, terms)  # of cell and mask
+    top = (r >> word(s.g)).astype(np.intp)
+    cell = (np.arange(cells) - top[:, None]) & (cells - 1)
+    returned: Ring = np.take(rows, cell * n + np.arange(n)[:, None], axis=0)
+    return returned
 
 
 def shifted(s: Spline, cell: NDArray[np.int64], rho: Ring) -> Ring:
-    """Coefficients in u, (*cell.shape, degree + 1), of the polynomials of some cells shifted by rho (g bits)."""
-    q, back = coefficients(s)[cell], -rho.astype(np.float64) / 2.0**s.g
-    table = np.zeros(q.shape, np.uint64)
-    for j in range(s.degree + 1):  # (u − rho)^i, expanded
-        terms = sum(q[..., i] * comb(i, j) * back ** (i - j) for i in range(j, s.degree + 1))
-        scaled = np.round(np.asarray(terms) * 2.0 ** (s.bits + (s.degree - j) * s.g))
-        table[..., j] = scaled.astype(np.int64).view(np.uint64)
-    return table
+    """Coefficients in u (n, degree + 1) of the polynomials of some cells (n,) shifted by rho (n,), of g bits."""
+    return _words(np.einsum("ni,nij->nj", coefficients(s)[cell], _moves(s, rho)))
+
+
+def _moves(s: Spline, rho: Ring) -> Floats:
+    """For each rho a matrix (degree + 1, degree + 1) from the coefficients of p(t) to those of p(u − rho), each at the
+    fractional bits that it is shared with."""
+    back = -rho.astype(np.float64) / 2.0**s.g
+    moves = np.zeros((rho.size, s.degree + 1, s.degree + 1))
+    for i in range(s.degree + 1):
+        for j in range(i + 1):  # (u − rho)^i, expanded
+            moves[:, i, j] = comb(i, j) * 2.0 ** (s.bits + (s.degree - j) * s.g) * back ** (i - j)
+    return moves
+
+
+def _words(values: Floats) -> Ring:
+    """Rounded, in place."""
+    return np.rint(values, out=values).astype(np.int64).view(np.uint64)
 
 
 def polynomial(row: Ring, u: Ring) -> Ring:
     """Coefficients (n, degree + 1) at u (n,)."""
-    y = row[:, -1]
+    y = row[:, -1].copy()
     for j in range(row.shape[1] - 2, -1, -1):
-        y = y * u + row[:, j]
+        y *= u
+        y += row[:, j]
     return y
 
 

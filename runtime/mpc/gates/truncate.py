@@ -33,8 +33,11 @@ class Opened(NamedTuple):
 
     def less(self, undo: Undo, times: Ring | np.uint64) -> Ring:
         """A share of times · x: `undo` undoes the mask and has the factor `times` in it already."""
-        y = self.public * times - undo.high
-        return y if self.wrapped is None or undo.wrap is None else y + self.wrapped * undo.wrap
+        y = self.public * times
+        y -= undo.high
+        if self.wrapped is not None and undo.wrap is not None:
+            y += self.wrapped * undo.wrap
+        return y
 
 
 #: Bits in which a value of a plan is opened where it has FRACTION_BITS: |x| < 2^30 before the point, and two for masks.
@@ -90,7 +93,7 @@ class Truncation:
         shape = r.shape if r is not None else shape
         assert shape is not None
         high = p.share(shape)
-        return Undo(high, p.share(shape, self.wrap).astype(np.uint64) if self.wraps else None)
+        return Undo(high, p.share(shape, self.wrap).astype(np.uint64, copy=False) if self.wraps else None)
 
     def take_at(self, p: Party, shape: Shape, place: NDArray[np.intp]) -> Undo:
         """The same of a product's shape, but of the elements at flat places alone."""
@@ -98,15 +101,21 @@ class Truncation:
         return Undo(high, np.take(p.share(shape, self.wrap), place).astype(np.uint64) if self.wraps else None)
 
     def masked(self, p: Party, x: Ring, r: Ring) -> Ring:
-        return x + r + p.first * word(1 << (self.width - 2)) if self.wraps else x + r
+        masked = x + r
+        if self.wraps:
+            masked += p.first * word(1 << (self.width - 2))
+        return masked
 
     def of(self, c: Ring) -> Opened:
         """From the opened sum."""
         if not self.wraps:
             return Opened(c, None)
-        wrapped = (word(1) - (c >> word(self.width - 1))) << word(self.width - self.bits)
-        shifted = c >> word(self.bits) if self.bits else c
-        return Opened(shifted - word(1 << (self.width - 2 - self.bits)), wrapped)
+        wrapped = c >> word(self.width - 1)
+        wrapped ^= word(1)
+        wrapped <<= word(self.width - self.bits)
+        shifted = c >> word(self.bits)
+        shifted -= word(1 << (self.width - 2 - self.bits))
+        return Opened(shifted, wrapped)
 
     def open(self, p: Party, x: Ring, r: Ring) -> Rounds[Opened]:
         """x + r to both parties: one round, width / 8 bytes an element each way."""

@@ -18,7 +18,7 @@ from ppc.runtime.mpc.dealer import Dealer, make_zero
 from ppc.runtime.mpc.engine import Party
 from ppc.runtime.mpc.gates.compare import compared_bits
 from ppc.runtime.mpc.gates.comparison import Comparison, at_least, comparison
-from ppc.runtime.mpc.gates.table import Spline, units
+from ppc.runtime.mpc.gates.table import Spline
 from ppc.runtime.mpc.gates.truncate import Truncation
 from ppc.runtime.mpc.ring import Ring, Shape, word
 from ppc.runtime.mpc.turn import Rounds, both
@@ -71,8 +71,7 @@ class Windows:
     def deal(self, d: Dealer) -> Chosen:
         r, s = d.random(self.shape), d.random(self._many)
         self.how.deal(d, r)
-        for table in self.tables:
-            table.deal(d, units(table, r, 0))
+        d.share(np.stack([table.tables(u) for table, u in zip(self.tables, self._units(r), strict=True)]))
         self.how.deal_signs(d, self._wide)
         beta = d.random(self._wide, "bit").astype(np.uint64)
         d.share(beta)
@@ -83,17 +82,17 @@ class Windows:
         return Chosen(make_zero(self.shape), make_zero(self._wide))
 
     def online(self, p: Party, *shares: Ring) -> Rounds[Chosen]:
-        r, s = p.random(self.shape), p.random(self._many)
+        r, s, cut = p.random(self.shape), p.random(self._many), self._cut
         judged = self.how.take(p, self.shape)
-        taken = [table.take(p, prod(self.shape)) for table in self.tables]
+        words = p.share((len(self.tables), prod(self.shape), 1 << CELLS, _DEGREE + 1))
         (c,) = yield from p.open(shares[0] + r)
         judging = at_least(p, self.how, judged, c, self.limits)
-        z, opened = yield from both(judging, self._cut.open(p, self._read(taken, c), s))
+        z, opened = yield from both(judging, cut.open(p, self._read(words, c), s))
         flip = word(1) - word(2) * z
         beta = p.share(self._wide)
         at = self._first
-        ends = [self._cut.take(p, None, self._many) for _ in range(2)]  # of the lower and the upper limits
-        value = opened.less(self._cut.take(p, s), p.first)
+        ends = [cut.take(p, None, self._many) for _ in range(2)]  # of the lower and the upper limits
+        value = opened.less(cut.take(p, s), p.first)
         lower, upper = slice(at, -1), slice(at + 1, None)
         parts = [
             z[side] * value + flip[side] * opened.less(undo, beta[side])
@@ -102,13 +101,19 @@ class Windows:
         scaled = (parts[0] - parts[1]) << self._shifts()
         return Chosen(scaled.sum(axis=0, dtype=np.uint64), z * p.first + flip * beta)
 
-    def _read(self, taken: list[Ring], c: Ring) -> Ring:
-        """Every table's value, at the table's own scale."""
-        read = [
-            table.read(words, units(table, c - word(round(table.start)), 0))
-            for table, words in zip(self.tables, taken, strict=True)
-        ]
-        return np.stack(read).reshape(self._many)
+    def _read(self, words: Ring, c: Ring) -> Ring:
+        """Every table's value, at the table's own scale: all in one reading."""
+        starts = np.array([round(t.start) for t in self.tables], np.int64).view(np.uint64)
+        at = self._units(c.reshape(1, -1) - starts[:, None])
+        return self.tables[0].read(words.reshape(-1, *words.shape[2:]), at.reshape(-1)).reshape(self._many)
+
+    def _units(self, x: Ring) -> Ring:
+        """x, one number for all tables or one for each, in units of each table: (tables, elements), see
+        `table.units`."""
+        drop = np.array([t.width - t.g for t in self.tables])[:, None]
+        down, up = (np.maximum(n, 0).astype(np.uint64) for n in (drop, -drop))
+        returned: Ring = ((x.reshape(-1, prod(self.shape)) >> down) << up) & word((1 << (CELLS + _GRAIN)) - 1)
+        return returned
 
     def _shifts(self) -> Ring:
         """What brings the truncated values of all windows to one scale."""

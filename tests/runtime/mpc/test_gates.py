@@ -1,6 +1,6 @@
 """Gates at the edges of the ring: where masks borrow, carry and wrap."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from ppc.runtime.mpc.gates.exponential import Powers
 from ppc.runtime.mpc.gates.fan import Fan
 from ppc.runtime.mpc.gates.guarded import Guarded
 from ppc.runtime.mpc.gates.maximum import Maximum
-from ppc.runtime.mpc.gates.table import Lookup, coefficients
+from ppc.runtime.mpc.gates.table import Lookup, coefficients, picked, polynomial, rotated, shifted
 from ppc.runtime.mpc.gates.truncate import NARROW, Truncate
+from ppc.runtime.mpc.gates.windows import windows
 from ppc.runtime.mpc.protocols.smooth import ROWS
 from ppc.runtime.schema import Tables
 
@@ -98,6 +99,15 @@ def test_comparison_is_exact_on_the_whole_ring(run_gate: Any, tables: Tables) ->
     np.testing.assert_array_equal(products, expected * EDGES[None])
 
 
+@pytest.mark.parametrize("tables", [Tables.LARGE, Tables.SMALL])
+def test_comparison_of_more_values_than_a_block_holds(run_gate: Any, tables: Tables) -> None:
+    random = np.random.default_rng(5)
+    x = random.integers(-(2**62), 2**62, (3, fan.CACHED - 1), np.int64)
+    limits = (-(2**61), 12345)
+    got = run_gate(compare(tables, x.shape, limits), x, (2, *x.shape), 0)
+    np.testing.assert_array_equal(got, [x >= t for t in limits])
+
+
 @pytest.mark.parametrize("tables", Tables)
 def test_values_of_a_plan_are_compared_in_fewer_bits(run_gate: Any, tables: Tables) -> None:
     """Exact below 2^46, which is 2^30 before the point; the value comes back into the whole ring."""
@@ -178,6 +188,21 @@ def test_a_table_is_right_at_every_cell_boundary(run_gate: Any, name: str) -> No
     assert coefficients(s).shape == (1 << s.k, s.degree + 1)
 
 
+def test_what_is_dealt_of_a_table_is_the_function_from_every_mask() -> None:
+    """c_top picks the cell that its mask hides, and u is counted from the masked place: f(x) whatever the mask."""
+    s, random = ROWS["Gelu"].spline, np.random.default_rng(3)
+    places = 1 << (s.k + s.g)
+    x = random.integers(2, places - (1 << s.g), 3000)
+    r = np.concatenate([[0, places - 1, (1 << s.g) - 1, 1 << s.g], random.integers(0, places, 2996)])
+    c = ((x + r) % places).astype(np.uint64)
+    row, u = picked(rotated(s, r.astype(np.uint64)), c >> np.uint64(s.g)), c & np.uint64((1 << s.g) - 1)
+    got = polynomial(row, u).view(np.int64) / 2.0**s.scale
+    assert np.abs(got - s.function(s.start + x * s.unit)).max() < 2.0**-12
+    cell = (c >> np.uint64(s.g)).astype(np.int64) - (r >> s.g)
+    alone = shifted(s, cell % (1 << s.k), (r % (1 << s.g)).astype(np.uint64))
+    assert np.abs((row - alone).view(np.int64)).max() <= 4  # roundings of floating-point sums in another order
+
+
 def test_the_exponential_is_right_over_its_range(run_gate: Any) -> None:
     x = np.tile(np.arange(-14 << 16, 0, 97, dtype=np.int64)[1:], 2)
     x = np.concatenate([x, [0, -1, -65536, -65537]])
@@ -203,3 +228,16 @@ def test_a_guarded_table_is_zero_outside_its_limits(run_gate: Any, shift: int, t
     np.testing.assert_allclose(got[~near], expected[~near], atol=2.0**-10)
     tail = run_gate(gate, x, x.shape, 2)
     assert set(np.unique((tail - y * (y >= hi))[~near])) <= {0, 1 if shift else 0}
+
+
+@pytest.mark.parametrize("lo", [6, 20, 40])
+def test_windows_choose_the_table_of_the_octave(run_gate: Any, lo: int) -> None:
+    """Cells narrower than a unit of the argument, about as wide, and far wider; zero beyond the ends."""
+    hi = lo + 9
+    x = np.unique(np.geomspace(2.0**lo, 2.0**hi - 1, 500).astype(np.int64))
+    beyond = np.array([-(2**62), -1, 0, (1 << lo) - 1, 1 << hi, 2**61], np.int64)
+    both = np.concatenate([x, beyond])
+    gate = replace(windows(lambda s: 2.0**hi / s, lo, hi), shape=both.shape, bits=12)
+    got = run_gate(gate, both, both.shape, 0) / 2.0**12
+    np.testing.assert_allclose(got[: x.size], 2.0**hi / x, rtol=2.0**-10, atol=2.0**-11)
+    assert not got[x.size :].any()
