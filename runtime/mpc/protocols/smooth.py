@@ -72,7 +72,7 @@ class Smooth:
 
 
 def _row(f: Callable[[Floats], Floats], start: float, width: int, k: int, below: float, above: float) -> Smooth:
-    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=14), below, above)
+    return Smooth(Spline(f, start, width, k, degree=3, g=12, bits=20), below, above)
 
 
 def _linear(
