@@ -12,7 +12,7 @@ JUDGED = ("models-ours", "models-public")
 ERROR, AGREEMENT = 1e-2, 0.99
 #: How many of the judged models a policy has to carry, and whether only plans with HE nodes count. Under "tee" all but
 #: REFUSED.
-WANTED = {"tee": (62, False), "mpc": (55, False), "he pinned": (40, True), "no dealer": (40, True)}
+WANTED = {"tee": (63, False), "mpc": (55, False), "he pinned": (40, True), "no dealer": (40, True)}
 
 HEAD = (
     f"{'model':32} {'policy':14} {'plan':12} {'compile':>8}  {'mode':8} {'samples':>9} {'error':>8} {'argmax':>9} "

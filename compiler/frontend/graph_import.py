@@ -18,6 +18,7 @@ from ppc.compiler.frontend.infer import infer_types
 from ppc.compiler.frontend.limits import MAX_FILLED, MAX_FOLDED, MAX_REPORTED
 from ppc.compiler.frontend.node import Node, attributes, canonical_domain, schema_of
 from ppc.compiler.frontend.normalize import BODY_FOR_MORE_RESULTS, DYNAMIC_SHAPE, normaliser
+from ppc.compiler.frontend.normalize.words import Words, is_tokenizer, tokenizer
 from ppc.compiler.frontend.sequences import SEQUENCES
 from ppc.compiler.frontend.support import CONSTANTS, in_terms_of_ppc, is_fused, is_supported, unsupported
 from ppc.ir.diagnostic import Diagnostic, UserError, fail
@@ -34,10 +35,11 @@ Scope = dict[str, str | None]
 class GraphImporter:
     """State of one import. Unsupported nodes are collected; every other error is raised at once."""
 
-    def __init__(self, builder: Builder, opsets: Mapping[str, int], source: str | None):
+    def __init__(self, builder: Builder, opsets: Mapping[str, int], source: str | None, words: Words):
         self.builder = builder
         self.opsets = dict(opsets)
         self.source = source
+        self.words = words
         self.unsupported: list[Diagnostic] = []
         self._index = 0
 
@@ -82,7 +84,8 @@ class GraphImporter:
         domain = canonical_domain(proto.domain)
         schema = schema_of(proto, self.opsets)
         attrs = attributes(proto, schema, loc)
-        supported = is_supported(proto.op_type, domain, schema)
+        bounded = is_tokenizer(proto.op_type, domain) and proto.output and proto.output[0] in self.words
+        supported = bounded or is_supported(proto.op_type, domain, schema)
         if not supported:
             opset = self.opsets.get(domain, 0)
             self.unsupported.append(unsupported(proto.op_type, domain, opset, loc, self.source))
@@ -109,6 +112,8 @@ class GraphImporter:
             return CONTROL_FLOW[node.op](self, node, scope)
         if standard and node.op in SEQUENCES:
             return SEQUENCES[node.op](node, self.builder)
+        if is_tokenizer(node.op, node.domain):
+            return tokenizer(node, self.builder, self.words)
         if is_fused(node.op, node.domain):
             present = [self.builder.type_of(ir) if ir else None for ir in node.inputs]
             inner: Scope = {f"x{i}": ir for i, ir in enumerate(node.inputs)}

@@ -15,6 +15,7 @@ from ppc.compiler.frontend.graph_import import GraphImporter
 from ppc.compiler.frontend.load import ModelSource, load_model
 from ppc.compiler.frontend.names import identifier
 from ppc.compiler.frontend.node import canonical_domain
+from ppc.compiler.frontend.normalize.words import split_dims
 from ppc.ir.diagnostic import fail
 from ppc.ir.module import Array, Attr, Module, Stage
 from ppc.ir.types import TensorType
@@ -33,7 +34,8 @@ def import_model(
 ) -> Module:
     """Import an ONNX model: a path, its bytes, or a ModelProto.
 
-    `batch` binds the symbolic first dimension of each input; `dims` binds others, by name or as "INPUT:AXIS"; `fixed`
+    `batch` binds the symbolic first dimension of each input; `dims` binds others, by name or as "INPUT:AXIS" (and the
+    most words of a text as "RESULT:AXIS" of a Tokenizer); `fixed`
     gives inputs a value that is public and part of the plan (a sampling rate, a flag).
     `samples` are shapes of stored data by input, samples first: they bind what is still open. Raises UserError PPC10xx.
 
@@ -45,10 +47,11 @@ def import_model(
     opsets = {canonical_domain(row.domain): row.version for row in proto.opset_import}
     opsets.setdefault("", DEFAULT_OPSET)
     builder = Builder()
-    importer = GraphImporter(builder, opsets, loaded.source)
+    words, dims = split_dims(proto.graph, dims or {})
+    importer = GraphImporter(builder, opsets, loaded.source, words)
     initialisers = {t.name for t in proto.graph.initializer}
     inputs = [i for i in proto.graph.input if i.name not in initialisers]  # IR version 3 lists initialisers as inputs
-    types = bind_inputs(inputs, batch, dims or {}, samples or {})
+    types = bind_inputs(inputs, batch, dims, samples or {})
     constants = _fixed_inputs(types, fixed or {})
     scope: dict[str, str | None] = {}
     names = []

@@ -19,8 +19,8 @@ CONSTANTS = frozenset({"Constant", "ConstantOfShape", "Range", "EyeLike", "Shape
 
 #: Operators whose result has as many elements as the data says, and that need no protection before their input.
 AT_THE_CLIENT = {
-    "Tokenizer": "how many words a text has, every party would see: split text into words before the model, and make "
-    "what follows (a fixed number of counts or ids) the model's input",
+    "Tokenizer": "how many words a text has, every party would see: say how many it has at most, --dim RESULT:AXIS=MOST"
+    " with the last axis of its result; or split text into words before the model",
     "DecodeImage": "decode the image before the model, and make its pixels the model's input",
     "ImageDecoder": "decode the image before the model, and make its pixels the model's input",
 }

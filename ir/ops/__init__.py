@@ -30,7 +30,7 @@ _FAMILIES: dict[str, str] = {
     "create": "Shape Size Range ConstantOfShape EyeLike",
     "index": "Gather GatherElements GatherND ScatterElements ScatterND OneHot",
     "grid": "GridSample",
-    "text": "StringConcat StringNormalizer TfIdfVectorizer",
+    "text": "StringConcat StringNormalizer TfIdfVectorizer Tokenizer",
     "rnn": "RNN GRU LSTM",
     "quant": "QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger QLinearMatMul "
     "ConvInteger QLinearConv",

@@ -51,6 +51,13 @@ def _counted(
     return (TensorType("f32", (*x.shape[:-1], width)),)
 
 
+def _split(types: Types, *, expression: str, pad: str, least: int, most: int) -> Result:
+    (x,) = types
+    if not 1 <= most <= MOST_GRAMS // max(x.size, 1) or least < 1:
+        raise OpError(f"Tokenizer of {x}: at most {most} words of {least} characters or more")
+    return (TensorType("str", (*x.shape, most)),)
+
+
 STRINGCONCAT = declare("StringConcat", Kind.OTHER, 2, of_dtypes("str", elementwise()), "Texts one after the other.")
 
 STRINGNORMALIZER = declare(
@@ -60,6 +67,18 @@ STRINGNORMALIZER = declare(
     of_dtypes("str", _normalized),
     "Texts in lower or upper case.",
     need("case_change_action", str),
+)
+
+TOKENIZER = declare(
+    "Tokenizer",
+    Kind.OTHER,
+    1,
+    of_dtypes("str", _split),
+    "The words of each text, filled up to as many of all.",
+    need("expression", str),
+    need("pad", str),
+    need("least", int),
+    need("most", int),
 )
 
 TFIDFVECTORIZER = declare(

@@ -171,6 +171,7 @@ KERNELS: dict[str, str] = {
     "GridSample": _OURS + "grid:grid_sample",
     # text
     "StringConcat": "numpy.strings:add",
+    "Tokenizer": _OURS + "words:tokenizer",
     "StringNormalizer": _OURS + "words:string_normalizer",
     "TfIdfVectorizer": _OURS + "words:tf_idf_vectorizer",
     # recurrent nets

@@ -1,13 +1,44 @@
 """Kernels on text and words."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
+from ppc.runtime.errors import PartyError
 from ppc.runtime.kernels import Array
 
 Gram = tuple[int | str, ...]
+
+#: Expressions that are one class of characters, once or more: matched in linear time, whoever wrote them.
+_LINEAR = re.compile(r"(\[\^?(?:[^\\\[\]^]|\\[wds.\]\\-])+\]|\\[wdWDS])\+")
+
+
+def words_of(expression: str) -> "re.Pattern[str] | None":
+    """What finds words, for an expression such as `[a-z]+` or `\\w+`; None for one of another form."""
+    if not _LINEAR.fullmatch(expression):
+        return None
+    try:
+        return re.compile(expression, re.ASCII)
+    except re.error:
+        return None
+
+
+def tokenizer(x: Array, *, expression: str, pad: str, least: int, most: int) -> Array:
+    """Words of at least `least` characters, filled up with `pad` to `most` of them on a new last axis."""
+    words = words_of(expression)
+    if words is None:
+        raise PartyError("PPC6006", "a plan splits text by an expression that is not one class of characters")
+    rows = [[word for word in words.findall(text) if len(word) >= least] for text in x.reshape(-1).tolist()]
+    longest = max(map(len, rows), default=0)
+    if longest > most:
+        raise PartyError(
+            "PPC6005",
+            f"a text has {longest} words, and the plan was compiled for at most {most}",
+            help="compile with a larger --dim for the words, or shorten the text",
+        )
+    return np.array([[*row, *[pad] * (most - len(row))] for row in rows], np.str_).reshape(*x.shape, most)
 
 
 def string_normalizer(x: Array, *, case_change_action: str) -> Array:

@@ -52,7 +52,7 @@ def col2im(node: Node, b: Builder) -> Sequence[str]:
     image, block = (ints(node, b, i, what) or () for i, what in ((1, "the image's shape"), (2, "the block's shape")))
     ones = (1,) * len(image)
     strides, dilations = (tuple(node.attrs.get(name, ones)) for name in ("strides", "dilations"))
-    pads = tuple(node.attrs.get("pads", ones * 0 + (0,) * (2 * len(image))))
+    pads = tuple(node.attrs.get("pads", (0,) * (2 * len(image))))
     x = b.type_of(node.inputs[0])
     same = len({len(image), len(block), len(strides), len(dilations), len(pads) // 2}) == 1
     if not (same and image and len(x.shape) == 3 and min(*image, *block, *strides, *dilations) > 0):

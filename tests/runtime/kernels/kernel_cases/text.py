@@ -7,6 +7,12 @@ WORDS = np.array([["a", "b", "a", "b", "c"], ["c", "c", "b", "a", "a"]])
 COUNTING = {"min_gram_length": 1, "max_gram_length": 2, "ngram_counts": (0, 2), "ngram_indexes": (3, 0, 1, 2)}
 
 CASES = [
+    Case(
+        "Tokenizer",
+        [np.array(["a bc!d", ""])],
+        {"expression": "[a-z]+", "pad": "#", "least": 1, "most": 3},
+        expected=[np.array([["a", "bc", "d"], ["#", "#", "#"]])],
+    ),
     Case("StringConcat", [WORDS[:, :2], np.array(["!", ""])], expected=[np.array([["a!", "b"], ["c!", "c"]])]),
     Case(
         "StringNormalizer",
