@@ -3,7 +3,7 @@
 Scaler                 (x + (-offset)) · scale
 LinearRegressor        x·Wᵀ + b
 LinearClassifier       s = x·Wᵀ + b;  scores = transform(s);  label = labels[argmax s]
-Normalizer (L1, L2)    x / max(|x|, 1e-30): a row of zeros stays
+Normalizer (L1, L2)    LpNormalization: a row of zeros stays
 ArrayFeatureExtractor  Gather
 """
 
@@ -12,16 +12,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ppc.ir.module import Array, Attr, Module, Op, Stage
+from ppc.ir.module import Array, Module, Op, Stage
 from ppc.ir.types import TensorType
 from ppc.passes.base import Pass
 from ppc.passes.canonicalize_gemm import PLAIN
 from ppc.passes.labels import TRANSFORMS, finish_classifier
 from ppc.passes.rewrite import Rewriter, rewrite
 from ppc.passes.trained import trained
-
-#: Below the smallest norm of float32 rows that are not zero, for all that matters.
-TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -98,19 +95,10 @@ def _classifier(op: Op, r: Rewriter) -> None:
 
 
 def _normalizer(op: Op, r: Rewriter) -> None:
-    norm, x, hint = op.attrs.get("norm", "MAX"), op.operands[0], op.results[0]
-    if not _is_matrix(op, r) or norm not in ("L1", "L2"):
-        return
-    column = TensorType("f32", (r.type_of(x).shape[0], 1))
-    over: dict[str, Attr] = {"axes": (1,), "keepdims": 1}
-    if norm == "L1":
-        size = r.insert_before(op, "Abs", (x,), r.type_of(x), f"{hint}_abs")
-        size = r.insert_before(op, "ReduceSum", (size,), column, f"{hint}_norm", over)
-    else:
-        size = r.insert_before(op, "ReduceSumSquare", (x,), column, f"{hint}_squares", over)
-        size = r.insert_before(op, "Sqrt", (size,), column, f"{hint}_norm")
-    size = r.insert_before(op, "Clip", (size,), column, f"{hint}_size", {"min": TINY})
-    r.replace(op, "Div", (x, size))
+    orders = {"L1": 1, "L2": 2}
+    norm = str(op.attrs.get("norm", "MAX"))
+    if _is_matrix(op, r) and norm in orders:
+        r.replace(op, "LpNormalization", op.operands, {"axis": 1, "p": orders[norm]})
 
 
 def _extractor(op: Op, r: Rewriter) -> None:

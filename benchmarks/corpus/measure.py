@@ -57,7 +57,7 @@ def measure(row: Row, model: Model, modes: tuple[str, ...], most: int | None = N
 
 def compiled_under(model: Model, rules: Rules) -> Compiled:
     """Raises UserError."""
-    return compile_model(Request(model.path, rules.policy(model), rules.targets, **model.options))
+    return compile_model(Request(model.path, rules.policy(model), rules.targets, model.calibrate, **model.options))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "skl_tfidf_logreg_sms": {"dims": {"tokenized:2": 256}},
     "tribuo_tinybert": {"dims": {"sequence": 24}},
 }
+#: Models with logits beyond the ranges that are assumed without calibration: compiled with their samples.
+CALIBRATED = {"skl_tfidf_logreg_sms"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Model:
     @property
     def name(self) -> str:
         return self.path.stem
+
+    @property
+    def calibrate(self) -> Path | None:
+        """Data that it is compiled with."""
+        return self.path.with_suffix(".npz") if self.name in CALIBRATED else None
 
     def samples(self, inputs: list[dict[str, Any]]) -> Arrays:
         """Stored samples by input, one a row of a first axis; of `light` one that is drawn, always the same."""

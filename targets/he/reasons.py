@@ -2,6 +2,8 @@
 
 from math import prod
 
+import numpy as np
+
 from ppc.ir.module import Module, Op
 from ppc.targets.he.alike import smaller
 from ppc.targets.he.graph import PAIRS, nodes_of, polynomial
@@ -15,9 +17,15 @@ COMPOUND = "divides by a sum over encrypted values, which is not polynomial; mpc
 INDEXES = "picks elements by an encrypted index or order, which CKKS cannot; mpc or tee can run it"
 RECURRENT = "is a recurrence of non-polynomial gates, deeper than any ring has levels; mpc or tee can run it"
 
+TIES = (
+    "picks values that are compared with thresholds, which trees have a unit in the last place beside numbers that "
+    "occur: the noise of CKKS would decide; mpc or tee can run it"
+)
+COMPARISONS = frozenset(("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal"))
+
 REASONS: dict[str, str] = {
     **dict.fromkeys(("MaxPool", "GlobalMaxPool", "Max", "Min", "ReduceMax", "ReduceMin"), COMPARES),
-    **dict.fromkeys(("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal", "Where", "Abs", "Sign"), COMPARES),
+    **dict.fromkeys((*sorted(COMPARISONS), "Where", "Abs", "Sign"), COMPARES),
     **dict.fromkeys(("Floor", "Ceil", "Round", "Not", "And", "Or"), COMPARES),
     **dict.fromkeys(("Relu", "LeakyRelu", "PRelu", "Elu", "Clip", "HardSigmoid", "HardSwish"), SMOOTH),
     **dict.fromkeys(
@@ -88,6 +96,14 @@ def _not_in_samples(op: Op, samples: Samples) -> str | None:
     except Refusal as found:
         return f"{op.name}: {found}"
     return None
+
+
+def selects(op: Op, module: Module) -> bool:
+    """Is `op` a product with a matrix of at most one number a column, as where trees look at features?"""
+    matrix = module.constants.get(op.operands[1]) if op.name in ("Gemm", "MatMul") and len(op.operands) == 2 else None
+    if matrix is None or len(matrix.type.shape) != 2 or op.attrs.get("transA") or op.attrs.get("transB"):
+        return False
+    return bool((np.count_nonzero(np.asarray(matrix.data), axis=0) <= 1).all())
 
 
 def judged_values(op: Op, module: Module) -> tuple[str, ...]:

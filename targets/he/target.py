@@ -19,7 +19,7 @@ from ppc.targets.he.maps import LINEAR, VIEWS
 from ppc.targets.he.packing import Batching, Packing
 from ppc.targets.he.parameters import MODULUS_BITS
 from ppc.targets.he.primitives import Primitives, ciphertext_bytes, key_bytes
-from ppc.targets.he.reasons import entry_count, judged_values, refusal
+from ppc.targets.he.reasons import COMPARISONS, TIES, entry_count, judged_values, refusal, selects
 from ppc.targets.he.sample import Refusal, Samples
 from ppc.targets.he.work import Work
 from ppc.targets.prices import Prices
@@ -53,7 +53,10 @@ class HETarget:
             key = signature(run, module), judged_values(run, module)
             if key not in self._refused:
                 self._refused[key] = refusal(run, module)
-            self._refusals[id(op)] = (op, self._refused[key])
+            ties = (
+                TIES if selects(op, module) and any(r.name in COMPARISONS for r in self._readers(op, module)) else None
+            )
+            self._refusals[id(op)] = (op, self._refused[key] or ties)
         return self._refusals[id(op)][1]
 
     def depth(self, op: Op, module: Module) -> int:

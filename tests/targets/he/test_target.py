@@ -67,6 +67,16 @@ def test_huge_maps_are_refused_before_they_are_built(builder):
     assert "multiplications" in HETarget().refuses(module.ops[1], module)
 
 
+@pytest.mark.parametrize(("matrix", "refused"), [(np.eye(4)[:, [2, 0, 0]], True), (np.ones((4, 3)), False)])
+def test_what_thresholds_of_trees_look_at_stays_exact(builder, matrix, refused):
+    b = builder((1, 4))
+    b.op("Gemm", [b.last, b.weight(matrix)], (1, 3), {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0})
+    b.op("LessOrEqual", [b.last, b.weight(np.zeros(3))], (1, 3))
+    module = b.module()
+    found = HETarget().refuses(next(op for op in module.ops if op.name == "Gemm"), module)
+    assert ("noise of CKKS would decide" in found) if refused else found is None
+
+
 def test_dividing_by_a_secret_is_refused(builder):
     b = builder((1, 4))
     b.op("Div", [b.weight(np.ones(4)), b.last], (1, 4))
