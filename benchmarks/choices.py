@@ -22,6 +22,7 @@ from benchmarks.network import emulated
 from benchmarks.predicted import MODELS, TIMEOUT, samples
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.driver import Request, compile_model
+from ppc.compiler.measure.cores import core_of
 from ppc.compiler.price_table import choose
 from ppc.compiler.report.terminal import seconds
 from ppc.ir.diagnostic import UserError
@@ -127,7 +128,8 @@ def table(model: str, enclave: bool, network: str, passes: int, repeat: int, fol
         for name, path in plans.items():
             feed = samples(MODELS / f"{model}.onnx", Plan.load(path)[0].manifest["model"]["inputs"], passes)
             with emulated(WAN) if network == "wan" else nullcontext() as net:
-                report = run_secure(path, feed, timeout=TIMEOUT, link=net.link if net is not None else None).report
+                link = net.link if net is not None else None
+                report = run_secure(path, feed, timeout=TIMEOUT, link=link, core_of=core_of).report
             rows[name].passes += report["seconds"]["online_passes"]["client"][1:]  # the first one loads and warms up
     for row in rows.values():
         if row.same:

@@ -2,7 +2,7 @@
 
     [PPC_CORPUS=...] python -m benchmarks.predicted [--only NAME ...] [--passes 9] [--repeat 2] [--json FILE]
 
-Predictions are for one thread: the parties of a plan with HE, which would take several, have a core each.
+Predictions are for one thread and a machine a party: the computing parties have a core each.
 
 A row a plan and network: online seconds of a pass as the plan predicts them and as they were (the best of so many
 runs), traffic and rounds of a pass likewise. The last line says how many plans are within 25 %. Networks w1 to w4 are
@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cores import core_of
 from benchmarks.network import emulated
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.driver import Request, compile_model
+from ppc.compiler.measure.cores import core_of
 from ppc.compiler.price_table import choose
 from ppc.compiler.report.compare import beside
 from ppc.compiler.report.terminal import seconds, size
@@ -93,8 +93,7 @@ def measure(case: Case, network: str, passes: int, repeat: int, folder: Path) ->
     feed = samples(case.model, Plan.load(path)[0].manifest["model"]["inputs"], passes)
     with emulated(WAN) if network == "wan" else nullcontext() as net:
         link = net.link if net is not None else None
-        pinned = core_of if "he" in compiled.manifest["uses"] else None
-        runs = [run_secure(path, feed, timeout=TIMEOUT, link=link, core_of=pinned).report for _ in range(repeat)]
+        runs = [run_secure(path, feed, timeout=TIMEOUT, link=link, core_of=core_of).report for _ in range(repeat)]
     return row(case.name, network, compiled, min(runs, key=lambda r: r["seconds"]["online"]), passes)
 
 

@@ -7,8 +7,8 @@ gloo). Set-up, offline and online apart, rounds, bytes, the largest error agains
 those of one run on one machine.
 
 Computing parties are machines of their own in life: here each has a core of its own, of ppc as of CrypTen
-(`benchmarks.cores`); the dealer and the third party share the cores with them. Online times are those of the fastest
-pass, ppc's offline time the mean of its passes.
+(`ppc.compiler.measure.cores`); the dealer and the third party share the cores with them. Online times are those of the
+fastest pass, ppc's offline time the mean of its passes.
 ppc's set-up has the loading of its libraries in it, CrypTen's has not. On the WAN CrypTen is far above its least: it
 counts one round where Gloo takes two messages, and Gloo sends when it was told that the other side waits.
 """
@@ -25,10 +25,10 @@ from typing import Any
 # before numpy is loaded, and inherited by the parties: one core each
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PPC_THREADS": "1"}
 
-from benchmarks.cores import placing
 from benchmarks.mpc.cases import Case, cases
 from benchmarks.mpc.runs import Cost, crypten, ours
 from benchmarks.mpc.table import HEAD, line, ratios, said
+from ppc.compiler.measure.cores import placing
 from ppc.compiler.measure.machine import fingerprint
 from ppc.ir.diagnostic import UserError
 from ppc.runtime.errors import PartyError

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ppc
-from benchmarks.cores import core_of
 from benchmarks.mpc.cases import Case
 from benchmarks.mpc.crypten_graph import INPUT_OF
 from benchmarks.mpc.crypten_party import THIRD
 from benchmarks.mpc.gloo_store import meeting_place
 from benchmarks.network import Emulated, emulated
+from ppc.compiler.measure.cores import core_of
 from ppc.compiler.runner import compare_with, reference
 from ppc.ir.target import WAN
 from ppc.runtime.data import fit

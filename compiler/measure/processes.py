@@ -1,4 +1,4 @@
-"""Parties to measure between: client and server in two processes over mutual TLS on loopback, as in a run."""
+"""Parties to measure between: client and server in two processes over mutual TLS on loopback, a core each."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ppc.compiler.measure.cores import as_client
 from ppc.runtime.keys import load, session_keys
 from ppc.runtime.launch import reserve_ports
 from ppc.runtime.net.address import parse_address, show
@@ -29,8 +30,9 @@ def server_process(module: str, parties: Sequence[str], *arguments: str) -> Iter
         command = [sys.executable, "-m", module, str(keys), ",".join(known), *arguments]
         peer = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
-            yield lambda role: _join(role, keys, known)
-            peer.wait(TIMEOUT)
+            with as_client(peer.pid):
+                yield lambda role: _join(role, keys, known)
+                peer.wait(TIMEOUT)
         finally:
             peer.kill()
             peer.wait()

@@ -3,8 +3,9 @@
 import os
 
 import pytest
-from benchmarks.cores import core_of, placing
 from benchmarks.mpc.table import HEAD, line
+
+from ppc.compiler.measure.cores import core_of, placing
 
 FOUND = {
     "setup": 1.0,
