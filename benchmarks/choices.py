@@ -22,14 +22,13 @@ from benchmarks.network import emulated
 from benchmarks.predicted import MODELS, TIMEOUT, samples
 from ppc.compiler.artefacts import Compiled
 from ppc.compiler.driver import Request, compile_model
-from ppc.compiler.measure.cores import core_of
+from ppc.compiler.measure.ahead import dealt, run_dealt
 from ppc.compiler.price_table import choose
 from ppc.compiler.report.terminal import seconds
 from ppc.ir.diagnostic import UserError
 from ppc.ir.policy import DEFAULT, parse_policy, print_policy
 from ppc.ir.target import WAN
 from ppc.runtime.plan import Plan
-from ppc.runtime.secure import run_secure
 
 #: What a plan may be slower than the fastest one and count as chosen well.
 CLOSE = 0.05
@@ -129,7 +128,8 @@ def table(model: str, enclave: bool, network: str, passes: int, repeat: int, fol
             feed = samples(MODELS / f"{model}.onnx", Plan.load(path)[0].manifest["model"]["inputs"], passes)
             with emulated(WAN) if network == "wan" else nullcontext() as net:
                 link = net.link if net is not None else None
-                report = run_secure(path, feed, timeout=TIMEOUT, link=link, core_of=core_of).report
+                dealt(path, passes, TIMEOUT)
+                report = run_dealt(path, feed, TIMEOUT, link).report
             rows[name].passes += report["seconds"]["online_passes"]["client"][1:]  # the first one loads and warms up
     for row in rows.values():
         if row.same:
