@@ -8,7 +8,8 @@ those of one run on one machine.
 
 Computing parties are machines of their own in life: here each has a core of its own, of ppc as of CrypTen
 (`ppc.compiler.measure.cores`); CrypTen's third party shares them. The dealer of ppc has dealt before: its offline time
-is the mean of the passes that were dealt for, sealed and stored. Online times are those of the fastest pass. ppc's set-up has the loading of its libraries in it, CrypTen's has not. On the WAN CrypTen is far above its least: it
+is the mean of the passes that were dealt for, sealed and stored. Online times are those of the fastest pass. ppc's
+set-up has the loading of its libraries in it, CrypTen's has not. On the WAN CrypTen is far above its least: it
 counts one round where Gloo takes two messages, and Gloo sends when it was told that the other side waits.
 """
 
