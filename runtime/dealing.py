@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppc.runtime.errors import PartyError
 from ppc.runtime.party import Session
-from ppc.runtime.phases import needs_dealer
+from ppc.runtime.phases import load_mpc, needs_dealer
 from ppc.runtime.places import holders, is_outsourced
 from ppc.runtime.plan import Plan, Program
 from ppc.runtime.status import Status
@@ -51,8 +51,11 @@ def take_part(session: Session, program: Program, runs: int, stock: "Stock | Non
     from ppc.runtime.mpc import share_weights
     from ppc.runtime.mpc.state import MpcState
 
-    status.phase("offline")
     session.on_step, session.engines["mpc"] = status.step, MpcState()
+    with session.meter.phase("setup"):
+        status.phase("setup")
+        load_mpc(session)
+    status.phase("offline")
     with session.meter.phase("offline"):
         if session.role == "dealer":
             mpc.deal(session, program, runs, status.run)

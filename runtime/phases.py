@@ -151,15 +151,22 @@ def _set_up_engines(session: Session, root: bytes) -> None:
 
         tee.setup(session, root)
     if "mpc" in uses and session.role != "enclave":
-        from ppc.runtime.mpc import protocols, ring
         from ppc.runtime.mpc import state as mpc
-        from ppc.runtime.mpc.gates import sign
 
         mpc.setup(session)
-        if needs_dealer(session.manifest) and session.role in (*holders(session.manifest), "dealer"):
-            ring.preload()
-            protocols.load(mpc_steps(session.manifest))
-            sign.preload()
+        load_mpc(session)
+
+
+def load_mpc(session: Session) -> None:
+    """Where this party deals or holds shares: import what its protocols compute with, so that no pass has to."""
+    if not needs_dealer(session.manifest) or session.role not in (*holders(session.manifest), "dealer"):
+        return
+    from ppc.runtime.mpc import protocols, ring
+    from ppc.runtime.mpc.gates import sign
+
+    ring.preload()
+    protocols.load(mpc_steps(session.manifest))
+    sign.preload()
 
 
 def _prepare_masks(session: Session, runs: int) -> None:
